@@ -1,0 +1,23 @@
+# Everything comes from Debian packages: the list is tools/packages.txt, the reasons are in docs/decisions.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+pkg_check_modules(yaml_cpp REQUIRED IMPORTED_TARGET yaml-cpp)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+find_package(CLI11 REQUIRED)
+
+find_library(LAB_UNISTRING unistring REQUIRED)
+find_library(LAB_CSV csv REQUIRED)
+
+find_program(LAB_CCACHE ccache)
+if(LAB_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+        ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${LAB_CCACHE})
+endif()

@@ -1,0 +1,55 @@
+#include "platform/json/json.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace lab {
+namespace {
+
+TEST(Json, DoublesReadBackExactly) {
+    for (const char* text : {"0.1", "1e-300", "123456789.12345678", "-0.0", "1.7976931348623157e308"}) {
+        const Json value = parse_json(text).value();
+        EXPECT_EQ(parse_json(dump_json(value)).value(), value) << text;
+    }
+}
+
+TEST(Json, RefusesWhatIsNotStrict) {
+    for (const char* text :
+         {"", "{", "[1,]", "{\"a\":1,}", "NaN", "01", ".5", "\xef\xbb\xbf{}x", "[1] [2]", "\"\xff\"",
+          "{\"a\":1,\"a\":2}", "{'a':1}"}) {
+        EXPECT_FALSE(parse_json(text)) << text;
+    }
+}
+
+TEST(Json, SaysWhere) {
+    const auto result = parse_json("{\n  \"a\": tru\n}");
+    ASSERT_FALSE(result);
+    EXPECT_NE(result.error().message.find("line 2"), std::string::npos) << result.error().message;
+}
+
+TEST(Json, EnforcesItsLimits) {
+    EXPECT_TRUE(parse_json(std::string(64, '[') + std::string(64, ']')));
+    EXPECT_EQ(
+        parse_json(std::string(65, '[') + std::string(65, ']')).error().code, Code::payload_too_large
+    );
+    EXPECT_EQ(parse_json("[1,2]", {.bytes_max = 3}).error().code, Code::payload_too_large);
+    EXPECT_EQ(parse_json(R"({"a":1,"b":2})", {.keys_max = 1}).error().code, Code::payload_too_large);
+}
+
+TEST(Json, CanonicalTextDoesNotDependOnTheOrderOfMembers) {
+    const Json a = parse_json(R"({"b": [1, 1.0, "x\n"], "a": {"d": null, "c": true}})").value();
+    const Json b = parse_json(R"({"a":{"c":true,"d":null},"b":[1,1.0,"x\u000a"]})").value();
+    EXPECT_EQ(canonical_json(a), canonical_json(b));
+    EXPECT_EQ(canonical_json(a), R"({"a":{"c":true,"d":null},"b":[1,1.0,"x\n"]})");
+}
+
+TEST(Json, ReplacesInvalidUtf8WhenWriting) {
+    EXPECT_EQ(dump_json(Json("a\xff")), "\"a\ufffd\"");
+    std::string out;
+    append_json_string(out, "a\xff\x01\"");
+    EXPECT_EQ(out, "\"a\ufffd\\u0001\\\"\"");
+}
+
+}  // namespace
+}  // namespace lab
