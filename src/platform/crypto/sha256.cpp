@@ -1,9 +1,9 @@
 #include "platform/crypto/sha256.h"
 
-#include <openssl/evp.h>
-
 #include "base/error.h"
 #include "base/text.h"
+
+#include <openssl/evp.h>
 
 namespace lab {
 
@@ -35,7 +35,8 @@ std::string Sha256::finish() {
     LAB_ASSERT(
         EVP_DigestFinal_ex(
             impl_->context, reinterpret_cast<unsigned char*>(digest.data()), &length
-        ) == 1 && length == 32,
+        ) == 1 &&
+            length == 32,
         "SHA-256 gives 32 bytes"
     );
     impl_->start();
@@ -48,8 +49,6 @@ std::string sha256(std::string_view bytes) {
     return hash.finish();
 }
 
-std::string sha256_hex(std::string_view bytes) {
-    return to_hex(sha256(bytes));
-}
+std::string sha256_hex(std::string_view bytes) { return to_hex(sha256(bytes)); }
 
 }  // namespace lab

@@ -1,9 +1,10 @@
 #pragma once
+#include "base/result.h"
+
 #include <nlohmann/json_fwd.hpp>
+
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace lab {
 
@@ -14,7 +15,7 @@ using Json = nlohmann::ordered_json;
 struct JsonLimits {
     std::size_t bytes_max = 64U << 20;
     int depth_max = 64;
-    std::size_t keys_max = 4096;   ///< members of one object: ordered_json is quadratic in them
+    std::size_t keys_max = 4096;  ///< members of one object: ordered_json is quadratic in them
 };
 
 /// Strict RFC 8259: one value, no repeated key, valid UTF-8, within the limits.
