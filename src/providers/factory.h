@@ -1,0 +1,36 @@
+#pragma once
+#include "platform/http/client.h"
+#include "providers/provider.h"
+
+#include <functional>
+#include <memory>
+
+namespace lab::providers {
+
+/// Reads an environment variable; injected, so that providers never touch the environment.
+using EnvLookup = std::function<std::optional<std::string>(const std::string& name)>;
+
+struct ProviderDeps {
+    http::Client* http = nullptr;
+    const Clock* clock = nullptr;
+    EnvLookup env;
+};
+
+/// Names for specs and messages: openai, anthropic, google, azure, replay and the presets.
+std::vector<std::string> provider_names();
+/// Names of the environment variable a provider's key usually stands in; empty = none needed.
+std::string default_key_variable(const std::string& provider);
+
+/// What can be checked before any call: known provider, base_url where one is needed, the key
+/// variable set (unless the server needs none), parameters the protocol cannot carry.
+/// `path` is the model's path in the spec for the details' fields.
+std::vector<Detail> check_model(
+    const domain::ModelSpec& model, const EnvLookup& env, std::string_view path
+);
+
+/// Errors: validation (as check_model); for replay also io and what is wrong in the file, by line.
+Result<std::unique_ptr<Provider>> make_provider(
+    const domain::ModelSpec& model, const ProviderDeps& deps
+);
+
+}  // namespace lab::providers
