@@ -1,0 +1,78 @@
+#pragma once
+#include "domain/sample.h"
+#include "storage/store/session.h"
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+/// What a run has done and what it is about to pay for.
+namespace lab::storage {
+
+/// Written before a call is sent: the most it may cost.
+struct Intent {
+    std::int64_t sample = 0;    ///< SampleResult::index
+    std::optional<Money> cost;  ///< worst case; nullopt = price unknown
+    std::int64_t tokens = 0;    ///< worst case
+};
+
+/// What stands in the books of a run.
+struct Ledger {
+    std::int64_t done = 0;
+    std::int64_t failed = 0;
+    std::int64_t cached = 0;
+    std::int64_t unpriced = 0;   ///< finished samples whose cost is n/a
+    std::int64_t calls = 0;      ///< requests sent for finished samples
+    domain::Usage usage;         ///< of finished samples that were paid for
+    Money settled;               ///< cost of finished samples
+    std::int64_t uncertain = 0;  ///< calls that were in flight when a process died
+    Money uncertain_cost;        ///< their worst case: possibly billed
+    std::int64_t uncertain_tokens = 0;
+};
+
+/// Samples and intents of runs. Borrows the session; same thread rule.
+class Journal {
+  public:
+    explicit Journal(Session& session) : session_(session) {}
+
+    /// One transaction: the intents of calls about to be sent, and finished samples, whose intents
+    /// are settled with them. A result that is stored already is refused (internal): nothing is
+    /// ever stored twice.
+    Status commit(
+        const Ctx& ctx,
+        std::int64_t run,
+        std::span<const Intent> intents,
+        std::span<const domain::SampleResult> results
+    );
+    /// Withdraws intents of calls that were never sent (an interrupted run).
+    Status withdraw(const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples);
+    /// After a crash: open intents become "uncertain" entries of the ledger. Gives their number.
+    Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
+    Result<Ledger> ledger(const Ctx& ctx, std::int64_t run);
+    /// Indexes of finished samples, ascending. With `failed_too` = false, failed ones are left out.
+    Status scan_finished(
+        const Ctx& ctx, std::int64_t run, const std::function<void(std::int64_t)>& each
+    );
+    /// Forgets failed samples, so that a resumed run tries them again. Gives their number.
+    Result<std::int64_t> drop_failed(const Ctx& ctx, std::int64_t run);
+    /// All finished samples by index. The reference is valid inside the callback only.
+    Status scan(
+        const Ctx& ctx,
+        std::int64_t run,
+        const std::function<Status(const domain::SampleResult&)>& each
+    );
+    /// One sample; nullopt when it is not finished.
+    Result<std::optional<domain::SampleResult>> find(
+        const Ctx& ctx, std::int64_t run, std::int64_t sample
+    );
+    /// A finished, successful sample of any run with this 32-byte key.
+    Result<std::optional<domain::SampleResult>> find_cached(
+        const Ctx& ctx, std::string_view cache_key
+    );
+
+  private:
+    Session& session_;
+};
+
+}  // namespace lab::storage

@@ -1,0 +1,88 @@
+#pragma once
+#include "base/ctx.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+/// The thin seam between repositories and databases. SQL is written once, with $1 parameters;
+/// SQLite is the first driver, PostgreSQL the second.
+namespace lab::storage {
+
+/// A statement with a name for logs and metrics. Lives as a constant beside its only caller;
+/// sessions cache the prepared form by address.
+struct Query {
+    std::string_view name;
+    std::string_view sql;
+};
+
+struct Blob {
+    std::string_view bytes;
+};
+
+/// Bound values are not copied: they live until the call returns.
+using Value = std::variant<std::nullptr_t, std::int64_t, double, std::string_view, Blob>;
+
+/// The current row of a result; views are valid inside the callback only.
+class Row {
+  public:
+    virtual ~Row() = default;
+    virtual bool is_null(int column) const = 0;
+    virtual std::int64_t integer(int column) const = 0;
+    virtual double real(int column) const = 0;
+    virtual std::string_view text(int column) const = 0;
+    virtual std::string_view blob(int column) const = 0;
+};
+
+using RowCallback = std::function<Status(const Row&)>;
+
+/// One connection; one thread at a time. Errors: conflict (unique or foreign key), unavailable
+/// (busy beyond the deadline), io (disk full, read-only, not a database: the message says which and
+/// what to do), timed_out, cancelled, internal.
+class Session {
+  public:
+    virtual ~Session() = default;
+    /// Runs a statement without result rows; gives the number of changed rows.
+    virtual Result<std::int64_t> exec(
+        const Ctx& ctx, const Query& query, std::span<const Value> values
+    ) = 0;
+    /// Streams the rows; the callback's error stops and is returned.
+    virtual Status query(
+        const Ctx& ctx, const Query& query, std::span<const Value> values, const RowCallback& on_row
+    ) = 0;
+    virtual Status begin(const Ctx& ctx) = 0;
+    virtual Status commit(const Ctx& ctx) = 0;
+    virtual void rollback() noexcept = 0;
+    /// Prepares without running: the test that stands in for compile-time checks.
+    virtual Status prepare(const Query& query) = 0;
+};
+
+/// Rolls back unless committed.
+class Transaction {
+  public:
+    static Result<Transaction> begin(const Ctx& ctx, Session& session);
+    Transaction(Transaction&& other) noexcept;
+    Transaction& operator=(Transaction&&) = delete;
+    ~Transaction();
+    Status commit(const Ctx& ctx);
+
+  private:
+    explicit Transaction(Session& session) : session_(&session) {}
+    Session* session_;
+};
+
+/// Opens sessions on one database.
+class Database {
+  public:
+    virtual ~Database() = default;
+    virtual Result<std::unique_ptr<Session>> open_session(const Ctx& ctx) = 0;
+    /// Brings the schema up to date; safe when two processes do it at once, safe when killed.
+    /// Errors: unavailable when the schema is newer than this program.
+    virtual Status migrate(const Ctx& ctx) = 0;
+};
+
+}  // namespace lab::storage
