@@ -22,4 +22,12 @@ class Executor {
     virtual const Clock& clock() const = 0;
 };
 
+/// One background thread that runs what it is given, in order; for blocking work (the database,
+/// scoring). The real one is platform/process/worker.h. Any thread may submit.
+class Worker {
+  public:
+    virtual ~Worker() = default;
+    virtual void submit(Executor::Work work) = 0;
+};
+
 }  // namespace lab

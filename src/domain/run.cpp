@@ -5,13 +5,14 @@
 
 namespace lab::domain {
 namespace {
-constexpr std::array<std::pair<RunState, std::string_view>, 6> kStates{{
+constexpr std::array<std::pair<RunState, std::string_view>, 7> kStates{{
     {RunState::pending, "pending"},
     {RunState::running, "running"},
     {RunState::completed, "completed"},
     {RunState::failed, "failed"},
-    {RunState::cancelled, "cancelled"},
+    {RunState::interrupted, "interrupted"},
     {RunState::budget_exhausted, "budget_exhausted"},
+    {RunState::cancelled, "cancelled"},
 }};
 }  // namespace
 

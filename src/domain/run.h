@@ -17,8 +17,9 @@ enum class RunState : std::uint8_t {
     running,
     completed,
     failed,
-    cancelled,
+    interrupted,
     budget_exhausted,
+    cancelled,
 };
 std::string_view to_string(RunState state);
 std::optional<RunState> run_state_from(std::string_view text);

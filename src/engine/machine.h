@@ -1,0 +1,211 @@
+#pragma once
+#include "base/clock.h"
+#include "domain/spec.h"
+#include "providers/breaker.h"
+#include "providers/limits.h"
+#include "providers/provider.h"
+#include "providers/retry.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace lab::engine {
+
+/// One model of the run.
+struct LaneConfig {
+    std::string name;
+    int concurrency = 1;
+    std::optional<double> requests_per_minute;
+    std::optional<double> tokens_per_minute;
+    bool replay = false;  ///< nothing to pay, nothing to limit
+};
+
+/// What the books of a run already say when it starts (all zero unless resumed).
+struct OpeningBalance {
+    Money cost;  ///< settled and uncertain
+    std::int64_t calls = 0;
+    std::int64_t tokens = 0;
+};
+
+struct MachineConfig {
+    std::vector<LaneConfig> lanes;
+    domain::RetrySpec retry;
+    domain::Budget budget;
+    double max_error_share = 0.05;
+    std::int64_t planned = 0;          ///< samples of the whole run, for max_error_share
+    std::uint64_t seed = 0;            ///< of the retry jitter
+    std::int64_t unstored_max = 8192;  ///< finished samples waiting for the disk
+    OpeningBalance opening;
+};
+
+enum class CommandKind : std::uint8_t {
+    prepare,   ///< render, look into the cache, bound the cost; answer with on_prepared
+    commit,    ///< write the intent; answer with on_intents_committed
+    send,      ///< send the call; answer with on_call_done
+    store,     ///< the sample is finished (with or without an output); answer with on_stored
+    withdraw,  ///< forget the sample and its intent: it was never sent, or ended without an answer
+    cancel,    ///< cut the call short; its intent stays, and is uncertain from now on
+};
+
+struct Command {
+    CommandKind kind;
+    int lane;
+    std::int64_t sample;
+};
+
+enum class PreparedKind : std::uint8_t {
+    call,      ///< must be sent
+    answered,  ///< from the cache: finished, nothing to pay
+    broken,    ///< cannot be sent (a template variable is missing): finished, failed
+};
+
+struct Prepared {
+    PreparedKind kind = PreparedKind::call;
+    std::optional<Money> cost;  ///< worst case
+    std::int64_t tokens = 0;    ///< worst case
+};
+
+/// How a call went, as far as decisions need it.
+struct CallReport {
+    const providers::CallResult* result = nullptr;
+    std::optional<Money> cost;  ///< actual
+    std::int64_t tokens = 0;    ///< actual
+};
+
+enum class StopReason : std::uint8_t {
+    none,
+    completed,
+    interrupted,
+    budget_exhausted,
+    too_many_errors,
+    endpoint_down,
+    internal_error,
+};
+
+/// Decides everything a run does and does nothing itself: events in, commands out, time and chance
+/// from outside. Not thread-safe. After every event the driver carries out take_commands() until it
+/// is empty, then sleeps until wake_at().
+class Machine {
+  public:
+    /// Gives the next sample of a lane that is not finished yet; nullopt when there is none.
+    using NextSample = std::function<std::optional<std::int64_t>(int lane)>;
+
+    Machine(MachineConfig config, NextSample next);
+
+    void start(TimePoint now) { pump(now); }
+    void on_prepared(std::int64_t sample, const Prepared& prepared, TimePoint now);
+    void on_intents_committed(const std::vector<std::int64_t>& samples, TimePoint now);
+    /// The driver did send it: the moment counts for latency-free limits.
+    void on_call_done(std::int64_t sample, const CallReport& report, TimePoint now);
+    void on_stored(std::int64_t samples, TimePoint now);
+    void on_wake(TimePoint now) { pump(now); }
+    /// Sends nothing more, lets what is in flight finish. The first reason stays.
+    void stop(StopReason reason, std::string why, TimePoint now);
+    /// As stop(), and cuts what is in flight short.
+    void stop_now(StopReason reason, std::string why, TimePoint now);
+
+    std::vector<Command> take_commands();
+    bool has_commands() const { return !commands_.empty(); }
+    /// nullopt: nothing to wait for but events.
+    std::optional<TimePoint> wake_at() const { return wake_at_; }
+    /// Everything is done and stored; stop_reason() says how it ended.
+    bool finished() const { return finished_; }
+    StopReason stop_reason() const { return stop_reason_; }
+    const std::string& stop_words() const { return stop_words_; }
+
+    struct Counters {
+        std::int64_t done = 0;  ///< with an output
+        std::int64_t failed = 0;
+        std::int64_t answered = 0;  ///< of done: from the cache
+        std::int64_t calls = 0;     ///< requests sent
+        std::int64_t retries = 0;   ///< of calls: not the first for their sample
+        std::int64_t rate_limited = 0;
+        std::int64_t in_flight = 0;
+        std::int64_t waiting = 0;  ///< for their retry
+        Money cost;                ///< settled by this process
+        std::int64_t tokens = 0;
+        std::int64_t unpriced = 0;
+    };
+    const Counters& counters() const { return counters_; }
+
+  private:
+    enum class Stage : std::uint8_t { preparing, blocked, committing, ready, in_flight, waiting };
+    struct Active {
+        int lane = 0;
+        Stage stage = Stage::preparing;
+        int attempts = 0;
+        bool has_intent = false;
+        Money reserved_cost;
+        std::int64_t reserved_tokens = 0;
+        TimePoint sent_at{};
+    };
+    struct Retry {
+        TimePoint due;
+        std::int64_t sample;
+        bool operator>(const Retry& other) const {
+            return due != other.due ? due > other.due : sample > other.sample;
+        }
+    };
+    struct Lane {
+        LaneConfig config;
+        providers::AdaptiveConcurrency concurrency;
+        std::optional<providers::TokenBucket> requests;
+        std::optional<providers::TokenBucket> tokens;
+        providers::Breaker breaker;
+        std::deque<std::int64_t> ready;
+        std::priority_queue<Retry, std::vector<Retry>, std::greater<>> waiting;
+        std::int64_t in_flight = 0;
+        std::int64_t before_flight = 0;  ///< preparing, blocked, committing or ready
+        bool exhausted = false;          ///< no further samples in the plan
+        TimePoint paused_until{};
+        std::int64_t opened_without_success = 0;  ///< breaker openings since the last success
+        std::int64_t times_opened_seen = 0;
+        std::int64_t refused_in_a_row = 0;
+        bool ever_succeeded = false;
+    };
+
+    void pump(TimePoint now);
+    void send_ready(int lane_index, TimePoint now);
+    void take_new(int lane_index);
+    /// Whether the head of the lane may be sent now; else when to look again.
+    bool may_send(Lane& lane, const Active& active, TimePoint now);
+    bool reserve(Active& active, const Prepared& prepared);
+    void retry_blocked(TimePoint now);
+    void settle(Active& active, const CallReport& report);
+    void learn(
+        Lane& lane, const Active& active, const providers::CallResult& result, TimePoint now
+    );
+    void fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now);
+    void finish_sample(std::int64_t sample, bool with_output, TimePoint now);
+    void drop(std::int64_t sample);
+    void withdraw_everything_not_in_flight();
+    void check_lane_health(Lane& lane, const providers::CallResult& result, TimePoint now);
+    void wake_no_later_than(TimePoint when);
+    void emit(CommandKind kind, int lane, std::int64_t sample);
+
+    MachineConfig config_;
+    NextSample next_;
+    std::vector<Lane> lanes_;
+    std::unordered_map<std::int64_t, Active> active_;
+    std::vector<std::pair<std::int64_t, Prepared>> blocked_;  ///< wait for budget to come back
+    providers::RetryPolicy retry_;
+    std::vector<Command> commands_;
+    std::optional<TimePoint> wake_at_;
+    Counters counters_;
+    Money reserved_cost_;
+    std::int64_t reserved_tokens_ = 0;
+    std::int64_t reserved_calls_ = 0;
+    std::int64_t unstored_ = 0;
+    bool stopping_ = false;
+    bool finished_ = false;
+    StopReason stop_reason_ = StopReason::none;
+    std::string stop_words_;
+};
+
+}  // namespace lab::engine
