@@ -18,10 +18,6 @@ constexpr std::int64_t waiting_max(std::int64_t concurrency) {
     return std::max<std::int64_t>(256, 4 * concurrency);
 }
 
-providers::AdaptiveConcurrency adaptive(const LaneConfig& config) {
-    return providers::AdaptiveConcurrency(config.concurrency);
-}
-
 /// Room for a second's worth, at least for one call.
 std::optional<providers::TokenBucket> bucket(const std::optional<double>& per_minute) {
     if (!per_minute) {
@@ -32,15 +28,16 @@ std::optional<providers::TokenBucket> bucket(const std::optional<double>& per_mi
 
 }  // namespace
 
+Machine::Lane::Lane(const LaneConfig& lane)
+    : config(lane),
+      concurrency(lane.concurrency),
+      requests(bucket(lane.requests_per_minute)),
+      tokens(bucket(lane.tokens_per_minute)) {}
+
 Machine::Machine(MachineConfig config, NextSample next)
     : config_(std::move(config)), next_(std::move(next)), retry_(config_.retry, config_.seed) {
     for (const LaneConfig& lane : config_.lanes) {
-        lanes_.push_back(Lane{
-            .config = lane,
-            .concurrency = adaptive(lane),
-            .requests = bucket(lane.requests_per_minute),
-            .tokens = bucket(lane.tokens_per_minute),
-        });
+        lanes_.emplace_back(lane);
     }
 }
 
@@ -65,7 +62,7 @@ void Machine::pump(TimePoint now) {
         send_ready(i, now);
         take_new(i);
     }
-    if (active_.empty() && unstored_ == 0 && commands_.empty()) {
+    if (active_.empty() && unstored_ == 0) {
         const bool all_taken =
             std::ranges::all_of(lanes_, [](const Lane& l) { return l.exhausted; });
         if (stopping_ || all_taken) {
@@ -105,6 +102,7 @@ void Machine::send_ready(int lane_index, TimePoint now) {
         ++counters_.in_flight;
         ++counters_.calls;
         counters_.retries += active.attempts > 1 ? 1 : 0;
+        reserved_calls_ -= lane.config.replay ? 0 : 1;
         if (active.attempts == 1) {
             retry_.on_call();
         }
@@ -157,7 +155,7 @@ void Machine::take_new(int lane_index) {
             lane.exhausted = true;
             return;
         }
-        const bool fresh = active_.emplace(*sample, Active{.lane = lane_index}).second;
+        const bool fresh = active_.emplace(*sample, Active(lane_index)).second;
         LAB_ASSERT(fresh, "the plan gives every sample once");
         ++lane.before_flight;
         emit(CommandKind::prepare, lane_index, *sample);
@@ -214,7 +212,19 @@ bool Machine::reserve(Active& active, const Prepared& prepared) {
     reserved_cost_ += cost;
     reserved_tokens_ += prepared.tokens;
     ++reserved_calls_;
+    ++open_intents_;
     return true;
+}
+
+void Machine::release(Active& active) {
+    if (!active.has_intent) {
+        return;
+    }
+    active.has_intent = false;
+    reserved_cost_ -= active.reserved_cost;
+    reserved_tokens_ -= active.reserved_tokens;
+    --open_intents_;
+    reserved_calls_ -= active.stage == Stage::in_flight ? 0 : 1;
 }
 
 /// What does not fit now may fit when calls in flight turn out cheaper than their worst case. Only
@@ -224,10 +234,7 @@ void Machine::retry_blocked(TimePoint now) {
         const auto [sample, prepared] = blocked_.front();
         Active& active = active_.at(sample);
         if (!reserve(active, prepared)) {
-            const bool nothing_reserved = std::ranges::none_of(active_, [](const auto& entry) {
-                return entry.second.has_intent;
-            });
-            if (nothing_reserved) {
+            if (open_intents_ == 0) {
                 stop(StopReason::budget_exhausted, "the next call could exceed the budget", now);
             }
             return;
@@ -261,6 +268,10 @@ void Machine::on_call_done(std::int64_t sample, const CallReport& report, TimePo
     --lane.in_flight;
     --counters_.in_flight;
     if (!lane.config.replay) {
+        if (lane.tokens) {
+            // Reserved at the worst case; what was not used goes back.
+            lane.tokens->correct(static_cast<double>(active.reserved_tokens - report.tokens), now);
+        }
         learn(lane, active, *report.result, now);
         check_lane_health(lane, *report.result, now);
     }
@@ -328,10 +339,7 @@ void Machine::settle(Active& active, const CallReport& report) {
     if (!active.has_intent) {
         return;
     }
-    reserved_cost_ -= active.reserved_cost;
-    reserved_tokens_ -= active.reserved_tokens;
-    --reserved_calls_;
-    active.has_intent = false;
+    release(active);
     counters_.cost += report.cost.value_or(Money());
     counters_.unpriced += report.cost ? 0 : 1;
     counters_.tokens += report.tokens;
@@ -342,8 +350,8 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
     Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
     const CallResult& result = *report.result;
     if (result.outcome == Outcome::cancelled) {
-        // Cut short by stop_now(): whether it was billed nobody knows, so its intent stays.
-        active.has_intent = false;
+        // Cut short by stop_now(): whether it was billed nobody knows, so its intent stays on disk.
+        release(active);
         active_.erase(sample);
         pump(now);
         return;
@@ -355,13 +363,14 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
     }
     const bool may_call =
         !config_.budget.max_calls ||
-        config_.opening.calls + counters_.calls + reserved_calls_ <= *config_.budget.max_calls;
+        config_.opening.calls + counters_.calls + reserved_calls_ < *config_.budget.max_calls;
     const std::optional<Duration> delay =
         providers::is_retryable(result.outcome) && may_call && !lane.config.replay
             ? retry_.next_delay(active.attempts, result)
             : std::nullopt;
     if (delay) {
         active.stage = Stage::waiting;
+        ++reserved_calls_;
         lane.waiting.push({now + *delay, sample});
         ++counters_.waiting;
         pump(now);
@@ -399,11 +408,7 @@ void Machine::on_stored(std::int64_t samples, TimePoint now) {
 
 void Machine::drop(std::int64_t sample) {
     Active& active = active_.at(sample);
-    if (active.has_intent) {
-        reserved_cost_ -= active.reserved_cost;
-        reserved_tokens_ -= active.reserved_tokens;
-        --reserved_calls_;
-    }
+    release(active);
     emit(CommandKind::withdraw, active.lane, sample);
     active_.erase(sample);
 }

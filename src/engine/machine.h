@@ -137,10 +137,11 @@ class Machine {
   private:
     enum class Stage : std::uint8_t { preparing, blocked, committing, ready, in_flight, waiting };
     struct Active {
-        int lane = 0;
+        explicit Active(int lane_index) : lane(lane_index) {}
+        int lane;
         Stage stage = Stage::preparing;
         int attempts = 0;
-        bool has_intent = false;
+        bool has_intent = false;  ///< cost and tokens below are reserved for it
         Money reserved_cost;
         std::int64_t reserved_tokens = 0;
         TimePoint sent_at{};
@@ -153,6 +154,7 @@ class Machine {
         }
     };
     struct Lane {
+        explicit Lane(const LaneConfig& lane);
         LaneConfig config;
         providers::AdaptiveConcurrency concurrency;
         std::optional<providers::TokenBucket> requests;
@@ -177,7 +179,9 @@ class Machine {
     bool may_send(Lane& lane, const Active& active, TimePoint now);
     bool reserve(Active& active, const Prepared& prepared);
     void retry_blocked(TimePoint now);
+    /// Gives the reservation back and books what the sample really took.
     void settle(Active& active, const CallReport& report);
+    void release(Active& active);
     void learn(
         Lane& lane, const Active& active, const providers::CallResult& result, TimePoint now
     );
@@ -200,7 +204,8 @@ class Machine {
     Counters counters_;
     Money reserved_cost_;
     std::int64_t reserved_tokens_ = 0;
-    std::int64_t reserved_calls_ = 0;
+    std::int64_t reserved_calls_ = 0;  ///< intents and retries that are still to be sent
+    std::int64_t open_intents_ = 0;
     std::int64_t unstored_ = 0;
     bool stopping_ = false;
     bool finished_ = false;

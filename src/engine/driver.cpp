@@ -1,0 +1,409 @@
+#include "engine/driver.h"
+
+#include "base/text.h"
+#include "platform/crypto/sha256.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lab::engine {
+namespace {
+
+using providers::CallResult;
+using providers::Outcome;
+
+MachineConfig machine_config(const RunInput& input, const DriverDeps& deps) {
+    const domain::RunSpec& run = input.spec->run;
+    MachineConfig config;
+    for (std::size_t i = 0; i < input.spec->models.size(); ++i) {
+        const domain::ModelSpec& model = input.spec->models[i];
+        LaneConfig lane;
+        lane.name = model.id;
+        lane.concurrency = model.limits.concurrency > 0 ? static_cast<int>(model.limits.concurrency)
+                                                        : run.concurrency;
+        lane.requests_per_minute = model.limits.requests_per_minute;
+        lane.tokens_per_minute = model.limits.tokens_per_minute;
+        lane.replay = input.providers[i]->is_replay();
+        config.lanes.push_back(std::move(lane));
+    }
+    config.retry = run.retry;
+    config.budget = run.budget;
+    config.max_error_share = run.max_error_share;
+    config.planned = input.plan->samples();
+    config.seed = deps.jitter_seed;
+    config.opening.cost = input.opening.settled + input.opening.uncertain_cost;
+    config.opening.calls = input.opening.calls + input.opening.uncertain;
+    config.opening.tokens = input.opening.usage.total() + input.opening.uncertain_tokens;
+    return config;
+}
+
+void keep_error(domain::SampleResult& result, const Error& error, int http_status) {
+    result.state = domain::SampleState::failed;
+    result.error_code = info(error.code).wire_name;
+    result.error_message = error.message;
+    result.http_status = http_status;
+}
+
+}  // namespace
+
+/// A sample between prepare and store.
+struct Driver::Call {
+    domain::SampleResult result;
+    Json row;
+    std::vector<domain::Message> messages;
+    std::size_t model = 0;
+    providers::CallId id = 0;
+    bool in_flight = false;
+    storage::Intent intent;
+};
+
+struct Driver::Batch {
+    std::vector<storage::Intent> intents;
+    std::vector<std::unique_ptr<Call>> finished;
+    std::vector<std::int64_t> withdrawn;
+    bool empty() const { return intents.empty() && finished.empty() && withdrawn.empty(); }
+};
+
+Driver::Driver(RunInput input, DriverDeps deps)
+    : input_(std::move(input)),
+      deps_(std::move(deps)),
+      machine_(machine_config(input_, deps_), [this](int lane) { return next_sample(lane); }),
+      cursors_(static_cast<std::size_t>(input_.plan->lanes())),
+      batch_(std::make_unique<Batch>()) {}
+
+Driver::~Driver() { *alive_ = false; }
+
+void Driver::start(std::function<void(RunEnd)> done) {
+    done_ = std::move(done);
+    machine_.start(deps_.loop->clock().now());
+    turn();
+}
+
+void Driver::interrupt() {
+    const TimePoint now = deps_.loop->clock().now();
+    if (!interrupted_) {
+        interrupted_ = true;
+        machine_.stop(StopReason::interrupted, "interrupted", now);
+    } else {
+        machine_.stop_now(StopReason::interrupted, "interrupted", now);
+    }
+    turn();
+}
+
+std::optional<std::int64_t> Driver::next_sample(int lane) {
+    std::int64_t& cursor = cursors_[static_cast<std::size_t>(lane)];
+    const std::int64_t count = input_.plan->lane_samples(lane);
+    while (cursor < count) {
+        const std::int64_t index = input_.plan->at(lane, cursor++).index;
+        if (input_.finished.empty() || !input_.finished[static_cast<std::size_t>(index)]) {
+            return index;
+        }
+    }
+    return std::nullopt;
+}
+
+/// Carries out commands until there are none. Providers may answer while they are asked, so this
+/// can be entered from inside itself: then the outer call goes on with what is new.
+void Driver::turn() {
+    if (turning_ || ended_) {
+        return;
+    }
+    turning_ = true;
+    while (machine_.has_commands() && !ended_) {
+        for (const Command& command : machine_.take_commands()) {
+            carry_out(command);
+        }
+    }
+    turning_ = false;
+    flush();
+    if (machine_.finished() && !flushing_ && batch_->empty()) {
+        finish();
+        return;
+    }
+    const std::optional<TimePoint> wake = machine_.wake_at();
+    if (timer_ && (!wake || *wake != timer_at_)) {
+        deps_.loop->cancel_timer(*timer_);
+        timer_.reset();
+    }
+    if (wake && !timer_) {
+        timer_at_ = *wake;
+        timer_ = deps_.loop->call_at(*wake, [this, alive = alive_] {
+            if (*alive) {
+                timer_.reset();
+                machine_.on_wake(deps_.loop->clock().now());
+                turn();
+            }
+        });
+    }
+}
+
+void Driver::carry_out(const Command& command) {
+    switch (command.kind) {
+        case CommandKind::prepare:
+            prepare(command);
+            break;
+        case CommandKind::commit:
+            batch_->intents.push_back(calls_.at(command.sample)->intent);
+            break;
+        case CommandKind::send:
+            send(command.sample);
+            break;
+        case CommandKind::store:
+            store(command.sample);
+            break;
+        case CommandKind::withdraw:
+            calls_.erase(command.sample);
+            batch_->withdrawn.push_back(command.sample);
+            break;
+        case CommandKind::cancel:
+            if (const auto found = calls_.find(command.sample);
+                found != calls_.end() && found->second->in_flight) {
+                Call& call = *found->second;
+                input_.providers[call.model]->cancel(call.id);
+            }
+            break;
+    }
+}
+
+void Driver::prepare(const Command& command) {
+    const SampleRef ref = input_.plan->ref(command.sample);
+    const domain::Variant& variant = input_.spec->variants[static_cast<std::size_t>(ref.variant)];
+    auto owned = std::make_unique<Call>();
+    Call& call = *owned;
+    call.model = variant.model;
+    call.row = input_.items->load(ref.item);
+    domain::SampleResult& result = call.result;
+    result.index = ref.index;
+    result.variant = ref.variant;
+    result.item = ref.item;
+    result.repetition = ref.repetition;
+    result.item_id = input_.items->id_of(ref.item, call.row);
+    const TimePoint now = deps_.loop->clock().now();
+    calls_[command.sample] = std::move(owned);
+
+    auto messages = input_.renderer->render(variant.prompt, call.row, ref.item);
+    if (!messages) {
+        keep_error(result, messages.error(), 0);
+        machine_.on_prepared(command.sample, {.kind = PreparedKind::broken}, now);
+        return;
+    }
+    call.messages = std::move(*messages);
+    Prepared prepared;
+    providers::Provider& provider = *input_.providers[call.model];
+    if (!provider.is_replay()) {
+        if (deps_.cache_reader != nullptr) {
+            result.cache_key = cache_key(call);
+            if (answer_from_cache(call)) {
+                machine_.on_prepared(command.sample, {.kind = PreparedKind::answered}, now);
+                return;
+            }
+        }
+        providers::CallRequest probe;
+        probe.parameters = &variant.parameters;
+        probe.messages = std::move(call.messages);
+        const domain::Usage worst = provider.worst_case(probe);
+        call.messages = std::move(probe.messages);
+        const auto& pricing = input_.pricing[call.model];
+        prepared.cost = pricing ? domain::cost_of(worst, *pricing) : std::nullopt;
+        prepared.tokens = worst.total();
+        call.intent = {.sample = ref.index, .cost = prepared.cost, .tokens = prepared.tokens};
+    }
+    machine_.on_prepared(command.sample, prepared, now);
+}
+
+std::string Driver::cache_key(const Call& call) const {
+    const domain::Variant& variant =
+        input_.spec->variants[static_cast<std::size_t>(call.result.variant)];
+    const domain::ModelSpec& model = input_.spec->models[call.model];
+    Json key = Json::object();
+    key["endpoint"] = input_.providers[call.model]->endpoint();
+    key["provider"] = model.provider;
+    key["api"] = model.api;
+    key["model"] = model.model;
+    key["parameters"] = variant.parameters;
+    key["repetition"] = call.result.repetition;
+    key["seed"] = input_.spec->run.seed;
+    Json& messages = key["messages"] = Json::array();
+    for (const domain::Message& message : call.messages) {
+        messages.push_back(Json::array({message.role, message.content}));
+    }
+    return sha256(canonical_json(key));
+}
+
+bool Driver::answer_from_cache(Call& call) {
+    auto found = deps_.cache_reader->find_cached(deps_.ctx, call.result.cache_key);
+    if (!found || !*found) {
+        return false;  // a cache that cannot be read is a miss
+    }
+    const domain::SampleResult& hit = **found;
+    domain::SampleResult& result = call.result;
+    result.output = hit.output;
+    result.finish_reason = hit.finish_reason;
+    result.usage = hit.usage;
+    result.logprobs = hit.logprobs;
+    result.latency = hit.latency;
+    result.time_to_first_token = hit.time_to_first_token;
+    result.cost = Money();
+    result.cached = true;
+    return true;
+}
+
+void Driver::send(std::int64_t sample) {
+    Call& call = *calls_.at(sample);
+    const domain::Variant& variant =
+        input_.spec->variants[static_cast<std::size_t>(call.result.variant)];
+    const domain::ModelSpec& model = input_.spec->models[call.model];
+    providers::CallRequest request;
+    request.model = model.model;
+    request.messages = call.messages;
+    request.parameters = &variant.parameters;
+    request.stream = model.stream;
+    request.item_id = call.result.item_id;
+    request.timeout = std::chrono::duration_cast<Duration>(input_.spec->run.timeout);
+    ++call.result.attempts;
+    call.in_flight = true;
+    const providers::CallId id = input_.providers[call.model]->start(
+        std::move(request),
+        [this, alive = alive_, sample](CallResult result) {
+            if (*alive) {
+                on_call_done(sample, std::move(result));
+            }
+        }
+    );
+    if (const auto found = calls_.find(sample); found != calls_.end()) {
+        found->second->id = id;
+    }
+}
+
+void Driver::on_call_done(std::int64_t sample, CallResult result) {
+    if (error_ || ended_) {
+        return;
+    }
+    Call& call = *calls_.at(sample);
+    call.in_flight = false;
+    domain::SampleResult& out = call.result;
+    CallReport report{.result = &result, .cost = std::nullopt, .tokens = 0};
+    if (result.outcome == Outcome::ok) {
+        out.state = domain::SampleState::done;
+        out.error_code.clear();
+        out.error_message.clear();
+        out.http_status = result.http_status;
+        out.output = std::move(result.output);
+        out.finish_reason = std::move(result.finish_reason);
+        out.usage = result.usage;
+        out.logprobs = std::move(result.logprobs);
+        out.latency = result.latency;
+        out.time_to_first_token = result.time_to_first_token;
+        out.replayed = result.replayed;
+        const auto& pricing = input_.pricing[call.model];
+        out.cost = result.replayed ? std::optional(Money())
+                   : pricing       ? domain::cost_of(out.usage, *pricing)
+                                   : std::nullopt;
+        report.cost = out.cost;
+        report.tokens = out.usage.total();
+    } else {
+        keep_error(out, result.error, result.http_status);
+        out.cost = Money();
+    }
+    const bool gone = result.outcome == Outcome::cancelled;
+    machine_.on_call_done(sample, report, deps_.loop->clock().now());
+    if (gone) {
+        calls_.erase(sample);
+    }
+    turn();
+}
+
+void Driver::store(std::int64_t sample) {
+    const auto found = calls_.find(sample);
+    LAB_ASSERT(found != calls_.end(), "a finished sample is known");
+    found->second->messages.clear();
+    batch_->finished.push_back(std::move(found->second));
+    calls_.erase(found);
+}
+
+void Driver::flush() {
+    if (flushing_ || batch_->empty() || ended_) {
+        return;
+    }
+    flushing_ = true;
+    std::shared_ptr<Batch> batch = std::move(batch_);
+    batch_ = std::make_unique<Batch>();
+    deps_.worker->submit([this, alive = alive_, loop = deps_.loop, batch]() mutable {
+        Status status = write(*batch);
+        loop->post([this, alive, batch = std::move(batch), status = std::move(status)] {
+            if (*alive) {
+                on_flushed(status, *batch);
+            }
+        });
+    });
+}
+
+/// On the worker: scores what is finished and commits the batch.
+Status Driver::write(Batch& batch) {
+    std::vector<domain::SampleResult> results;
+    results.reserve(batch.finished.size());
+    for (const std::unique_ptr<Call>& call : batch.finished) {
+        if (call->result.state == domain::SampleState::done) {
+            LAB_TRY(call->result.scores, input_.scores->score(call->result.output, call->row));
+        }
+        results.push_back(std::move(call->result));
+    }
+    if (!batch.withdrawn.empty()) {
+        LAB_CHECK(deps_.journal->withdraw(deps_.ctx, input_.run, batch.withdrawn));
+    }
+    return deps_.journal->commit(deps_.ctx, input_.run, batch.intents, results);
+}
+
+void Driver::on_flushed(const Status& status, const Batch& batch) {
+    flushing_ = false;
+    if (!status) {
+        fail(status.error());
+        return;
+    }
+    const TimePoint now = deps_.loop->clock().now();
+    if (!batch.intents.empty()) {
+        std::vector<std::int64_t> samples;
+        samples.reserve(batch.intents.size());
+        for (const storage::Intent& intent : batch.intents) {
+            samples.push_back(intent.sample);
+        }
+        machine_.on_intents_committed(samples, now);
+    }
+    if (!batch.finished.empty()) {
+        machine_.on_stored(static_cast<std::int64_t>(batch.finished.size()), now);
+    }
+    turn();
+}
+
+/// The store does not take results any more: nothing further may be paid for.
+void Driver::fail(Error error) {
+    error_ = std::move(error);
+    std::vector<std::pair<providers::Provider*, providers::CallId>> flying;
+    for (const auto& [sample, call] : calls_) {
+        if (call->in_flight) {
+            flying.emplace_back(input_.providers[call->model], call->id);
+        }
+    }
+    for (const auto& [provider, id] : flying) {
+        provider->cancel(id);
+    }
+    finish();
+}
+
+void Driver::finish() {
+    if (ended_) {
+        return;
+    }
+    ended_ = true;
+    if (timer_) {
+        deps_.loop->cancel_timer(*timer_);
+        timer_.reset();
+    }
+    RunEnd end;
+    end.reason = error_ ? StopReason::internal_error : machine_.stop_reason();
+    end.words = error_ ? error_->message : machine_.stop_words();
+    end.counters = machine_.counters();
+    end.error = error_;
+    done_(std::move(end));
+}
+
+}  // namespace lab::engine

@@ -1,0 +1,102 @@
+#pragma once
+#include "base/ctx.h"
+#include "base/executor.h"
+#include "domain/sample.h"
+#include "domain/spec.h"
+#include "engine/items.h"
+#include "engine/machine.h"
+#include "engine/plan.h"
+#include "engine/render.h"
+#include "engine/score.h"
+#include "providers/provider.h"
+#include "storage/store/journal.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace lab::engine {
+
+/// What a run consists of. Everything outlives the driver.
+struct RunInput {
+    const domain::ExperimentSpec* spec = nullptr;
+    const Plan* plan = nullptr;
+    const Items* items = nullptr;
+    const Renderer* renderer = nullptr;
+    const ScoreBook* scores = nullptr;
+    std::vector<providers::Provider*> providers;          ///< by model
+    std::vector<std::optional<domain::Pricing>> pricing;  ///< by model; nullopt = unknown
+    std::int64_t run = 0;                                 ///< the store's key
+    std::vector<bool> finished;                           ///< by sample index; empty = none
+    storage::Ledger opening;
+};
+
+struct DriverDeps {
+    Executor* loop = nullptr;
+    Worker* worker = nullptr;
+    storage::Journal* journal = nullptr;       ///< used on the worker only
+    storage::Journal* cache_reader = nullptr;  ///< used on the loop only; nullptr = cache off
+    Ctx ctx;
+    std::uint64_t jitter_seed = 0;
+};
+
+struct RunEnd {
+    StopReason reason = StopReason::none;
+    std::string words;  ///< why, for people
+    Machine::Counters counters;
+    std::optional<Error> error;  ///< StopReason::internal_error: what broke (disk full ...)
+};
+
+/// Carries out what the machine decides: renders, calls, scores, stores. Loop thread only, except
+/// that scoring and storing run on the worker. Results are committed in the batches that come
+/// together while the previous batch is on its way to the disk.
+class Driver {
+  public:
+    Driver(RunInput input, DriverDeps deps);
+    ~Driver();
+    /// `done` runs once, on the loop thread, when everything is stored or nothing more can be.
+    void start(std::function<void(RunEnd)> done);
+    /// First call: send nothing more, finish and store what is in flight. Second: cut it short.
+    void interrupt();
+    const Machine::Counters& counters() const { return machine_.counters(); }
+
+  private:
+    struct Call;
+    struct Batch;
+
+    void turn();
+    void carry_out(const Command& command);
+    void prepare(const Command& command);
+    void send(std::int64_t sample);
+    void on_call_done(std::int64_t sample, providers::CallResult result);
+    void store(std::int64_t sample);
+    void flush();
+    void on_flushed(const Status& status, const Batch& batch);
+    Status write(Batch& batch);
+    void fail(Error error);
+    void finish();
+    std::string cache_key(const Call& call) const;
+    bool answer_from_cache(Call& call);
+    std::optional<std::int64_t> next_sample(int lane);
+
+    RunInput input_;
+    DriverDeps deps_;
+    Machine machine_;
+    std::vector<std::int64_t> cursors_;  ///< by lane: next position of the plan
+    std::unordered_map<std::int64_t, std::unique_ptr<Call>> calls_;
+    std::unique_ptr<Batch> batch_;  ///< collects what goes to disk next
+    bool flushing_ = false;
+    bool turning_ = false;
+    bool interrupted_ = false;
+    bool ended_ = false;
+    std::optional<Error> error_;
+    std::optional<Executor::TimerId> timer_;
+    TimePoint timer_at_{};
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    std::function<void(RunEnd)> done_;
+};
+
+}  // namespace lab::engine

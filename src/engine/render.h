@@ -1,0 +1,44 @@
+#pragma once
+#include "domain/spec.h"
+#include "engine/items.h"
+#include "science/prompt/template.h"
+
+#include <string>
+#include <vector>
+
+namespace lab::engine {
+
+/// Turns a row into the messages of each prompt. Immutable; any thread.
+class Renderer {
+  public:
+    /// Parses every template. Errors: validation with the path of each broken template.
+    static Result<Renderer> make(const domain::ExperimentSpec& spec, const Items& items);
+    /// Errors: validation when a variable is missing in the row.
+    Result<std::vector<domain::Message>> render(
+        std::size_t prompt, const Json& row, std::int64_t item
+    ) const;
+    /// Variables of all templates, with the spec path each stands at.
+    std::vector<Detail> variables() const;
+
+  private:
+    struct Part {
+        std::string role;
+        science::Template text;
+        std::string path;
+    };
+    struct Prompt {
+        std::vector<Part> parts;
+        std::vector<Part> shot;
+        std::int64_t shots = 0;
+        std::uint64_t seed = 0;
+        std::string separator;
+        std::vector<std::int64_t> pool;  ///< rows of the dataset
+    };
+    Status append_shots(const Prompt& prompt, std::int64_t item, std::vector<domain::Message>& out)
+        const;
+
+    const Items* items_ = nullptr;
+    std::vector<Prompt> prompts_;
+};
+
+}  // namespace lab::engine

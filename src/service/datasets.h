@@ -1,0 +1,28 @@
+#pragma once
+#include "domain/run.h"
+#include "service/deps.h"
+
+#include <string>
+#include <vector>
+
+namespace lab::service {
+
+struct ImportRequest {
+    std::string path;
+    std::string format;  ///< jsonl, json, csv, tsv; empty = from the extension
+    std::string name;    ///< empty = from the path
+};
+
+/// Streams the file into the store. The same rows give the same version whatever the file is called
+/// or how its JSON is written. Nothing stays behind when a row is bad. Errors: validation with one
+/// detail for each bad row ("line 12: ..."; at most 20), not_found, io.
+Result<domain::DatasetVersion> import_dataset(
+    const Ctx& ctx, const Deps& deps, const ImportRequest& request
+);
+Result<std::vector<domain::DatasetVersion>> list_datasets(const Ctx& ctx, const Deps& deps);
+/// `ref` as storage::Datasets::get.
+Result<domain::DatasetVersion> get_dataset(
+    const Ctx& ctx, const Deps& deps, const std::string& ref
+);
+
+}  // namespace lab::service

@@ -1,0 +1,42 @@
+#pragma once
+#include "base/ctx.h"
+#include "base/executor.h"
+#include "base/uuid.h"
+#include "domain/spec.h"
+#include "domain/spec_parse.h"
+#include "providers/provider.h"
+#include "storage/objects/folder.h"
+#include "storage/store/session.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lab::service {
+
+/// What the use cases stand on; app fills it in once. Everything outlives every call.
+struct Deps {
+    const Clock* clock = nullptr;
+    UuidSource* uuids = nullptr;
+    Executor* loop = nullptr;
+    /// Runs the loop on this thread until stop_loop().
+    std::function<void()> run_loop;
+    std::function<void()> stop_loop;
+    Worker* worker = nullptr;
+    /// Opens (and migrates) the store on first use, so that what needs none works without one.
+    std::function<Result<storage::Database*>(const Ctx&)> database;
+    std::function<Result<storage::ObjectFolder*>()> objects;
+    std::string lock_folder;
+
+    domain::SpecVocabulary vocabulary;
+    std::function<Result<std::unique_ptr<providers::Provider>>(const domain::ModelSpec&)>
+        make_provider;
+    std::function<std::vector<Detail>(const domain::ModelSpec&, std::string_view path)> check_model;
+    std::function<std::optional<domain::Pricing>(const domain::ModelSpec&)> find_pricing;
+    std::string price_table_version;
+    std::string software_version;
+};
+
+}  // namespace lab::service
