@@ -1,9 +1,12 @@
 #pragma once
 #include "platform/json/json.h"
 
+#include <nlohmann/json.hpp>
+
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lab {
 
@@ -42,6 +45,15 @@ struct Document {
 /// the limits, tags, invalid UTF-8. Errors: bad_request with line and column at the front of the
 /// message ("12:5: ..."), payload_too_large.
 Result<Document> parse_yaml(std::string_view text, const JsonLimits& limits = {});
+
+/// "file:12:5: message" for people and editors; without `file` "12:5: message". A problem about a
+/// key ("unknown key ...") stands at the key, every other at the value.
+std::string describe_problem(const Detail& problem, const SourceMap& map, std::string_view file);
+/// All details of an error in the order of the text, each once; the error's own message when it has
+/// none.
+std::vector<std::string> describe_problems(
+    const Error& error, const SourceMap& map, std::string_view file
+);
 
 /// Appends a member to a path in the notation of SourceMap.
 std::string path_member(std::string_view path, std::string_view member);

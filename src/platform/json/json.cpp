@@ -1,9 +1,10 @@
 #include "platform/json/json.h"
 
-#include <nlohmann/json.hpp>
-#include <vector>
-
 #include "base/text.h"
+
+#include <nlohmann/json.hpp>
+
+#include <vector>
 
 namespace lab {
 namespace {
@@ -27,7 +28,9 @@ class LimitedBuilder final : public nlohmann::json_sax<Json> {
     bool key(std::string& name) override {
         Json& object = *stack_.back();
         if (object.contains(name)) {
-            return refuse(Code::bad_request, "the member \"" + shorten(name, 60) + "\" is repeated");
+            return refuse(
+                Code::bad_request, "the member \"" + shorten(name, 60) + "\" is repeated"
+            );
         }
         if (object.size() >= limits_.keys_max) {
             return refuse(Code::payload_too_large, "an object has too many members");

@@ -1,14 +1,14 @@
 #include "platform/json/json.h"
 
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 namespace lab {
 namespace {
 
 TEST(Json, DoublesReadBackExactly) {
-    for (const char* text : {"0.1", "1e-300", "123456789.12345678", "-0.0", "1.7976931348623157e308"}) {
+    for (const char* text :
+         {"0.1", "1e-300", "123456789.12345678", "-0.0", "1.7976931348623157e308"}) {
         const Json value = parse_json(text).value();
         EXPECT_EQ(parse_json(dump_json(value)).value(), value) << text;
     }
@@ -16,8 +16,18 @@ TEST(Json, DoublesReadBackExactly) {
 
 TEST(Json, RefusesWhatIsNotStrict) {
     for (const char* text :
-         {"", "{", "[1,]", "{\"a\":1,}", "NaN", "01", ".5", "\xef\xbb\xbf{}x", "[1] [2]", "\"\xff\"",
-          "{\"a\":1,\"a\":2}", "{'a':1}"}) {
+         {"",
+          "{",
+          "[1,]",
+          "{\"a\":1,}",
+          "NaN",
+          "01",
+          ".5",
+          "\xef\xbb\xbf{}x",
+          "[1] [2]",
+          "\"\xff\"",
+          "{\"a\":1,\"a\":2}",
+          "{'a':1}"}) {
         EXPECT_FALSE(parse_json(text)) << text;
     }
 }
@@ -31,10 +41,13 @@ TEST(Json, SaysWhere) {
 TEST(Json, EnforcesItsLimits) {
     EXPECT_TRUE(parse_json(std::string(64, '[') + std::string(64, ']')));
     EXPECT_EQ(
-        parse_json(std::string(65, '[') + std::string(65, ']')).error().code, Code::payload_too_large
+        parse_json(std::string(65, '[') + std::string(65, ']')).error().code,
+        Code::payload_too_large
     );
     EXPECT_EQ(parse_json("[1,2]", {.bytes_max = 3}).error().code, Code::payload_too_large);
-    EXPECT_EQ(parse_json(R"({"a":1,"b":2})", {.keys_max = 1}).error().code, Code::payload_too_large);
+    EXPECT_EQ(
+        parse_json(R"({"a":1,"b":2})", {.keys_max = 1}).error().code, Code::payload_too_large
+    );
 }
 
 TEST(Json, CanonicalTextDoesNotDependOnTheOrderOfMembers) {
