@@ -67,8 +67,8 @@ class Client {
 
 struct ClientOptions {
     std::size_t connections_max = 10'000;
-    std::string user_agent;
-    std::string ca_file;  ///< empty = the system's
+    std::string user_agent = {};
+    std::string ca_file = {};  ///< empty = the system's
 };
 
 }  // namespace lab::http
