@@ -288,7 +288,7 @@ void Machine::learn(Lane& lane, const Active& active, const CallResult& result, 
         result.outcome == Outcome::rate_limited || result.outcome == Outcome::overloaded;
     counters_.rate_limited += result.outcome == Outcome::rate_limited ? 1 : 0;
     if (overload) {
-        lane.concurrency.on_overload(active.sent_at, now);
+        lane.concurrency.on_overload();
     } else if (result.outcome == Outcome::ok) {
         lane.concurrency.on_success();
     }

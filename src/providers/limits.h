@@ -27,21 +27,24 @@ class TokenBucket {
     TimePoint updated_{};
 };
 
-/// How many calls may be in flight: additive increase (one more after a window's worth of
-/// successes), multiplicative decrease (half, at most once per round trip) on 429 and overload.
-/// Starts at the maximum: the user asked for it.
+/// How many calls may be in flight. Starts at the maximum: the user asked for it. Judged by windows
+/// of as many answers as the limit: when more than a seventh of a window says "too much" (429,
+/// 5xx), the limit shrinks by that share, at most by half; a clean window lets it grow by one.
+/// Single refusals are the retry's business: halving on each of them would let a few failures in a
+/// hundred bring the throughput down to nothing. Pure.
 class AdaptiveConcurrency {
   public:
     explicit AdaptiveConcurrency(int maximum);
-    int limit() const { return static_cast<int>(limit_); }
+    int limit() const { return limit_; }
     void on_success();
-    /// `sent_at` of the failing call: failures of calls sent before the last decrease are ignored.
-    void on_overload(TimePoint sent_at, TimePoint now);
+    void on_overload();
 
   private:
-    double maximum_;
-    double limit_;
-    TimePoint last_decrease_{};
+    void close_window();
+    int maximum_;
+    int limit_;
+    int answers_ = 0;
+    int overloads_ = 0;
 };
 
 }  // namespace lab::providers

@@ -21,13 +21,12 @@ class RetryPolicy {
     /// is honoured exactly (plus up to 10 % jitter) when it is at most spec.maximum * 5, else it is
     /// capped there.
     std::optional<Duration> next_delay(int attempts_made, const CallResult& failure);
-    std::int64_t retries() const { return retries_; }
 
   private:
     domain::RetrySpec spec_;
     Rng rng_;
     std::int64_t calls_ = 0;
-    std::int64_t retries_ = 0;
+    std::int64_t retries_ = 0;  ///< that drew on the budget
 };
 
 }  // namespace lab::providers

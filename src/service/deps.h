@@ -30,7 +30,7 @@ struct Deps {
     std::function<Result<storage::ObjectFolder*>()> objects;
     std::string lock_folder;
 
-    domain::SpecVocabulary vocabulary;
+    const domain::SpecVocabulary* vocabulary = nullptr;
     std::function<Result<std::unique_ptr<providers::Provider>>(const domain::ModelSpec&)>
         make_provider;
     std::function<std::vector<Detail>(const domain::ModelSpec&, std::string_view path)> check_model;

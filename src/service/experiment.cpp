@@ -270,7 +270,7 @@ Result<std::unique_ptr<Experiment>> load_experiment_file(
         error.details.push_back({path + ":" + document.error().message, ""});
         return error;
     }
-    auto spec = domain::parse_spec(document->value, deps.vocabulary);
+    auto spec = domain::parse_spec(document->value, *deps.vocabulary);
     if (!spec) {
         return located(path, document->map, spec.error().details);
     }
@@ -294,7 +294,7 @@ Result<std::unique_ptr<Experiment>> load_stored_experiment(
     Purpose purpose
 ) {
     auto experiment = std::make_unique<Experiment>();
-    LAB_TRY(experiment->spec, domain::parse_spec(source, deps.vocabulary));
+    LAB_TRY(experiment->spec, domain::parse_spec(source, *deps.vocabulary));
     experiment->base_folder = base_folder;
     std::vector<Detail> problems;
     LAB_CHECK(open_parts(ctx, deps, dataset_hash, purpose, *experiment, problems));

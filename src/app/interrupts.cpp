@@ -1,0 +1,86 @@
+#include "app/interrupts.h"
+
+#include <sys/resource.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+
+namespace lab::app {
+namespace {
+
+/// Written by the handler, read on the loop: a signal handler may do no more than this.
+std::atomic<int> signals_seen{0};
+
+extern "C" void on_signal(int) { signals_seen.fetch_add(1, std::memory_order_relaxed); }
+
+/// Looks at the counter often enough for a person; a signal handler cannot post to a loop safely.
+class Watch : public std::enable_shared_from_this<Watch> {
+  public:
+    Watch(Executor& loop, std::function<void()> handler)
+        : loop_(loop), handler_(std::move(handler)) {}
+    void look() {
+        const int seen = signals_seen.load(std::memory_order_relaxed);
+        while (handled_ < seen && active_) {
+            ++handled_;
+            handler_();
+        }
+        if (active_) {
+            timer_ = loop_.call_at(
+                loop_.clock().now() + std::chrono::milliseconds(50),
+                [self = shared_from_this()] { self->look(); }
+            );
+        }
+    }
+    void stop() {
+        active_ = false;
+        loop_.cancel_timer(timer_);
+    }
+
+  private:
+    Executor& loop_;
+    std::function<void()> handler_;
+    Executor::TimerId timer_ = 0;
+    int handled_ = 0;
+    bool active_ = true;
+};
+
+std::shared_ptr<Watch> current;
+
+void set_action(void (*action)(int)) {
+    struct sigaction what{};
+    what.sa_handler = action;
+    sigemptyset(&what.sa_mask);
+    what.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &what, nullptr);
+    ::sigaction(SIGTERM, &what, nullptr);
+}
+
+}  // namespace
+
+void handle_interrupts(Executor& loop, std::function<void()> handler) {
+    if (current) {
+        current->stop();
+        current.reset();
+    }
+    if (!handler) {
+        set_action(SIG_DFL);
+        return;
+    }
+    signals_seen = 0;
+    set_action(on_signal);
+    current = std::make_shared<Watch>(loop, std::move(handler));
+    current->look();
+}
+
+void prepare_process() {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+}  // namespace lab::app

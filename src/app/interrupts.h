@@ -1,0 +1,16 @@
+#pragma once
+#include "base/executor.h"
+
+#include <functional>
+
+namespace lab::app {
+
+/// While `handler` is set, SIGINT and SIGTERM run it on the loop's thread instead of ending the
+/// process. nullptr gives the signals their default action back. Main thread only.
+void handle_interrupts(Executor& loop, std::function<void()> handler);
+
+/// Process-wide settings that every start needs: SIGPIPE and SIGXFSZ become errors of write(), the
+/// limit on open files goes up to what the system allows.
+void prepare_process();
+
+}  // namespace lab::app

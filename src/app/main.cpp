@@ -1,0 +1,46 @@
+#include "app/doctor.h"
+#include "app/interrupts.h"
+#include "app/wire.h"
+#include "cli/cli.h"
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+
+namespace {
+
+int run(int argc, char** argv) {
+    lab::app::prepare_process();
+    std::unique_ptr<lab::app::Program> program;
+    lab::cli::Deps deps;
+    deps.env = lab::process_environment();
+    deps.version = lab::app::version();
+    deps.build = lab::app::build_words();
+    deps.vocabulary = []() -> const lab::domain::SpecVocabulary& { return lab::app::vocabulary(); };
+    deps.open = [&](const lab::Settings& settings) -> lab::Result<lab::service::Deps*> {
+        if (!program) {
+            program = std::make_unique<lab::app::Program>(settings, deps.env);
+        }
+        return &program->deps();
+    };
+    deps.doctor = [&](const lab::Settings& settings) {
+        return lab::app::examine(settings, deps.env, deps.open);
+    };
+    deps.on_interrupt = [&](std::function<void()> handler) {
+        lab::app::handle_interrupts(program->loop(), std::move(handler));
+    };
+    return lab::cli::run(argc, argv, deps);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "llm-research: this is a bug: %s\n", error.what());
+    } catch (...) {
+        std::fprintf(stderr, "llm-research: this is a bug: an unknown exception\n");
+    }
+    return 1;
+}

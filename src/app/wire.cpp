@@ -1,0 +1,144 @@
+#include "app/wire.h"
+
+#include "platform/http/curl_client.h"
+#include "platform/process/event_loop.h"
+#include "platform/process/worker.h"
+#include "providers/factory.h"
+#include "providers/prices.h"
+#include "science/metrics/extract.h"
+#include "science/metrics/scorer.h"
+#include "storage/objects/folder.h"
+#include "storage/store/sqlite.h"
+
+#include <filesystem>
+
+namespace lab::app {
+
+namespace fs = std::filesystem;
+
+struct Program::Parts {
+    Settings settings;
+    EnvLookup env;
+    SystemClock clock;
+    RandomUuids uuids;
+    EventLoop loop{clock};
+    std::unique_ptr<http::Client> http;
+    std::unique_ptr<storage::Database> database;
+    std::unique_ptr<storage::ObjectFolder> objects;
+    ThreadWorker worker;
+    service::Deps deps;
+
+    Status make_home() const {
+        std::error_code code;
+        for (const char* below : {"", "objects", "locks"}) {
+            const fs::path folder = fs::path(settings.home) / below;
+            fs::create_directories(folder, code);
+            if (code) {
+                return Error(
+                    Code::io,
+                    "cannot create " + folder.string() + ": " + code.message() +
+                        "; mend it or set LLM_RESEARCH_HOME to another folder"
+                );
+            }
+        }
+        fs::permissions(
+            settings.home, fs::perms::owner_all, code
+        );  // best effort: it may be shared
+        return ok();
+    }
+
+    Result<storage::Database*> open_database(const Ctx& ctx) {
+        if (!database) {
+            LAB_CHECK(make_home());
+            LAB_TRY(
+                database,
+                storage::open_sqlite(ctx, {.path = (fs::path(settings.home) / "lab.db").string()})
+            );
+            LAB_CHECK(database->migrate(ctx));
+        }
+        return database.get();
+    }
+
+    Result<storage::ObjectFolder*> open_objects() {
+        if (!objects) {
+            LAB_CHECK(make_home());
+            objects = std::make_unique<storage::ObjectFolder>(
+                (fs::path(settings.home) / "objects").string()
+            );
+        }
+        return objects.get();
+    }
+
+    http::Client& client() {
+        if (!http) {
+            http = http::make_curl_client(
+                loop, {.user_agent = "llm-research/" + std::string(version())}
+            );
+        }
+        return *http;
+    }
+};
+
+const domain::SpecVocabulary& vocabulary() {
+    static const domain::SpecVocabulary kVocabulary = [] {
+        domain::SpecVocabulary out;
+        for (const science::ScorerType& type : science::scorer_types()) {
+            out.scorers.emplace_back(std::string(type.name), type.options_schema());
+        }
+        out.extract_schema = science::extract_schema();
+        out.providers = providers::provider_names();
+        return out;
+    }();
+    return kVocabulary;
+}
+
+std::string_view version() { return LAB_VERSION; }
+
+std::string build_words() {
+    std::string out = "compiler: clang " __clang_version__;
+#ifdef LAB_SANITIZED
+    out += ", sanitized";
+#endif
+#ifdef NDEBUG
+    out += ", release";
+#else
+    out += ", debug";
+#endif
+    return out;
+}
+
+Program::Program(Settings settings, EnvLookup env) : parts_(std::make_unique<Parts>()) {
+    Parts& p = *parts_;
+    p.settings = std::move(settings);
+    p.env = std::move(env);
+    service::Deps& d = p.deps;
+    d.clock = &p.clock;
+    d.uuids = &p.uuids;
+    d.loop = &p.loop;
+    d.run_loop = [&p] { p.loop.run(); };
+    d.stop_loop = [&p] { p.loop.stop(); };
+    d.worker = &p.worker;
+    d.database = [&p](const Ctx& ctx) { return p.open_database(ctx); };
+    d.objects = [&p] { return p.open_objects(); };
+    d.lock_folder = (fs::path(p.settings.home) / "locks").string();
+    d.vocabulary = &vocabulary();
+    d.make_provider = [&p](const domain::ModelSpec& model) {
+        return providers::make_provider(
+            model, {.http = &p.client(), .clock = &p.clock, .env = p.env}
+        );
+    };
+    d.check_model = [&p](const domain::ModelSpec& model, std::string_view path) {
+        return providers::check_model(model, p.env, path);
+    };
+    d.find_pricing = [](const domain::ModelSpec& model) { return providers::find_pricing(model); };
+    d.price_table_version = providers::kPriceTableVersion;
+    d.software_version = version();
+}
+
+Program::~Program() = default;
+
+service::Deps& Program::deps() { return parts_->deps; }
+
+Executor& Program::loop() { return parts_->loop; }
+
+}  // namespace lab::app

@@ -1,0 +1,29 @@
+#pragma once
+#include "platform/config/settings.h"
+#include "service/deps.h"
+
+#include <memory>
+
+namespace lab::app {
+
+/// Everything concrete, built top-down and destroyed in reverse. What costs time (the database, the
+/// HTTP client) is built when it is first needed.
+class Program {
+  public:
+    Program(Settings settings, EnvLookup env);
+    ~Program();
+    service::Deps& deps();
+    Executor& loop();
+
+  private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+/// What experiment files may name.
+const domain::SpecVocabulary& vocabulary();
+
+std::string_view version();
+std::string build_words();
+
+}  // namespace lab::app

@@ -1,0 +1,173 @@
+#include "cli/cli.h"
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+
+namespace lab::cli {
+namespace {
+
+constexpr int kUsageError = 2;
+
+void add_globals(CLI::App& app, Globals& globals) {
+    app.add_option("-o,--output", globals.overrides.output, "table, json, yaml, csv or compact")
+        ->type_name("FORMAT");
+    app.add_option(
+           "--save",
+           globals.save,
+           "Save the report too; the extension chooses the format: "
+           "html, json, yaml, csv, md, xml. May be repeated"
+    )
+        ->type_name("FILE")
+        ->take_all()
+        ->expected(1);
+    app.add_option("--home", globals.overrides.home, "Folder of the store (LLM_RESEARCH_HOME)")
+        ->type_name("FOLDER");
+    app.add_option("--profile", globals.overrides.profile, "Profile of the configuration file")
+        ->type_name("NAME");
+    app.add_flag("-v,--verbose", globals.verbose, "Say more");
+    app.add_flag("--no-color", globals.overrides.no_color, "No colour");
+}
+
+/// Names of all commands one level below `app`.
+std::vector<std::string> names_below(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+        names.push_back(sub->get_name());
+    }
+    return names;
+}
+
+void add_option_names(const CLI::App& app, std::vector<std::string>& names) {
+    for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) {
+            names.push_back("--" + name);
+        }
+    }
+}
+
+/// The command that the arguments chose, as deep as it goes.
+const CLI::App& chosen(const CLI::App& app) {
+    const std::vector<CLI::App*> subs = app.get_subcommands();
+    return subs.empty() ? app : chosen(*subs.front());
+}
+
+/// The first argument that no command knows, with what may have been meant.
+std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
+    const CLI::App& command = chosen(app);
+    std::vector<std::string> words = names_below(command);
+    add_option_names(command, words);
+    add_option_names(app, words);
+    for (int i = 1; i < argc; ++i) {
+        const std::string argument = argv[i];
+        const std::string word = argument.substr(0, argument.find('='));
+        if (std::ranges::find(words, word) != words.end() || word.empty()) {
+            continue;
+        }
+        const bool is_option = word.starts_with("--");
+        const bool may_be_command = !is_option && !names_below(command).empty();
+        if (!is_option && !may_be_command) {
+            continue;
+        }
+        if (const std::string near = nearest(word, words); !near.empty()) {
+            return "did you mean \"" + near + "\"?";
+        }
+    }
+    return "";
+}
+
+int usage_error(
+    const CLI::App& app,
+    const std::string& message,
+    int argc,
+    const char* const* argv,
+    const Deps& deps
+) {
+    const Console console = make_console(deps.out, deps.err, !deps.env("NO_COLOR"), false);
+    std::string words = message;
+    const std::string command = chosen(app).get_name();
+    const std::string hint = suggestion(app, argc, argv);
+    std::vector<Detail> details;
+    if (!hint.empty()) {
+        details.push_back({"", hint});
+    }
+    const bool top = &chosen(app) == &app;
+    details.push_back({"", "see: llm-research " + (top ? std::string() : command + " ") + "--help"}
+    );
+    print_error(console, Error(Code::bad_request, std::move(words), std::move(details)));
+    return kUsageError;
+}
+
+int carry_out(const Action& action, const Globals& globals, Deps& deps) {
+    const bool color = !globals.overrides.no_color && !deps.env("NO_COLOR");
+    const Console plain = make_console(deps.out, deps.err, color, globals.verbose);
+    auto settings = load_settings(deps.env, globals.overrides);
+    if (!settings) {
+        print_error(plain, settings.error());
+        return info(settings.error().code).exit_code;
+    }
+    const Console console = make_console(deps.out, deps.err, settings->color, globals.verbose);
+    const Invocation invocation{deps, *settings, console, globals.save};
+    const Result<int> code = action(invocation);
+    if (!code) {
+        print_error(console, code.error());
+        return info(code.error().code).exit_code;
+    }
+    return *code;
+}
+
+}  // namespace
+
+std::string examples(std::initializer_list<std::string_view> lines) {
+    std::string out = "Examples:";
+    for (const std::string_view line : lines) {
+        out += "\n  ";
+        out += line;
+    }
+    return out;
+}
+
+int run(int argc, const char* const* argv, Deps& deps) {
+    CLI::App app(
+        "LLM Research Lab: which model, which prompt, how much better, how sure, at what cost"
+    );
+    app.name("llm-research");
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.get_formatter()->column_width(34);
+    app.footer(examples({
+        "llm-research validate experiment.yaml",
+        "llm-research run experiment.yaml --save report.html",
+        "llm-research resume last",
+        "llm-research compare 3f2a 91bc",
+    }));
+    app.set_version_flag("--version", "llm-research " + deps.version);
+    Globals globals;
+    add_globals(app, globals);
+    std::optional<Action> action;
+    const Choose choose = [&action](Action chosen_action) { action = std::move(chosen_action); };
+    add_run_commands(app, choose);
+    add_result_commands(app, choose);
+    add_dataset_commands(app, choose);
+    add_info_commands(app, choose);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help and --version
+        const std::string text = dynamic_cast<const CLI::CallForVersion*>(&asked) != nullptr
+                                     ? std::string(asked.what()) + "\n"
+                                     : chosen(app).help();
+        return write_all(deps.out, text) ? 0 : 1;
+    } catch (const CLI::Error& error) {
+        return usage_error(app, error.what(), argc, argv, deps);
+    }
+    if (!action) {
+        return usage_error(app, "a command is needed", argc, argv, deps);
+    }
+    return carry_out(*action, globals, deps);
+}
+
+}  // namespace lab::cli

@@ -1,0 +1,53 @@
+#pragma once
+#include "cli/cli.h"
+#include "cli/console.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace lab::cli {
+
+/// What the global options say, and the way to the services.
+struct Globals {
+    SettingOverrides overrides;
+    std::vector<std::string> save;
+    bool verbose = false;
+};
+
+/// Handed to a command when it runs.
+struct Invocation {
+    Deps& deps;
+    const Settings& settings;
+    const Console& console;
+    const std::vector<std::string>& save;
+    /// Opens the services.
+    Result<service::Deps*> services() const { return deps.open(settings); }
+};
+
+/// A command's work; gives the exit code, or an error whose code decides it.
+using Action = std::function<Result<int>(const Invocation&)>;
+/// Called when CLI11 has recognised the command.
+using Choose = std::function<void(Action)>;
+
+void add_run_commands(CLI::App& app, const Choose& choose);      ///< run, resume, validate
+void add_result_commands(CLI::App& app, const Choose& choose);   ///< report, compare, runs
+void add_dataset_commands(CLI::App& app, const Choose& choose);  ///< datasets
+void add_info_commands(CLI::App& app, const Choose& choose);     ///< schema, config, doctor, ...
+
+/// Text under the options of --help.
+std::string examples(std::initializer_list<std::string_view> lines);
+
+/// Prints a report in the chosen format and writes it to every path of `save`.
+Status deliver_report(
+    const Invocation& invocation,
+    const std::vector<std::string>& ids,
+    const std::vector<std::string>& extra_paths,
+    bool& gates_passed
+);
+
+}  // namespace lab::cli

@@ -1,0 +1,202 @@
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "science/stats/words.h"
+#include "service/experiment.h"
+#include "service/runs.h"
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+
+namespace lab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string count(std::int64_t n) { return science::format_count(static_cast<double>(n)); }
+
+/// Reports named in the experiment file stand relative to it.
+std::vector<std::string> report_paths(const service::Experiment& experiment) {
+    std::vector<std::string> out;
+    for (const domain::ReportSpec& report : experiment.spec.reports) {
+        const fs::path path(report.path);
+        out.push_back(
+            path.is_absolute() ? report.path : (fs::path(experiment.base_folder) / path).string()
+        );
+    }
+    return out;
+}
+
+void print_warnings(const Console& console, const std::vector<std::string>& warnings) {
+    for (const std::string& warning : warnings) {
+        note(console, "warning: " + warning);
+    }
+}
+
+/// What the user is told when a run did not complete, and the exit code that goes with it.
+int explain_end(const Console& console, const service::RunResult& result) {
+    const service::Progress& p = result.progress;
+    const std::int64_t stored = p.already + p.done + p.failed;
+    const std::string kept = count(stored) + " of " + count(p.planned) + " samples are stored";
+    const std::string resume = "llm-research resume " + result.run.id.substr(0, 8);
+    if (result.error) {
+        print_error(console, *result.error);
+        note(console, kept + "; when that is mended, go on with: " + resume);
+        return 1;
+    }
+    switch (result.run.state) {
+        case domain::RunState::completed:
+            return 0;
+        case domain::RunState::interrupted:
+            note(console, "interrupted: " + kept + "; go on with: " + resume);
+            return 130;
+        case domain::RunState::budget_exhausted:
+            note(
+                console,
+                "the budget is spent: " + kept +
+                    "; raise run.budget and start a new run, or keep these"
+            );
+            return 1;
+        default:
+            note(console, "the run failed: " + result.run.stop_reason);
+            note(console, kept + "; go on with: " + resume);
+            return 1;
+    }
+}
+
+Result<int> finish_run(
+    const Invocation& in, const service::RunResult& result, const std::vector<std::string>& paths
+) {
+    const int code = explain_end(in.console, result);
+    if (code == 130) {
+        return code;
+    }
+    bool gates_passed = true;
+    LAB_CHECK(deliver_report(in, {result.run.id}, paths, gates_passed));
+    return code != 0 ? code : gates_passed ? 0 : 100;
+}
+
+service::RunHooks hooks_for(const Invocation& in, ProgressDisplay& display) {
+    service::RunHooks hooks;
+    hooks.started = [&in](const domain::Run& run) {
+        note(
+            in.console,
+            "run " + run.id.substr(0, 8) + "  " + run.experiment_name + " #" +
+                std::to_string(run.number) + "  " + count(run.planned) + " samples"
+        );
+    };
+    hooks.progress = [&display](const service::Progress& progress) { display.show(progress); };
+    hooks.on_interrupt = in.deps.on_interrupt;
+    return hooks;
+}
+
+Result<int> do_run(const Invocation& in, const std::string& file) {
+    LAB_TRY(service::Deps * services, in.services());
+    const Ctx ctx(*services->clock);
+    LAB_TRY(
+        const std::unique_ptr<service::Experiment> experiment,
+        service::load_experiment_file(ctx, *services, file, service::Purpose::run)
+    );
+    print_warnings(in.console, experiment->warnings);
+    ProgressDisplay display(in.console);
+    LAB_TRY(
+        const service::RunResult result,
+        service::run_experiment(ctx, *services, *experiment, hooks_for(in, display))
+    );
+    display.finish(result.progress);
+    return finish_run(in, result, report_paths(*experiment));
+}
+
+Result<int> do_resume(const Invocation& in, const std::string& id) {
+    LAB_TRY(service::Deps * services, in.services());
+    const Ctx ctx(*services->clock);
+    ProgressDisplay display(in.console);
+    LAB_TRY(
+        const service::RunResult result,
+        service::resume_run(ctx, *services, id, hooks_for(in, display))
+    );
+    display.finish(result.progress);
+    return finish_run(in, result, {});
+}
+
+std::string money_or_na(const std::optional<Money>& money) {
+    return money ? "$" + money->rounded(4) : "n/a";
+}
+
+Result<int> do_validate(const Invocation& in, const std::string& file) {
+    LAB_TRY(service::Deps * services, in.services());
+    const Ctx ctx(*services->clock);
+    LAB_TRY(
+        const std::unique_ptr<service::Experiment> experiment,
+        service::load_experiment_file(ctx, *services, file, service::Purpose::validate)
+    );
+    LAB_TRY(const service::Forecast plan, service::forecast(*experiment));
+    print_warnings(in.console, experiment->warnings);
+    Table table{
+        .columns = {"variant", "calls", "input tokens", "output tokens at most", "cost at most"},
+        .rows = {},
+        .numeric = {false, true, true, true, true},
+    };
+    for (const service::Forecast::Row& row : plan.rows) {
+        table.rows.push_back(
+            {row.variant,
+             count(row.calls),
+             "~" + count(row.input_tokens),
+             row.output_tokens_max ? count(*row.output_tokens_max) : "n/a",
+             money_or_na(row.cost_max)}
+        );
+    }
+    if (plan.rows.size() > 1) {
+        table.rows.push_back(
+            {"total",
+             count(plan.calls),
+             "~" + count(plan.input_tokens),
+             "",
+             money_or_na(plan.cost_max)}
+        );
+    }
+    note(
+        in.console,
+        file + " is valid: " + experiment->spec.name + ", " + count(experiment->items->count()) +
+            " items of " + experiment->dataset.name + "@" +
+            std::to_string(experiment->dataset.version)
+    );
+    LAB_CHECK(print_table(in.console, table, in.settings.output));
+    return 0;
+}
+
+}  // namespace
+
+void add_run_commands(CLI::App& app, const Choose& choose) {
+    const auto file = std::make_shared<std::string>();
+    CLI::App* run = app.add_subcommand("run", "Run an experiment file and report the result");
+    run->add_option("FILE", *file, "Experiment file (YAML or JSON)")->required();
+    run->footer(examples({
+        "llm-research run experiment.yaml",
+        "llm-research run experiment.yaml --save report.html --save junit.xml",
+        "llm-research run experiment.yaml -o json > result.json",
+    }));
+    run->callback([choose, file] {
+        choose([file](const Invocation& in) { return do_run(in, *file); });
+    });
+
+    const auto id = std::make_shared<std::string>();
+    CLI::App* resume = app.add_subcommand("resume", "Go on with a run that did not complete");
+    resume->add_option("RUN", *id, "Id, the beginning of an id, or `last`")->required();
+    resume->footer(examples({"llm-research resume last", "llm-research resume 3f2a"}));
+    resume->callback([choose, id] {
+        choose([id](const Invocation& in) { return do_resume(in, *id); });
+    });
+
+    CLI::App* validate = app.add_subcommand(
+        "validate", "Check an experiment file and print the plan, without any call"
+    );
+    validate->add_option("FILE", *file, "Experiment file (YAML or JSON)")->required();
+    validate->footer(examples({"llm-research validate experiment.yaml"}));
+    validate->callback([choose, file] {
+        choose([file](const Invocation& in) { return do_validate(in, *file); });
+    });
+}
+
+}  // namespace lab::cli

@@ -1,0 +1,152 @@
+#include "cli/console.h"
+
+#include "base/text.h"
+#include "platform/json/json.h"
+
+#include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace lab::cli {
+namespace {
+
+std::string quoted_csv(const std::string& cell) {
+    if (cell.find_first_of(",\"\r\n") == std::string::npos) {
+        return cell;
+    }
+    std::string out = "\"";
+    for (const char c : cell) {
+        out += c;
+        out += c == '"' ? "\"" : "";
+    }
+    return out + '"';
+}
+
+std::string as_table(const Table& table, bool color) {
+    std::vector<std::size_t> widths;
+    for (std::size_t c = 0; c < table.columns.size(); ++c) {
+        std::size_t width = count_code_points(table.columns[c]);
+        for (const auto& row : table.rows) {
+            width = std::max(width, count_code_points(row[c]));
+        }
+        widths.push_back(width);
+    }
+    std::string out;
+    const auto line = [&](const std::vector<std::string>& cells) {
+        std::string text;
+        for (std::size_t c = 0; c < cells.size(); ++c) {
+            const std::string gap(widths[c] - count_code_points(cells[c]), ' ');
+            const bool right = !table.numeric.empty() && table.numeric[c];
+            text += c > 0 ? "  " : "";
+            text += right ? gap + cells[c] : cells[c] + gap;
+        }
+        out += trim_ascii(text).empty() ? "" : text.substr(0, text.find_last_not_of(' ') + 1);
+        out += '\n';
+    };
+    out += color ? "\033[1m" : "";
+    line(table.columns);
+    if (color) {
+        out.insert(out.size() - 1, "\033[0m");
+    }
+    for (const auto& row : table.rows) {
+        line(row);
+    }
+    return out;
+}
+
+}  // namespace
+
+Console make_console(std::FILE* out, std::FILE* err, bool color_wanted, bool verbose) {
+    Console console{.out = out, .err = err};
+    console.out_is_terminal = ::isatty(::fileno(out)) == 1;
+    console.err_is_terminal = ::isatty(::fileno(err)) == 1;
+    console.color = color_wanted && console.out_is_terminal;
+    console.err_color = color_wanted && console.err_is_terminal;
+    console.verbose = verbose;
+    winsize size{};
+    if (console.out_is_terminal && ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 &&
+        size.ws_col > 0) {
+        console.width = size.ws_col;
+    } else {
+        console.width = 100;
+    }
+    return console;
+}
+
+Status write_all(std::FILE* file, std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), file) != text.size() || std::fflush(file) != 0) {
+        return Error(Code::io, std::string("cannot write the output: ") + std::strerror(errno));
+    }
+    return ok();
+}
+
+void print_error(const Console& console, const Error& error) {
+    std::string text = console.err_color ? "\033[1;31merror:\033[0m " : "error: ";
+    text += error.message + "\n";
+    for (const Detail& detail : error.details) {
+        text += "  " + detail.field;
+        text += detail.field.empty() || detail.message.empty() ? "" : ": ";
+        text += detail.message + "\n";
+    }
+    if (console.verbose && !error.cause.empty()) {
+        text += "  cause: " + error.cause + "\n";
+    }
+    (void)write_all(console.err, text);
+}
+
+void note(const Console& console, std::string_view text) {
+    (void)write_all(console.err, std::string(text) + "\n");
+}
+
+Status print_table(const Console& console, const Table& table, const std::string& format) {
+    std::string text;
+    if (format == "table") {
+        text = as_table(table, console.color);
+    } else if (format == "csv" || format == "compact") {
+        const std::string separator = format == "csv" ? "," : "\t";
+        const auto line = [&](const std::vector<std::string>& cells) {
+            std::vector<std::string> parts;
+            for (const std::string& cell : cells) {
+                parts.push_back(format == "csv" ? quoted_csv(cell) : cell);
+            }
+            text += join(parts, separator) + "\n";
+        };
+        if (format == "csv") {
+            line(table.columns);
+        }
+        for (const auto& row : table.rows) {
+            line(row);
+        }
+    } else {
+        Json list = Json::array();
+        for (const auto& row : table.rows) {
+            Json object = Json::object();
+            for (std::size_t c = 0; c < row.size(); ++c) {
+                std::string key = to_lower(table.columns[c]);
+                std::ranges::replace(key, ' ', '_');
+                object[key] = row[c];
+            }
+            list.push_back(std::move(object));
+        }
+        if (format == "yaml") {
+            for (const Json& object : list) {
+                std::string lead = "- ";
+                for (const auto& [key, value] : object.items()) {
+                    // A JSON string is a YAML string.
+                    text += lead + key + ": " + dump_json(value) + "\n";
+                    lead = "  ";
+                }
+            }
+            text = list.empty() ? "[]\n" : text;
+        } else {
+            text = dump_json_pretty(list) + "\n";
+        }
+    }
+    return write_all(console.out, text);
+}
+
+}  // namespace lab::cli

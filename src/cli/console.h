@@ -1,0 +1,40 @@
+#pragma once
+#include "base/result.h"
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lab::cli {
+
+/// Where a command writes and what the other end can show.
+struct Console {
+    std::FILE* out = stdout;
+    std::FILE* err = stderr;
+    bool out_is_terminal = false;
+    bool err_is_terminal = false;
+    bool color = false;  ///< of out
+    bool err_color = false;
+    int width = 80;  ///< columns of out
+    bool verbose = false;
+};
+Console make_console(std::FILE* out, std::FILE* err, bool color_wanted, bool verbose);
+
+/// Everything, or the error: a full disk or a closed pipe is not silently ignored.
+Status write_all(std::FILE* file, std::string_view text);
+
+/// "error: ..." with one line for each detail, and a hint where there is one.
+void print_error(const Console& console, const Error& error);
+void note(const Console& console, std::string_view text);
+
+/// A small table of texts: lists of runs, datasets, settings.
+struct Table {
+    std::vector<std::string> columns;
+    std::vector<std::vector<std::string>> rows;
+    std::vector<bool> numeric;  ///< by column; empty = none
+};
+/// format: table, json, yaml, csv or compact.
+Status print_table(const Console& console, const Table& table, const std::string& format);
+
+}  // namespace lab::cli

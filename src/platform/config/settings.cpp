@@ -1,0 +1,229 @@
+#include "platform/config/settings.h"
+
+#include "base/text.h"
+#include "platform/json/document.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace lab {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t kFileBytesMax = 1U << 20;
+
+std::string value_or(const EnvLookup& env, const std::string& name, std::string otherwise) {
+    const std::optional<std::string> value = env(name);
+    return value && !value->empty() ? *value : std::move(otherwise);
+}
+
+/// $XDG_x or its default below the home folder; empty when there is no home folder either.
+std::string xdg_folder(const EnvLookup& env, const std::string& variable, const char* below_home) {
+    const std::string home = value_or(env, "HOME", "");
+    const std::string given = value_or(env, variable, "");
+    if (given.starts_with('/')) {
+        return given;  // the specification says that relative ones are ignored
+    }
+    return home.empty() ? "" : (fs::path(home) / below_home).string();
+}
+
+class Loader {
+  public:
+    explicit Loader(const EnvLookup& env) : env_(env) {}
+
+    Result<Settings> load(const SettingOverrides& overrides) {
+        Settings settings;
+        read_file(settings);
+        select_profile(overrides, settings);
+        for (const SettingInfo& info : setting_table()) {
+            resolve(info, overrides, settings);
+        }
+        check(settings);
+        if (!problems_.empty()) {
+            return Error(Code::validation, "the configuration is not right", std::move(problems_));
+        }
+        return settings;
+    }
+
+  private:
+    void read_file(Settings& settings) {
+        const std::string folder = xdg_folder(env_, "XDG_CONFIG_HOME", ".config");
+        settings.config_file = value_or(
+            env_, "LLM_RESEARCH_CONFIG", folder.empty() ? "" : folder + "/llm-research/config.yaml"
+        );
+        std::ifstream file(settings.config_file, std::ios::binary);
+        if (settings.config_file.empty() || !file) {
+            return;
+        }
+        settings.config_file_found = true;
+        std::ostringstream text;
+        text << file.rdbuf();
+        auto document = parse_yaml(text.view(), {.bytes_max = kFileBytesMax});
+        if (!document) {
+            problems_.push_back({settings.config_file, document.error().message});
+            return;
+        }
+        document_ = std::move(*document);
+        check_keys(settings.config_file);
+    }
+
+    void complain(const std::string& file, const std::string& path, std::string message) {
+        const Mark mark = document_.map.locate(path);
+        problems_.push_back(
+            {file + ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column),
+             std::move(message)}
+        );
+    }
+
+    void check_keys(const std::string& file) {
+        const Json& root = document_.value;
+        if (!root.is_object() || !root.contains("profiles") || !root["profiles"].is_object() ||
+            root.size() > (root.contains("profile") ? 2U : 1U)) {
+            complain(file, "", "expected `profile: NAME` and `profiles: {NAME: {...}}`");
+            return;
+        }
+        std::vector<std::string> keys;
+        for (const SettingInfo& info : setting_table()) {
+            keys.emplace_back(info.key);
+        }
+        for (const auto& [name, profile] : root["profiles"].items()) {
+            const std::string path = path_member("profiles", name);
+            if (!profile.is_object()) {
+                complain(file, path, "a profile is a mapping of settings");
+                continue;
+            }
+            for (const auto& [key, value] : profile.items()) {
+                if (std::ranges::find(keys, key) == keys.end()) {
+                    const std::string near = nearest(key, keys);
+                    complain(
+                        file,
+                        path_member(path, key),
+                        "unknown setting \"" + key + "\"" +
+                            (near.empty() ? "" : ", did you mean \"" + near + "\"?")
+                    );
+                }
+            }
+        }
+    }
+
+    void select_profile(const SettingOverrides& overrides, Settings& settings) {
+        const Json& root = document_.value;
+        settings.profile = overrides.profile.value_or(value_or(env_, "LLM_RESEARCH_PROFILE", ""));
+        if (settings.profile.empty() && root.is_object() && root.contains("profile") &&
+            root["profile"].is_string()) {
+            settings.profile = root["profile"].get<std::string>();
+        }
+        if (settings.profile.empty()) {
+            return;
+        }
+        if (root.is_object() && root.contains("profiles") &&
+            root["profiles"].contains(settings.profile)) {
+            profile_ = root["profiles"][settings.profile];
+            return;
+        }
+        problems_.push_back(
+            {"--profile",
+             "there is no profile \"" + settings.profile + "\" in " +
+                 (settings.config_file.empty() ? "a configuration file" : settings.config_file)}
+        );
+    }
+
+    void resolve(const SettingInfo& info, const SettingOverrides& overrides, Settings& settings) {
+        const std::string key(info.key);
+        std::string value(info.default_text);
+        std::string from = "default";
+        if (key == "home") {
+            const std::string data = xdg_folder(env_, "XDG_DATA_HOME", ".local/share");
+            value = data.empty() ? "" : data + "/llm-research";
+        }
+        if (profile_.is_object() && profile_.contains(key)) {
+            const Json& given = profile_[key];
+            value = given.is_string() ? given.get<std::string>() : dump_json(given);
+            from = "profile " + settings.profile;
+        }
+        const std::string variable(info.environment);
+        if (const std::string given = value_or(env_, variable, ""); !given.empty()) {
+            // NO_COLOR means what it says whatever its value (no-color.org).
+            value = variable == "NO_COLOR" ? "false" : given;
+            from = "environment " + variable;
+        }
+        const auto option = [&](const std::optional<std::string>& given, const char* name) {
+            if (given) {
+                value = *given;
+                from = std::string("option ") + name;
+            }
+        };
+        if (key == "home") {
+            option(overrides.home, "--home");
+            settings.home = value;
+        } else if (key == "output") {
+            option(overrides.output, "--output");
+            settings.output = value;
+        } else if (key == "color") {
+            option(
+                overrides.no_color ? std::optional<std::string>("false") : std::nullopt,
+                "--no-color"
+            );
+            if (value != "true" && value != "false") {
+                problems_.push_back({from, "color is true or false"});
+            }
+            settings.color = value == "true";
+        }
+        settings.origins.push_back({key, value, from});
+    }
+
+    void check(const Settings& settings) {
+        static const std::vector<std::string> kOutputs{"table", "json", "yaml", "csv", "compact"};
+        if (std::ranges::find(kOutputs, settings.output) == kOutputs.end()) {
+            problems_.push_back(
+                {"--output",
+                 "\"" + shorten(settings.output, 40) +
+                     "\" is not an output format; "
+                     "the formats are " +
+                     join(kOutputs, ", ")}
+            );
+        }
+        if (settings.home.empty()) {
+            problems_.push_back(
+                {"LLM_RESEARCH_HOME", "neither it nor HOME is set: where shall results be kept?"}
+            );
+        }
+    }
+
+    const EnvLookup& env_;
+    Document document_;
+    Json profile_;
+    std::vector<Detail> problems_;
+};
+
+}  // namespace
+
+EnvLookup process_environment() {
+    return [](const std::string& name) -> std::optional<std::string> {
+        const char* value = std::getenv(name.c_str());
+        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+    };
+}
+
+const std::vector<SettingInfo>& setting_table() {
+    static const std::vector<SettingInfo> kTable{
+        {"home",
+         "LLM_RESEARCH_HOME",
+         "$XDG_DATA_HOME/llm-research, ~/.local/share/llm-research",
+         "folder of the store: runs, datasets, outputs"},
+        {"output", "LLM_RESEARCH_OUTPUT", "table", "table, json, yaml, csv or compact"},
+        {"color", "NO_COLOR", "true", "colour on terminals; off when NO_COLOR is set"},
+    };
+    return kTable;
+}
+
+Result<Settings> load_settings(const EnvLookup& env, const SettingOverrides& overrides) {
+    return Loader(env).load(overrides);
+}
+
+}  // namespace lab

@@ -1,0 +1,55 @@
+#pragma once
+#include "base/result.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lab {
+
+using EnvLookup = std::function<std::optional<std::string>(const std::string& name)>;
+/// The process's environment; the only place that reads it.
+EnvLookup process_environment();
+
+/// One setting: where it may come from and what it means. From this table come parsing, messages,
+/// `config check` and docs/config.md.
+struct SettingInfo {
+    std::string_view key;          ///< in the configuration file
+    std::string_view environment;  ///< empty = not from the environment
+    std::string_view default_text;
+    std::string_view help;
+};
+const std::vector<SettingInfo>& setting_table();
+
+/// The settings of the command line. Order of precedence: option, environment, profile of the
+/// configuration file, default.
+struct Settings {
+    std::string home;  ///< store, objects, locks
+    std::string output = "table";
+    bool color = true;        ///< before looking whether the output is a terminal
+    std::string profile;      ///< empty = none
+    std::string config_file;  ///< path, whether it exists or not
+    bool config_file_found = false;
+    /// key, value, where it came from: "default", "environment LLM_RESEARCH_HOME", "profile ci".
+    struct Origin {
+        std::string key;
+        std::string value;
+        std::string from;
+    };
+    std::vector<Origin> origins;
+};
+
+struct SettingOverrides {
+    std::optional<std::string> home;
+    std::optional<std::string> output;
+    std::optional<std::string> profile;
+    bool no_color = false;
+};
+
+/// Errors: validation; each detail names the variable or file:line:column, and never a value of
+/// another variable.
+Result<Settings> load_settings(const EnvLookup& env, const SettingOverrides& overrides);
+
+}  // namespace lab

@@ -1,0 +1,301 @@
+#include "service/runs.h"
+
+#include "base/rng.h"
+#include "engine/driver.h"
+#include "platform/crypto/sha256.h"
+#include "storage/store/journal.h"
+#include "storage/store/run_lock.h"
+#include "storage/store/runs.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lab::service {
+namespace {
+
+using engine::StopReason;
+
+/// What reproduces the run.
+Json manifest_of(const Deps& deps, const Experiment& experiment) {
+    const domain::ExperimentSpec& spec = experiment.spec;
+    Json manifest = Json::object();
+    manifest["software_version"] = deps.software_version;
+    manifest["spec_sha256"] = sha256_hex(canonical_json(spec.source));
+    manifest["dataset"] = {
+        {"name", experiment.dataset.name},
+        {"version", experiment.dataset.version},
+        {"sha256", experiment.dataset.content_hash},
+        {"rows", experiment.dataset.rows},
+        {"items", experiment.items->count()},
+    };
+    Json& metrics = manifest["metrics"] = Json::array();
+    for (const engine::MetricSlot& slot : experiment.scores->slots()) {
+        metrics.push_back({{"name", slot.info.name}, {"signature", slot.info.signature}});
+    }
+    manifest["price_table"] = deps.price_table_version;
+    manifest["seed"] = spec.run.seed;
+    manifest["generator"] = Rng::kName;
+    manifest["repetitions"] = spec.run.repetitions;
+    manifest["base_folder"] = experiment.base_folder;
+    return manifest;
+}
+
+domain::RunState state_of(StopReason reason) {
+    switch (reason) {
+        case StopReason::completed:
+            return domain::RunState::completed;
+        case StopReason::interrupted:
+            return domain::RunState::interrupted;
+        case StopReason::budget_exhausted:
+            return domain::RunState::budget_exhausted;
+        case StopReason::none:
+        case StopReason::too_many_errors:
+        case StopReason::endpoint_down:
+        case StopReason::internal_error:
+            break;
+    }
+    return domain::RunState::failed;
+}
+
+/// The stores a running run uses: one session for the worker, one for the loop.
+struct Sessions {
+    std::unique_ptr<storage::Session> worker;
+    std::unique_ptr<storage::Session> loop;
+};
+
+Result<Sessions> open_sessions(const Ctx& ctx, const Deps& deps) {
+    LAB_TRY(storage::Database * database, deps.database(ctx));
+    Sessions sessions;
+    LAB_TRY(sessions.worker, database->open_session(ctx));
+    LAB_TRY(sessions.loop, database->open_session(ctx));
+    return sessions;
+}
+
+Progress progress_of(
+    const engine::Machine::Counters& c, std::int64_t planned, std::int64_t already, Duration elapsed
+) {
+    Progress p;
+    p.planned = planned;
+    p.already = already;
+    p.done = c.done;
+    p.failed = c.failed;
+    p.cached = c.answered;
+    p.in_flight = c.in_flight;
+    p.waiting = c.waiting;
+    p.calls = c.calls;
+    p.retries = c.retries;
+    p.rate_limited = c.rate_limited;
+    p.tokens = c.tokens;
+    p.cost = c.cost;
+    p.unpriced = c.unpriced;
+    p.elapsed = elapsed;
+    return p;
+}
+
+/// Calls `hooks.progress` ten times a second until told to stop. Loop thread only.
+class Ticker {
+  public:
+    Ticker(const Deps& deps, std::function<void()> tick) : deps_(deps), tick_(std::move(tick)) {
+        schedule();
+    }
+    ~Ticker() { deps_.loop->cancel_timer(timer_); }
+    Ticker(const Ticker&) = delete;
+    Ticker& operator=(const Ticker&) = delete;
+
+  private:
+    void schedule() {
+        timer_ =
+            deps_.loop->call_at(deps_.loop->clock().now() + std::chrono::milliseconds(100), [this] {
+                tick_();
+                schedule();
+            });
+    }
+    const Deps& deps_;
+    std::function<void()> tick_;
+    Executor::TimerId timer_ = 0;
+};
+
+/// Drives the run on this thread until it ends, then books the end.
+Result<RunResult> drive(
+    const Ctx& ctx,
+    const Deps& deps,
+    const Experiment& experiment,
+    const RunHooks& hooks,
+    domain::Run run,
+    Sessions& sessions,
+    std::vector<bool> finished
+) {
+    storage::Journal journal(*sessions.worker);
+    storage::Journal cache(*sessions.loop);
+    storage::Runs runs(*sessions.loop);
+    std::vector<std::unique_ptr<providers::Provider>> providers;
+    engine::RunInput input;
+    for (const domain::ModelSpec& model : experiment.spec.models) {
+        LAB_TRY(std::unique_ptr<providers::Provider> provider, deps.make_provider(model));
+        input.providers.push_back(provider.get());
+        providers.push_back(std::move(provider));
+    }
+    input.spec = &experiment.spec;
+    input.plan = &*experiment.plan;
+    input.items = &*experiment.items;
+    input.renderer = &*experiment.renderer;
+    input.scores = &*experiment.scores;
+    input.pricing = experiment.pricing;
+    input.run = run.key;
+    LAB_TRY(input.opening, cache.ledger(ctx, run.key));
+    const std::int64_t already = input.opening.done + input.opening.failed;
+    input.finished = std::move(finished);
+    LAB_CHECK(runs.set_state(
+        ctx, run.key, domain::RunState::running, "", format_rfc3339(deps.clock->wall())
+    ));
+    if (hooks.started) {
+        hooks.started(run);
+    }
+    const bool cached = experiment.spec.run.cache != domain::CacheMode::off;
+    engine::Driver driver(
+        std::move(input),
+        {.loop = deps.loop,
+         .worker = deps.worker,
+         .journal = &journal,
+         .cache_reader = cached ? &cache : nullptr,
+         .ctx = ctx,
+         .jitter_seed = entropy()}
+    );
+    const TimePoint began = deps.clock->now();
+    bool stopping = false;
+    const auto progress = [&] {
+        Progress p =
+            progress_of(driver.counters(), run.planned, already, deps.clock->now() - began);
+        p.stopping = stopping;
+        return p;
+    };
+    std::optional<engine::RunEnd> end;
+    {
+        Ticker ticker(deps, [&] {
+            if (hooks.progress) {
+                hooks.progress(progress());
+            }
+        });
+        if (hooks.on_interrupt) {
+            hooks.on_interrupt([&] {
+                stopping = true;
+                driver.interrupt();
+            });
+        }
+        deps.loop->post([&] {
+            driver.start([&](engine::RunEnd e) {
+                end = std::move(e);
+                deps.stop_loop();
+            });
+        });
+        deps.run_loop();
+        if (hooks.on_interrupt) {
+            hooks.on_interrupt(nullptr);
+        }
+    }
+    LAB_ASSERT(end.has_value(), "the loop ends after the run");
+    RunResult result;
+    result.progress = progress();
+    result.error = end->error;
+    const Status booked = runs.set_state(
+        ctx, run.key, state_of(end->reason), end->words, format_rfc3339(deps.clock->wall())
+    );
+    if (!booked && !result.error) {
+        return booked.error();
+    }
+    run.state = state_of(end->reason);
+    run.stop_reason = end->words;
+    result.run = std::move(run);
+    return result;
+}
+
+}  // namespace
+
+Result<RunResult> run_experiment(
+    const Ctx& ctx, const Deps& deps, const Experiment& experiment, const RunHooks& hooks
+) {
+    LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
+    domain::Run run;
+    run.id = deps.uuids->next();
+    run.experiment_id = deps.uuids->next();
+    run.experiment_name = experiment.spec.name;
+    run.state = domain::RunState::pending;
+    run.spec = dump_json(experiment.spec.source);
+    run.manifest = dump_json(manifest_of(deps, experiment));
+    run.dataset_hash = experiment.dataset.content_hash;
+    run.created_at = format_rfc3339(deps.clock->wall());
+    run.planned = experiment.plan->samples();
+    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
+    storage::Runs runs(*sessions.loop);
+    LAB_TRY(run, runs.create(ctx, std::move(run)));
+    return drive(ctx, deps, experiment, hooks, std::move(run), sessions, {});
+}
+
+Result<RunResult> resume_run(
+    const Ctx& ctx, const Deps& deps, const std::string& id, const RunHooks& hooks
+) {
+    LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
+    storage::Runs runs(*sessions.loop);
+    LAB_TRY(domain::Run run, runs.get(ctx, id));
+    if (run.state == domain::RunState::completed || run.state == domain::RunState::cancelled) {
+        return Error(
+            Code::invalid_state,
+            "run " + run.id + " is " + std::string(to_string(run.state)) +
+                ": there is nothing to resume"
+        );
+    }
+    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
+    LAB_TRY(const Json source, parse_json(run.spec));
+    LAB_TRY(const Json manifest, parse_json(run.manifest));
+    LAB_TRY(
+        const std::unique_ptr<Experiment> experiment,
+        load_stored_experiment(
+            ctx, deps, source, manifest.value("base_folder", "."), run.dataset_hash, Purpose::run
+        )
+    );
+    storage::Journal journal(*sessions.worker);
+    LAB_CHECK(journal.reclaim_intents(ctx, run.key));
+    LAB_CHECK(journal.drop_failed(ctx, run.key));
+    std::vector<bool> finished(static_cast<std::size_t>(experiment->plan->samples()));
+    LAB_CHECK(journal.scan_finished(ctx, run.key, [&](std::int64_t index) {
+        if (index >= 0 && index < static_cast<std::int64_t>(finished.size())) {
+            finished[static_cast<std::size_t>(index)] = true;
+        }
+    }));
+    return drive(ctx, deps, *experiment, hooks, std::move(run), sessions, std::move(finished));
+}
+
+Result<std::vector<domain::Run>> list_runs(const Ctx& ctx, const Deps& deps, std::int64_t limit) {
+    LAB_TRY(storage::Database * database, deps.database(ctx));
+    LAB_TRY(const std::unique_ptr<storage::Session> session, database->open_session(ctx));
+    return storage::Runs(*session).list(ctx, limit, 0);
+}
+
+Result<domain::Run> get_run(const Ctx& ctx, const Deps& deps, const std::string& id) {
+    LAB_TRY(storage::Database * database, deps.database(ctx));
+    LAB_TRY(const std::unique_ptr<storage::Session> session, database->open_session(ctx));
+    return storage::Runs(*session).get(ctx, id);
+}
+
+Result<domain::Run> cancel_run(const Ctx& ctx, const Deps& deps, const std::string& id) {
+    LAB_TRY(storage::Database * database, deps.database(ctx));
+    LAB_TRY(const std::unique_ptr<storage::Session> session, database->open_session(ctx));
+    storage::Runs runs(*session);
+    LAB_TRY(domain::Run run, runs.get(ctx, id));
+    if (run.state == domain::RunState::completed || run.state == domain::RunState::cancelled) {
+        return Error(
+            Code::invalid_state,
+            "run " + run.id + " is " + std::string(to_string(run.state)) + " already"
+        );
+    }
+    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
+    LAB_CHECK(runs.set_state(
+        ctx,
+        run.key,
+        domain::RunState::cancelled,
+        "cancelled by hand",
+        format_rfc3339(deps.clock->wall())
+    ));
+    return runs.get(ctx, run.id);
+}
+
+}  // namespace lab::service

@@ -1,0 +1,81 @@
+#pragma once
+#include "domain/run.h"
+#include "report/model.h"
+#include "service/deps.h"
+#include "service/experiment.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lab::service {
+
+/// How far a run is; refreshed several times a second.
+struct Progress {
+    std::int64_t planned = 0;
+    std::int64_t already = 0;  ///< finished before this process began
+    std::int64_t done = 0;     ///< by this process, with an output
+    std::int64_t failed = 0;
+    std::int64_t cached = 0;
+    std::int64_t in_flight = 0;
+    std::int64_t waiting = 0;  ///< for a retry
+    std::int64_t calls = 0;
+    std::int64_t retries = 0;
+    std::int64_t rate_limited = 0;
+    std::int64_t tokens = 0;
+    Money cost;
+    std::int64_t unpriced = 0;
+    Duration elapsed{0};
+    bool stopping = false;  ///< interrupted: what is in flight is finished
+};
+
+struct RunHooks {
+    std::function<void(const domain::Run&)> started;
+    std::function<void(const Progress&)> progress;
+    /// Registers what an interrupt (Ctrl-C) calls, on the loop's thread; called with nullptr at the
+    /// end.
+    std::function<void(std::function<void()>)> on_interrupt;
+};
+
+struct RunResult {
+    domain::Run run;
+    Progress progress;
+    /// Set when the run could not go on (disk full): what was stored is intact and the run can be
+    /// resumed.
+    std::optional<Error> error;
+};
+
+/// Runs a checked experiment to its end, an interruption, or the end of its budget.
+/// Errors: io and conflict of the store; what happens inside the run is in the result.
+Result<RunResult> run_experiment(
+    const Ctx& ctx, const Deps& deps, const Experiment& experiment, const RunHooks& hooks
+);
+
+/// Goes on with a run that did not complete: stored results are kept, failed samples are tried
+/// again, calls that were in flight when a process died are reported as uncertain and sent again.
+/// Errors: invalid_state when it is complete, conflict when another process works on it.
+Result<RunResult> resume_run(
+    const Ctx& ctx, const Deps& deps, const std::string& id, const RunHooks& hooks
+);
+
+Result<std::vector<domain::Run>> list_runs(const Ctx& ctx, const Deps& deps, std::int64_t limit);
+Result<domain::Run> get_run(const Ctx& ctx, const Deps& deps, const std::string& id);
+/// Marks a run that nobody works on as cancelled. Errors: conflict while a process works on it.
+Result<domain::Run> cancel_run(const Ctx& ctx, const Deps& deps, const std::string& id);
+
+/// A report and its items; both borrow the experiments inside.
+struct RunReport {
+    report::Report report;
+    std::unique_ptr<report::ItemSource> items;
+    std::vector<std::unique_ptr<Experiment>> experiments;
+    std::vector<std::unique_ptr<storage::Session>> sessions;
+};
+
+/// One run, or several on the same dataset version side by side (their variants are then paired by
+/// item). Errors: validation when they cannot be compared, with the reason.
+Result<std::unique_ptr<RunReport>> report_runs(
+    const Ctx& ctx, const Deps& deps, const std::vector<std::string>& ids
+);
+
+}  // namespace lab::service
