@@ -1,0 +1,3 @@
+module llm-research-bench
+
+go 1.19
