@@ -2,6 +2,8 @@
 add_compile_options(
     -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
     -Wimplicit-fallthrough -Wunused-result -Werror
+    # Members that are not named keep their defaults: that is what the syntax is for.
+    -Wno-missing-designated-field-initializers
     # A precompiled header that carries a time stamp would defeat ccache.
     "SHELL:-Xclang -fno-pch-timestamp"
 )

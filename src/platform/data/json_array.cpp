@@ -1,0 +1,255 @@
+#include "base/text.h"
+#include "platform/data/impl/readers.h"
+
+namespace lab::data {
+namespace {
+
+/// Finds the elements of the one array by brackets and quotes alone and leaves their meaning to the
+/// parser, so that no more than one element is ever in memory.
+class JsonArrayReader final : public RowReader {
+  public:
+    explicit JsonArrayReader(ByteSource source) : source_(std::move(source)) {}
+
+    Result<bool> next(DataRow& row) override {
+        if (broken_) {
+            return false;
+        }
+        if (!started_) {
+            LAB_CHECK(find_array());
+        }
+        if (ended_) {
+            return false;
+        }
+        LAB_TRY(const bool found, next_element());
+        if (!found) {
+            return false;
+        }
+        row.line = element_line_;
+        LAB_TRY(row.value, parse_row(element_, element_line_));
+        return true;
+    }
+    bool broken() const override { return broken_; }
+
+  private:
+    Error fail(const std::string& message) {
+        broken_ = true;
+        return at_line(line_, message);
+    }
+
+    /// The next byte, or -1 at the end.
+    Result<int> take() {
+        if (piece_.empty()) {
+            auto more = source_.read();
+            if (!more) {
+                broken_ = true;
+                return more.error();
+            }
+            piece_ = *more;
+            if (piece_.empty()) {
+                return -1;
+            }
+        }
+        const char c = piece_.front();
+        piece_.remove_prefix(1);
+        line_ += c == '\n' ? 1 : 0;
+        return static_cast<unsigned char>(c);
+    }
+    Result<int> take_visible() {
+        while (true) {
+            LAB_TRY(const int c, take());
+            if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
+                return c;
+            }
+        }
+    }
+
+    /// Up to the `[` of the array: at the top, or of the first array member of the top object.
+    /// Members of other kinds may stand before it.
+    Status find_array() {
+        started_ = true;
+        LAB_TRY(int c, take_visible());
+        if (c == '[') {
+            return ok();
+        }
+        if (c != '{') {
+            return fail("expected an array of objects, or an object with one array of objects");
+        }
+        in_object_ = true;
+        return find_member();
+    }
+
+    /// Inside the top object: goes on to the array member, or to the end.
+    Status find_member() {
+        while (true) {
+            LAB_TRY(int c, take_visible());
+            if (c == ',') {
+                continue;
+            }
+            if (c == '}') {
+                if (!found_array_) {
+                    return fail("the object has no array of objects");
+                }
+                return finish();
+            }
+            if (c != '"') {
+                return fail("expected a member name");
+            }
+            LAB_CHECK(skip_string());
+            LAB_TRY(c, take_visible());
+            if (c != ':') {
+                return fail("expected a colon behind a member name");
+            }
+            LAB_TRY(c, take_visible());
+            if (c == '[') {
+                if (found_array_) {
+                    return fail("the object has two arrays: which of them are the rows?");
+                }
+                found_array_ = true;
+                return ok();
+            }
+            LAB_CHECK(skip_value(c));
+        }
+    }
+
+    Status skip_string() {
+        while (true) {
+            LAB_TRY(const int c, take());
+            if (c < 0) {
+                return fail("the file ends inside a text");
+            }
+            if (c == '"') {
+                return ok();
+            }
+            if (c == '\\') {
+                LAB_CHECK(take());
+            }
+        }
+    }
+
+    Status skip_value(int first) {
+        if (first == '"') {
+            return skip_string();
+        }
+        int depth = first == '{' ? 1 : 0;
+        while (depth > 0 || (!piece_.empty() && piece_.front() != ',' && piece_.front() != '}')) {
+            LAB_TRY(const int c, take());
+            if (c < 0) {
+                return fail("the file ends inside a value");
+            }
+            if (c == '"') {
+                LAB_CHECK(skip_string());
+            }
+            depth += c == '{' || c == '[' ? 1 : 0;
+            depth -= c == '}' || c == ']' ? 1 : 0;
+            if (depth == 0 && first == '{') {
+                return ok();
+            }
+        }
+        return ok();
+    }
+
+    /// Behind the end of the data nothing but blanks may stand.
+    Status finish() {
+        LAB_TRY(const int c, take_visible());
+        if (c >= 0) {
+            return fail("something stands behind the end of the data");
+        }
+        ended_ = true;
+        return ok();
+    }
+
+    Result<bool> end_of_array() {
+        if (in_object_) {
+            LAB_CHECK(find_member());
+        } else {
+            LAB_CHECK(finish());
+        }
+        return false;
+    }
+
+    Result<bool> next_element() {
+        LAB_TRY(int c, take_visible());
+        if (c == ']' && first_) {
+            return end_of_array();
+        }
+        if (!first_) {
+            if (c == ']') {
+                return end_of_array();
+            }
+            if (c != ',') {
+                return fail(c < 0 ? "the file ends inside the array" : "expected a comma");
+            }
+            LAB_TRY(c, take_visible());
+        }
+        first_ = false;
+        element_line_ = line_;
+        element_.clear();
+        return read_element(c);
+    }
+
+    Result<bool> read_element(int c) {
+        int depth = 0;
+        bool in_text = false;
+        while (true) {
+            if (c < 0) {
+                return fail("the file ends inside a row");
+            }
+            element_ += static_cast<char>(c);
+            if (element_.size() > kRowBytesMax) {
+                return fail("longer than 16 MiB, the limit of a row");
+            }
+            if (in_text) {
+                if (c == '\\') {
+                    LAB_TRY(c, take());
+                    element_ += static_cast<char>(c);
+                } else {
+                    in_text = c != '"';
+                }
+            } else if (c == '"') {
+                in_text = true;
+            } else if (c == '{' || c == '[') {
+                ++depth;
+            } else if (c == '}' || c == ']') {
+                --depth;
+            }
+            const bool scalar_ends = depth == 0 && !in_text && peek_ends_value();
+            if (depth < 0 || scalar_ends) {
+                return true;
+            }
+            LAB_TRY(c, take());
+        }
+    }
+
+    /// Whether the value before the next byte is complete: an object's bracket just closed, or a
+    /// comma, bracket or blank follows.
+    bool peek_ends_value() {
+        if (element_.back() == '}' || element_.back() == ']' || element_.back() == '"') {
+            return true;
+        }
+        if (piece_.empty()) {
+            auto more = source_.read();
+            piece_ = more ? *more : std::string_view();
+        }
+        return piece_.empty() || std::string_view(",] \t\r\n}").contains(piece_.front());
+    }
+
+    ByteSource source_;
+    std::string_view piece_;
+    std::string element_;
+    std::int64_t element_line_ = 0;
+    std::int64_t line_ = 1;
+    bool started_ = false;
+    bool in_object_ = false;
+    bool found_array_ = false;
+    bool first_ = true;
+    bool ended_ = false;
+    bool broken_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<RowReader> make_json_reader(ByteSource source) {
+    return std::make_unique<JsonArrayReader>(std::move(source));
+}
+
+}  // namespace lab::data
