@@ -1,4 +1,7 @@
 #pragma once
+#include "base/result.h"
+#include "platform/json/json.h"
+
 #include <limits>
 #include <memory>
 #include <span>
@@ -6,26 +9,25 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "platform/json/json.h"
-
 namespace lab::science {
 
-/// What kind of number a metric gives for one item; it selects interval and test (stats/analysis.h).
+/// What kind of number a metric gives for one item; it selects interval and test
+/// (stats/analysis.h).
 enum class MetricKind : std::uint8_t {
-    binary,       ///< 0 or 1
-    continuous,   ///< a score with a mean over items
-    corpus,       ///< the figure belongs to the whole set: sums of per-item statistics, then a formula
+    binary,      ///< 0 or 1
+    continuous,  ///< a score with a mean over items
+    corpus,  ///< the figure belongs to the whole set: sums of per-item statistics, then a formula
 };
 
 struct MetricInfo {
-    std::string name;        ///< as reports print it: "accuracy", "bleu", "rougeL"
+    std::string name;  ///< as reports print it: "accuracy", "bleu", "rougeL"
     MetricKind kind = MetricKind::continuous;
     bool higher_is_better = true;
-    double minimum = 0;      ///< range of the figure; infinities when unbounded
+    double minimum = 0;  ///< range of the figure; infinities when unbounded
     double maximum = 1;
-    std::string signature;   ///< pins every option: "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|..."
-    std::size_t stats_size = 0;   ///< corpus metrics: how many sufficient statistics an item has
+    std::string
+        signature;  ///< pins every option: "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|..."
+    std::size_t stats_size = 0;  ///< corpus metrics: how many sufficient statistics an item has
 };
 
 /// One metric of one sample.
@@ -37,14 +39,14 @@ struct MetricValue {
 };
 
 struct ScoreInput {
-    std::string_view output;                      ///< what the model said, UTF-8, untouched
-    std::span<const std::string> references;      ///< at least one unless the scorer needs none
+    std::string_view output;                  ///< what the model said, UTF-8, untouched
+    std::span<const std::string> references;  ///< at least one unless the scorer needs none
 };
 
 struct Scored {
-    std::vector<MetricValue> values;   ///< one for each of metrics(), in that order
-    bool parsed = true;                ///< false: no answer could be found in the output (it is wrong)
-    std::string extracted;             ///< what was compared, for the report
+    std::vector<MetricValue> values;  ///< one for each of metrics(), in that order
+    bool parsed = true;     ///< false: no answer could be found in the output (it is wrong)
+    std::string extracted;  ///< what was compared, for the report
 };
 
 /// Turns one output into numbers. Immutable after construction; any thread.
@@ -60,8 +62,8 @@ class Scorer {
 
 /// A kind of scorer, as experiment files name it.
 struct ScorerType {
-    std::string_view name;          ///< "exact_match"
-    std::string_view description;   ///< one sentence for documentation and schema
+    std::string_view name;         ///< "exact_match"
+    std::string_view description;  ///< one sentence for documentation and schema
     /// JSON Schema of its options (an object schema, additionalProperties false, each property with
     /// a description and default). `type`, `id`, `reference`, `extract`, `extract_reference` are
     /// common to all scorers and not in here.
