@@ -42,6 +42,7 @@ struct Pairs {
 Pairs make_pairs(const MetricSample& a, const MetricSample& b) {
     LAB_ASSERT(a.values.size() == b.values.size(), "paired variants have the same items");
     LAB_ASSERT(a.kind == b.kind, "paired variants share the metric");
+    LAB_ASSERT(a.clusters.empty() == b.clusters.empty(), "paired variants share the clusters");
     const auto in_a = impl::present_items(a);
     const auto in_b = impl::present_items(b);
     Pairs out;
@@ -235,6 +236,10 @@ void compare_corpora(
     out.clusters = a.unit == impl::Unit::cluster ? a.units : 0;
     out.df = kInfinity;
     out.interval_method = "n/a";
+    if (options.bootstrap_replicates < 2) {
+        out.reason = "a corpus metric needs bootstrap replicates";
+        return;
+    }
     if (a.values.empty()) {
         out.reason = out.clusters == 1 ? impl::kOneClusterReason : "fewer than two items in common";
         return;

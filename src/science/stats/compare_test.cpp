@@ -1,3 +1,4 @@
+#include "base/rng.h"
 #include "domain/spec.h"
 #include "science/stats/analysis.h"
 #include "science/stats/mcnemar.h"
@@ -287,12 +288,49 @@ TEST(CompareCorpus, ThePairedBootstrapDecides) {
     EXPECT_EQ(got.value_a, alone_a.value);
 }
 
+TEST(CompareCorpus, UnderNoDifferenceThePValueRejectsAsOftenAsItSays) {
+    // No package of reference computes this p, so its meaning is tested: two systems with the same
+    // distribution, and the share of sets in which p <= 0.1.
+    Rng rng(2024);
+    const int sets = 300;
+    int rejected = 0;
+    for (int set = 0; set < sets; ++set) {
+        Corpus a;
+        Corpus b;
+        for (int i = 0; i < 80; ++i) {
+            const double length = 5 + static_cast<double>(rng.below(20));
+            const double ease = rng.uniform();
+            for (Corpus* const corpus : {&a, &b}) {
+                const double matches = std::floor(length * (ease + rng.uniform()) / 2);
+                corpus->stats.insert(corpus->stats.end(), {matches, length});
+                corpus->values.push_back(matches / length);
+            }
+        }
+        AnalysisOptions options;
+        options.bootstrap_replicates = 199;
+        options.seed = static_cast<std::uint64_t>(set);
+        rejected += compare(a.sample(), b.sample(), options).p <= 0.1 ? 1 : 0;
+    }
+    // 30 expected, standard deviation 5.2.
+    EXPECT_GT(rejected, 30 - 16);
+    EXPECT_LT(rejected, 30 + 16);
+}
+
 TEST(CompareCorpus, IdenticalSystemsHavePOne) {
     const Corpus a = make_corpus(60, 0.55, 1);
     const Comparison got = compare(a.sample(), a.sample(), quick());
     EXPECT_EQ(got.p, 1);
     EXPECT_EQ(got.se, 0);
     EXPECT_EQ(got.verdict, Verdict::no_difference_shown);
+}
+
+TEST(CompareCorpus, WithoutReplicatesThereIsNoAnswer) {
+    const Corpus a = make_corpus(60, 0.55, 1);
+    AnalysisOptions options;
+    options.bootstrap_replicates = 0;
+    const Comparison got = compare(a.sample(), a.sample(), options);
+    EXPECT_EQ(got.verdict, Verdict::undetermined);
+    EXPECT_EQ(got.sentence, "n/a: a corpus metric needs bootstrap replicates");
 }
 
 TEST(CompareCorpus, ClustersAreResampledWhole) {

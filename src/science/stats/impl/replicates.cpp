@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -162,7 +163,8 @@ std::vector<Replicates> replicate(
         out[s].estimate = figure(*samples[s], part(all, s));
         if (units.count >= 2) {
             out[s].jackknife = leave_one_out(*samples[s], table, first_column[s], part(all, s));
-            out[s].values.reserve(static_cast<std::size_t>(options.bootstrap_replicates));
+            out[s].values.reserve(static_cast<std::size_t>(std::max(0, options.bootstrap_replicates)
+            ));
         }
     }
     if (units.count >= 2) {
