@@ -1,0 +1,52 @@
+# Everything a person or a machine does with this repository. Each target does the set-up it needs:
+# `make demo` and `make test` work from a bare clone. On a bare Debian 12: apt-get install make git
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# One compiler a core, within the memory there is; JOBS=n overrides.
+JOBS ?= $(shell tools/jobs.sh)
+export JOBS
+
+# Configuring is CMake's first run; after that Ninja starts CMake when a list changes.
+build/%/build.ninja:
+	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
+
+.PHONY: help deps build demo test test-kill bench lint format tidy clean
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## Install the Debian packages that are missing (tools/packages.txt)
+	@mkdir -p build
+	@tools/deps.sh
+
+build: deps ## The program, optimized: build/release/llm-research
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	@cmake --build build/release -j $(JOBS)
+
+demo: build ## Run the examples and print our figures beside the published ones
+	@tools/demo.sh
+
+test: deps ## Everything: lint, unit tests with sanitizers, end-to-end tests
+	@python3 tools/test.py
+
+test-kill: build ## 200 runs killed at random moments (make test has 20)
+	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" LAB_KILLS=200 \
+		python3 -m unittest discover -v -s tests/e2e -p 'test_kill*.py'
+
+bench: build ## Speed and memory beside a bare Go loop (installs Go when there is none)
+	@command -v go >/dev/null || tools/deps.sh golang-go
+	@python3 bench/run.py --binary build/release/llm-research
+
+lint: deps ## Format, include rules and bans, shell scripts, the tools' own tests
+	@tools/lint.sh
+
+format: deps ## Rewrite the C++ sources in the house format
+	@tools/sources.sh | xargs -0 clang-format-19 -i
+
+tidy: deps ## clang-tidy over all rooms; ROOMS="src/engine src/providers" for some
+	@$(MAKE) --no-print-directory build/dev/build.ninja
+	@tools/tidy.sh $(ROOMS)
+
+clean: ## Remove what was built
+	@rm -rf build
