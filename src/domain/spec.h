@@ -56,6 +56,9 @@ struct FewShotSpec {
     /// template.
     std::vector<Message> messages;
     std::string separator = "\n\n";
+    /// Written as `template`: one message, whose renderings are joined with the separator and stand
+    /// in front of the last message's text. Otherwise they stand before it as messages.
+    bool in_text = false;
 };
 
 struct PromptSpec {

@@ -1,13 +1,17 @@
 #pragma once
 #include "domain/spec.h"
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace lab::domain {
 
 /// What the spec may name of rooms that domain cannot see; app fills it in.
 struct SpecVocabulary {
-    /// One entry for each scorer type: its name and the JSON Schema of its options.
+    /// One entry for each scorer type: its name and the JSON Schema of its options. A type that
+    /// needs no reference says so in its schema: `"x-reference": "none"`; for all others the
+    /// reference is "{{reference}}" unless the file names another.
     std::vector<std::pair<std::string, Json>> scorers;
     Json extract_schema;  ///< schema of `extract` and `extract_reference`
     std::vector<std::string> providers;
@@ -21,5 +25,11 @@ Json experiment_schema(const SpecVocabulary& vocabulary);
 /// variants, metric names are checked later by the service, which knows the scorers' metrics), all
 /// at once. Errors: validation, every problem in `details` with its path ("models[1].limits").
 Result<ExperimentSpec> parse_spec(const Json& source, const SpecVocabulary& vocabulary);
+
+/// jsonl, json, csv or tsv by the file's extension; empty when that does not tell.
+std::string format_of_path(std::string_view path);
+
+/// docs/experiment-file.md's table of all fields, from experiment_schema.
+std::string schema_markdown(const Json& schema);
 
 }  // namespace lab::domain

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace lab {
@@ -32,6 +33,17 @@ std::string shown(const Json& value) {
 std::string number_text(const Json& number) {
     return number.is_number_float() ? format_double(number.get<double>()) : dump_json(number);
 }
+
+/// Exact for every number JSON can hold: a long double has at least 64 bits of mantissa here, and
+/// the library compares unsigned with signed integers modulo 2^64.
+long double exactly(const Json& number) {
+    if (number.is_number_unsigned()) {
+        return static_cast<long double>(number.get<std::uint64_t>());
+    }
+    return number.is_number_integer() ? static_cast<long double>(number.get<std::int64_t>())
+                                      : static_cast<long double>(number.get<double>());
+}
+static_assert(std::numeric_limits<long double>::digits >= 64);
 
 bool is_whole(const Json& value) {
     return value.is_number_integer() ||
@@ -212,10 +224,17 @@ class Checker {
         if (std::ranges::find(choices, value) != choices.end()) {
             return true;
         }
-        report(path, not_a_choice(value, choices));
+        report(path, not_a_choice(value, choices, noun_of(schema)));
         return false;
     }
-    static std::string not_a_choice(const Json& value, const Json& choices) {
+    /// What a choice is called: "scorer", "provider".
+    static std::string noun_of(const Json& schema) {
+        const Json* noun = find(schema, "x-noun");
+        return noun == nullptr ? "value" : noun->get<std::string>();
+    }
+    static std::string not_a_choice(
+        const Json& value, const Json& choices, const std::string& noun
+    ) {
         std::vector<std::string> words;
         std::vector<std::string> names;
         for (const Json& choice : choices) {
@@ -231,7 +250,7 @@ class Checker {
         const std::string got =
             value.is_primitive() && !value.is_null() ? shown(value) : value_in_words(value);
         if (!near.empty()) {
-            return "unknown value " + got + ", did you mean " + in_quotes(near) + "?";
+            return "unknown " + noun + " " + got + ", did you mean " + in_quotes(near) + "?";
         }
         return "must be " + alternatives(words) + ", got " + got;
     }
@@ -240,21 +259,20 @@ class Checker {
         if (!value.is_number()) {
             return;
         }
-        // Compared as numbers, so that an integer beyond 2^53 keeps its digits.
         const Json* bound = find(schema, "minimum");
-        if (bound != nullptr && value < *bound) {
+        if (bound != nullptr && exactly(value) < exactly(*bound)) {
             report(path, "must be at least " + number_text(*bound) + got(value));
         }
         bound = find(schema, "maximum");
-        if (bound != nullptr && value > *bound) {
+        if (bound != nullptr && exactly(value) > exactly(*bound)) {
             report(path, "must be at most " + number_text(*bound) + got(value));
         }
         bound = find(schema, "exclusiveMinimum");
-        if (bound != nullptr && value <= *bound) {
+        if (bound != nullptr && exactly(value) <= exactly(*bound)) {
             report(path, "must be greater than " + number_text(*bound) + got(value));
         }
         bound = find(schema, "exclusiveMaximum");
-        if (bound != nullptr && value >= *bound) {
+        if (bound != nullptr && exactly(value) >= exactly(*bound)) {
             report(path, "must be less than " + number_text(*bound) + got(value));
         }
     }
@@ -437,7 +455,7 @@ std::optional<Detail> Checker::wrong_kind(
             };
         }
         if (std::ranges::find(choices, *got) == choices.end()) {
-            return Detail{path_member(path, member), not_a_choice(*got, choices)};
+            return Detail{path_member(path, member), not_a_choice(*got, choices, noun_of(schema))};
         }
         return std::nullopt;
     }

@@ -104,6 +104,7 @@ TEST(Schema, ChecksBoundsExactly) {
         problems(R"({"maximum":9007199254740992})", "9007199254740993"),
         ": must be at most 9007199254740992, got 9007199254740993"
     );
+    EXPECT_EQ(problems(R"({"maximum":18446744073709551615})", "-1"), "");
     EXPECT_EQ(problems(R"({"minimum":0})", R"("text has no size")"), "");
 }
 
@@ -116,6 +117,10 @@ TEST(Schema, ChecksChoices) {
     EXPECT_EQ(
         problems(R"({"enum":["holm","bh","none"]})", R"("tukey")"),
         ": must be \"holm\", \"bh\" or \"none\", got \"tukey\""
+    );
+    EXPECT_EQ(
+        problems(R"({"enum":["bleu"],"x-noun":"scorer"})", R"("blue")"),
+        ": unknown scorer \"blue\", did you mean \"bleu\"?"
     );
     EXPECT_EQ(problems(R"({"enum":[1,2]})", "1.0"), "");
     EXPECT_EQ(problems(R"({"enum":[1,null]})", "[]"), ": must be 1 or null, got a list");

@@ -1,0 +1,369 @@
+#include "domain/impl/spec_check.h"
+
+#include "base/text.h"
+#include "domain/impl/spec_variants.h"
+#include "domain/spec_parse.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lab::domain {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool is_variable_name(std::string_view text) {
+    return !text.empty() && !is_digit(text[0]) && std::ranges::all_of(text, [](char c) {
+        return is_letter(c) || is_digit(c) || c == '_';
+    });
+}
+
+/// Whether somebody has probably pasted the key where its variable's name belongs.
+bool looks_like_key(std::string_view text) {
+    static constexpr std::string_view kPrefixes[] = {
+        "sk-", "sk_", "pk-", "gsk_", "hf_", "xai-", "AIza", "r8_", "ghp_", "Bearer "
+    };
+    const bool prefix = std::ranges::any_of(kPrefixes, [&](std::string_view start) {
+        return text.starts_with(start);
+    });
+    const bool digits = std::ranges::any_of(text, is_digit);
+    const bool small = std::ranges::any_of(text, [](char c) { return c >= 'a' && c <= 'z'; });
+    return (prefix && (digits || !is_variable_name(text))) ||
+           (text.size() >= 20 && digits && small);
+}
+
+bool is_secret_header(std::string_view name) {
+    const std::string lowered = to_lower(name);
+    static const std::set<std::string, std::less<>> kNames = {
+        "authorization", "proxy-authorization", "cookie", "api-key", "apikey", "key"
+    };
+    static constexpr std::string_view kEndings[] = {
+        "-key", "-token", "-secret", "_key", "_token", "-password", "-auth", "-authorization"
+    };
+    return kNames.contains(lowered) || std::ranges::any_of(kEndings, [&](std::string_view ending) {
+               return lowered.ends_with(ending);
+           });
+}
+
+bool is_header_name(std::string_view name) {
+    constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+    return !name.empty() && std::ranges::all_of(name, [&](char c) {
+        return is_letter(c) || is_digit(c) || kMarks.find(c) != std::string_view::npos;
+    });
+}
+
+bool has_control(std::string_view text) {
+    return std::ranges::any_of(text, [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+}
+
+/// Why an address cannot be used, or empty.
+std::string url_problem(std::string_view url) {
+    std::string_view rest = url;
+    const std::string scheme = to_lower(url.substr(0, url.find("://")));
+    if ((scheme != "http" && scheme != "https") || url.find("://") == std::string_view::npos) {
+        return "must begin with http:// or https://";
+    }
+    rest.remove_prefix(scheme.size() + 3);
+    const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+    if (authority.empty() || authority.starts_with(':')) {
+        return "names no host";
+    }
+    if (has_control(url) || url.find(' ') != std::string_view::npos) {
+        return "contains a blank or a control character";
+    }
+    if (authority.find('@') != std::string_view::npos) {
+        return "must not carry a user name or password";
+    }
+    const std::size_t query = rest.find('?');
+    const std::string parameters =
+        query == std::string_view::npos ? "" : to_lower(rest.substr(query));
+    if (parameters.find("key=") != std::string::npos ||
+        parameters.find("token=") != std::string::npos) {
+        return "must not carry a key: name its environment variable in `api_key_env`";
+    }
+    return "";
+}
+
+class Checker {
+  public:
+    Checker(const SpecNode& root, const ExperimentSpec& spec, std::vector<Detail>& problems)
+        : root_(root), spec_(spec), problems_(problems) {
+        // A broken model or variant would make every mention of it look unknown.
+        names_known_ = std::ranges::none_of(problems, [](const Detail& problem) {
+            return problem.field.starts_with("models") || problem.field.starts_with("prompts") ||
+                   problem.field.starts_with("variants");
+        });
+        for (const Variant& variant : spec.variants) {
+            variants_.push_back(variant.id);
+        }
+    }
+
+    void run() {
+        dataset();
+        prompts();
+        models();
+        scorers();
+        analysis();
+        run_section();
+        for (const SpecNode& gate : root_.member("gate").entries()) {
+            check_gate(gate);
+        }
+    }
+
+  private:
+    void report(const SpecNode& node, std::string message) {
+        problems_.push_back({node.path(), std::move(message)});
+    }
+    /// Of two keys exactly one; only for mappings, the schema has the rest.
+    void exactly_one(const SpecNode& node, std::string_view a, std::string_view b) {
+        if (!node.is_object() || node.has(a) != node.has(b)) {
+            return;
+        }
+        const std::string names = "`" + std::string(a) + "` " + (node.has(a) ? "and" : "or") +
+                                  " `" + std::string(b) + "`";
+        if (node.has(a)) {
+            report(node.member(b), names + " exclude each other");
+        } else {
+            report(node, names + " is missing");
+        }
+    }
+    void not_both(const SpecNode& node, std::string_view a, std::string_view b) {
+        if (node.has(a) && node.has(b)) {
+            report(
+                node.member(b),
+                "`" + std::string(a) + "` and `" + std::string(b) + "` exclude each other"
+            );
+        }
+    }
+    void variant_known(const SpecNode& name, std::string_view what) {
+        if (names_known_ && name.is_text() &&
+            std::ranges::find(variants_, name.text()) == variants_.end()) {
+            report(name, unknown_name(what, name.text(), variants_));
+        }
+    }
+
+    void dataset() {
+        const SpecNode node = root_.member("dataset");
+        exactly_one(node, "path", "ref");
+        not_both(node, "limit", "sample");
+        const SpecNode path = node.member("path");
+        if (!path.text().empty() && !node.has("format") && format_of_path(path.text()).empty()) {
+            report(
+                path,
+                "the extension does not tell the format: set `format` to jsonl, json, csv or tsv"
+            );
+        }
+        if (node.member("split").is_object() && node.has("split_field")) {
+            report(node.member("split_field"), "stands inside `split` when that is a mapping");
+        }
+    }
+
+    void prompts() {
+        const SpecNode list = root_.member("prompts");
+        const bool replays =
+            !spec_.models.empty() && std::ranges::all_of(spec_.models, [](const ModelSpec& model) {
+                return model.provider == "replay";
+            });
+        if (!list.given() && root_.is_object() && !replays && !spec_.models.empty()) {
+            report(list, "required key \"prompts\" is missing");
+        }
+        std::vector<std::pair<std::string, SpecNode>> ids;
+        const std::vector<SpecNode> entries = list.entries();
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            const SpecNode& node = entries[i];
+            ids.emplace_back(spec_.prompts[i].id, node.has("id") ? node.member("id") : node);
+            exactly_one(node, "template", "messages");
+            not_both(node, "messages", "system");
+            exactly_one(node.member("few_shot"), "template", "messages");
+        }
+        unique("prompt", ids);
+    }
+
+    void unique(std::string_view what, const std::vector<std::pair<std::string, SpecNode>>& ids) {
+        std::set<std::string> seen;
+        for (const auto& [id, node] : ids) {
+            if (!id.empty() && !seen.insert(id).second) {
+                report(
+                    node,
+                    "a second " + std::string(what) + " \"" + shorten(id, 60) +
+                        "\": give each its own `id`"
+                );
+            }
+        }
+    }
+
+    void models() {
+        std::vector<std::pair<std::string, SpecNode>> ids;
+        const std::vector<SpecNode> entries = root_.member("models").entries();
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            const SpecNode& node = entries[i];
+            ids.emplace_back(spec_.models[i].id, node.has("id") ? node.member("id") : node);
+            if (node.is_object()) {
+                check_model(node, spec_.models[i]);
+            }
+        }
+        unique("model", ids);
+    }
+    void check_model(const SpecNode& node, const ModelSpec& model) {
+        const bool replay = model.provider == "replay";
+        if (replay && !node.has("replay")) {
+            report(
+                node.member("replay"), "required key \"replay\" is missing: `replay: {path: FILE}`"
+            );
+        }
+        if (!replay && node.has("replay")) {
+            report(node.member("replay"), "goes only with `provider: replay`");
+        }
+        if (!replay && !node.has("model")) {
+            report(node.member("model"), "required key \"model\" is missing");
+        }
+        if (replay && model.id.empty() && !node.has("id") && !node.has("model")) {
+            report(node.member("id"), "required key \"id\" is missing");
+        }
+        const SpecNode url = node.member("base_url");
+        if (!url.text().empty()) {
+            if (std::string problem = url_problem(url.text()); !problem.empty()) {
+                report(url, std::move(problem));
+            }
+        }
+        const SpecNode variable = node.member("api_key_env");
+        if (looks_like_key(variable.text())) {
+            report(
+                variable,
+                "this looks like a key: write the NAME of the environment variable that holds it, "
+                "such as OPENAI_API_KEY"
+            );
+        } else if (!variable.text().empty() && !is_variable_name(variable.text())) {
+            report(variable, "must be the name of an environment variable, such as OPENAI_API_KEY");
+        }
+        for (const auto& [name, value] : node.member("headers").members()) {
+            check_header(name, value);
+        }
+    }
+    void check_header(const std::string& name, const SpecNode& value) {
+        if (is_secret_header(name)) {
+            report(
+                value,
+                "a header that carries a key: name its environment variable in `api_key_env` "
+                "instead"
+            );
+        } else if (!is_header_name(name)) {
+            report(value, "\"" + shorten(name, 60) + "\" cannot be a header's name");
+        } else if (has_control(value.text())) {
+            report(value, "a header's value is one line");
+        }
+    }
+
+    void scorers() {
+        std::vector<std::pair<std::string, SpecNode>> ids;
+        for (const SpecNode& node : root_.member("scorers").entries()) {
+            not_both(node, "reference", "reference_list");
+            const SpecNode id = node.member("id");
+            const std::string type = node.is_text() ? node.text() : node.member("type").text();
+            ids.emplace_back(id.given() ? id.text() : type, id.given() ? id : node);
+        }
+        unique("scorer", ids);
+    }
+
+    void analysis() {
+        const SpecNode expected = root_.member("hypothesis").member("baseline");
+        const SpecNode chosen = root_.member("analysis").member("baseline");
+        variant_known(expected, "variant");
+        variant_known(chosen, "variant");
+        if (expected.is_text() && chosen.is_text() && expected.text() != chosen.text()) {
+            report(
+                chosen,
+                "differs from hypothesis.baseline (\"" + shorten(expected.text(), 60) + "\")"
+            );
+        }
+        std::set<std::string> seen;
+        for (const SpecNode& metric : root_.member("analysis").member("primary").entries()) {
+            if (!metric.text().empty() && !seen.insert(metric.text()).second) {
+                report(metric, "\"" + shorten(metric.text(), 60) + "\" is listed twice");
+            }
+        }
+    }
+
+    void run_section() {
+        const SpecNode node = root_.member("run");
+        const SpecNode cost = node.member("budget").member("max_cost_usd");
+        if (const auto amount = cost.money(); amount && amount->is_zero()) {
+            report(cost, "must be greater than 0");
+        } else if (cost.given() && !amount && !already_reported(cost)) {
+            report(cost, "must be an amount in US dollars such as 0.15, at most 12 decimals");
+        }
+        for (const SpecNode& time :
+             {node.member("timeout"),
+              node.member("retry").member("initial"),
+              node.member("retry").member("maximum")}) {
+            if (time.is_text() && !already_reported(time) &&
+                !(time.duration().value_or(Seconds(0)).count() > 0)) {
+                report(time, "must be longer than nothing");
+            }
+        }
+        if (spec_.run.retry.initial > spec_.run.retry.maximum) {
+            report(node.member("retry").member("initial"), "must not exceed `maximum`");
+        }
+        for (const SpecNode& model : root_.member("models").entries()) {
+            for (const auto& [name, price] : model.member("pricing").members()) {
+                if (price.given() && !price.money() && !already_reported(price)) {
+                    report(price, "must be an amount with at most 12 decimals");
+                }
+            }
+        }
+    }
+    bool already_reported(const SpecNode& node) const {
+        return std::ranges::any_of(problems_, [&](const Detail& problem) {
+            return problem.field == node.path();
+        });
+    }
+
+    void check_gate(const SpecNode& gate) {
+        if (!gate.is_object()) {
+            return;
+        }
+        exactly_one(gate, "metric", "figure");
+        const bool bounds = gate.has("min") || gate.has("max");
+        if (gate.has("figure")) {
+            for (const char* key : {"variant", "verdict", "use_interval"}) {
+                if (gate.has(key)) {
+                    report(gate.member(key), "goes with `metric`, not with `figure`");
+                }
+            }
+        } else if (gate.has("verdict") && bounds) {
+            report(gate.member("verdict"), "`verdict` and `min`/`max` exclude each other");
+        } else if (gate.has("verdict") && gate.has("use_interval")) {
+            report(gate.member("use_interval"), "goes with `min`/`max`");
+        }
+        if (!bounds && !gate.has("verdict") && (gate.has("metric") || gate.has("figure"))) {
+            report(
+                gate,
+                gate.has("metric") ? "`min`, `max` or `verdict` is missing"
+                                   : "`min` or `max` is missing"
+            );
+        }
+        const auto least = gate.member("min").number();
+        const auto most = gate.member("max").number();
+        if (least && most && *least > *most) {
+            report(gate.member("min"), "must not exceed `max`");
+        }
+        variant_known(gate.member("variant"), "variant");
+    }
+
+    const SpecNode& root_;
+    const ExperimentSpec& spec_;
+    std::vector<Detail>& problems_;
+    std::vector<std::string> variants_;
+    bool names_known_ = true;
+};
+
+}  // namespace
+
+void check_spec(const SpecNode& root, const ExperimentSpec& spec, std::vector<Detail>& problems) {
+    Checker(root, spec, problems).run();
+}
+
+}  // namespace lab::domain
