@@ -192,24 +192,26 @@ class Store:
         found = [row[0] for row in self.db.execute("PRAGMA integrity_check") if row[0] != "ok"]
         return found + [str(row) for row in self.db.execute("PRAGMA foreign_key_check")]
 
+    def rows(self, table, columns):
+        """All rows of a table; none when the program did not come so far as to make it."""
+        made = self.db.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+        return self.db.execute(f"SELECT {columns} FROM {table}").fetchall() if made else []
+
     def last_state(self):
         """State of the newest run; None when there is none."""
-        tables = {row[0] for row in self.db.execute("SELECT name FROM sqlite_master")}
-        if "runs" not in tables:
-            return None
-        row = self.db.execute("SELECT state FROM runs ORDER BY key DESC LIMIT 1").fetchone()
-        return row[0] if row else None
+        runs = self.rows("runs", "key, state")
+        return max(runs)[1] if runs else None
 
     def stored(self):
         """Numbers of finished samples; twice when stored twice."""
-        return [row[0] for row in self.db.execute("SELECT sample FROM samples WHERE state = 1")]
+        return [sample for sample, state in self.rows("samples", "sample, state") if state == 1]
 
     def intents(self):
         """Numbers of the samples whose call may be on the wire."""
-        return [row[0] for row in self.db.execute("SELECT sample FROM intents")]
+        return [row[0] for row in self.rows("intents", "sample")]
 
     def stored_logprobs(self):
-        return [row[0] for row in self.db.execute("SELECT logprobs FROM samples") if row[0]]
+        return [row[0] for row in self.rows("samples", "logprobs") if row[0]]
 
 
 def assert_intact(test, home):
