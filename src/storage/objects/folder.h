@@ -9,13 +9,15 @@
 namespace lab::storage {
 
 /// Content-addressed files under one folder: <root>/<2 digits>/<62 digits>. Writers stream into a
-/// temporary file that is synced and renamed, so an object is whole or absent.
+/// temporary file (<root>/tmp) that is synced and renamed, so an object is whole or absent; what a
+/// killed writer left there is removed by the next one. Any thread; a Writer belongs to one.
 class ObjectFolder {
   public:
     explicit ObjectFolder(std::string root) : root_(std::move(root)) {}
 
     class Writer {
       public:
+        /// Leaves nothing behind unless committed.
         ~Writer();
         Writer(Writer&&) noexcept;
         Writer& operator=(Writer&&) = delete;
@@ -33,6 +35,8 @@ class ObjectFolder {
     Result<Writer> create() const;
     bool contains(const std::string& hash) const;
     std::string path_of(const std::string& hash) const;
+    /// Where files wait for their name.
+    std::string temporary_folder() const { return root_ + "/tmp"; }
     const std::string& root() const { return root_; }
 
   private:

@@ -17,18 +17,20 @@ struct Intent {
     std::int64_t tokens = 0;    ///< worst case
 };
 
-/// What stands in the books of a run.
+/// What stands in the books of a run. Sums saturate. What was paid for failed samples that were
+/// forgotten since (drop_failed) is still in calls, usage and settled.
 struct Ledger {
     std::int64_t done = 0;
     std::int64_t failed = 0;
     std::int64_t cached = 0;
     std::int64_t unpriced = 0;   ///< finished samples whose cost is n/a
-    std::int64_t calls = 0;      ///< requests sent for finished samples
+    std::int64_t calls = 0;      ///< requests sent for finished samples; replayed ones are none
     domain::Usage usage;         ///< of finished samples that were paid for
     Money settled;               ///< cost of finished samples
     std::int64_t uncertain = 0;  ///< calls that were in flight when a process died
     Money uncertain_cost;        ///< their worst case: possibly billed
     std::int64_t uncertain_tokens = 0;
+    std::int64_t uncertain_unpriced = 0;  ///< those of them without a known worst case
 };
 
 /// Samples and intents of runs. Borrows the session; same thread rule.
@@ -37,8 +39,9 @@ class Journal {
     explicit Journal(Session& session) : session_(session) {}
 
     /// One transaction: the intents of calls about to be sent, and finished samples, whose intents
-    /// are settled with them. A result that is stored already is refused (internal): nothing is
-    /// ever stored twice.
+    /// are settled with them. In any order. A result that is stored already, an intent that is open
+    /// already and an intent for a stored result are refused (internal): nothing is ever stored or
+    /// paid twice. Token counts are kept within 0 and 10^12.
     Status commit(
         const Ctx& ctx,
         std::int64_t run,
@@ -48,18 +51,33 @@ class Journal {
     /// Withdraws intents of calls that were never sent (an interrupted run).
     Status withdraw(const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples);
     /// After a crash: open intents become "uncertain" entries of the ledger. Gives their number.
+    /// Only for the process that holds the run's lock.
     Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
     Result<Ledger> ledger(const Ctx& ctx, std::int64_t run);
     /// Indexes of finished samples, ascending. With `failed_too` = false, failed ones are left out.
+    /// Read in pages, like scan().
     Status scan_finished(
-        const Ctx& ctx, std::int64_t run, const std::function<void(std::int64_t)>& each
+        const Ctx& ctx,
+        std::int64_t run,
+        const std::function<void(std::int64_t)>& each,
+        bool failed_too = true
     );
     /// Forgets failed samples, so that a resumed run tries them again. Gives their number.
     Result<std::int64_t> drop_failed(const Ctx& ctx, std::int64_t run);
-    /// All finished samples by index. The reference is valid inside the callback only.
+    /// All finished samples by index. The reference is valid inside the callback only. Rows are
+    /// read in pages, so that a long scan holds nobody up: of a run that goes on meanwhile it sees
+    /// what is there when it comes by.
     Status scan(
         const Ctx& ctx,
         std::int64_t run,
+        const std::function<Status(const domain::SampleResult&)>& each
+    );
+    /// The finished samples with begin <= index < end, by index. As scan().
+    Status scan_range(
+        const Ctx& ctx,
+        std::int64_t run,
+        std::int64_t begin,
+        std::int64_t end,
         const std::function<Status(const domain::SampleResult&)>& each
     );
     /// One sample; nullopt when it is not finished.
@@ -72,6 +90,8 @@ class Journal {
     );
 
   private:
+    Status insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent);
+    Status insert_result(const Ctx& ctx, std::int64_t run, const domain::SampleResult& result);
     Session& session_;
 };
 

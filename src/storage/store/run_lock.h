@@ -9,15 +9,16 @@ namespace lab::storage {
 /// when the process dies, however it dies.
 class RunLock {
   public:
-    /// Errors: conflict, naming the process that holds it.
+    /// Makes the folder when missing. Errors: conflict, naming the process that holds it; io.
     static Result<RunLock> acquire(const std::string& folder, const std::string& run_id);
     RunLock(RunLock&& other) noexcept;
     RunLock& operator=(RunLock&&) = delete;
     ~RunLock();
 
   private:
-    explicit RunLock(int fd) : fd_(fd) {}
+    RunLock(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
     int fd_ = -1;
+    std::string path_;
 };
 
 }  // namespace lab::storage

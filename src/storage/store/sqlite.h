@@ -6,12 +6,18 @@
 namespace lab::storage {
 
 struct SqliteOptions {
-    std::string path;  ///< file, or ":memory:" (then every session is the same connection's data)
+    /// A file (its folder is made when missing), or ":memory:": sessions of one Database share its
+    /// data, which goes with it. In memory a writer waits for readers; on disk it does not.
+    std::string path;
     Duration busy_timeout = std::chrono::seconds(10);
     std::int64_t cache_kib = 8192;  ///< page cache of one session
 };
 
 /// WAL, synchronous=FULL, foreign keys on. Errors: io with what is wrong and what to do.
 Result<std::unique_ptr<Database>> open_sqlite(const Ctx& ctx, SqliteOptions options);
+
+/// For `doctor`: reads the whole database and says what is wrong with it. Errors: io, the message
+/// holds the first findings. Takes about a second per 200 MB.
+Status verify_sqlite(const Ctx& ctx, Session& session);
 
 }  // namespace lab::storage

@@ -1,0 +1,15 @@
+#include "storage/store/queries.h"
+
+#include "storage/store/impl/queries.h"
+
+namespace lab::storage {
+
+std::vector<const Query*> all_queries() {
+    std::vector<const Query*> out;
+    for (const auto& family : {dataset_queries(), journal_queries(), run_queries()}) {
+        out.insert(out.end(), family.begin(), family.end());
+    }
+    return out;
+}
+
+}  // namespace lab::storage

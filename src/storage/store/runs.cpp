@@ -1,0 +1,239 @@
+#include "storage/store/runs.h"
+
+#include "base/text.h"
+#include "storage/store/impl/queries.h"
+
+#include <algorithm>
+
+namespace lab::storage {
+namespace {
+
+using domain::Run;
+using domain::RunState;
+
+constexpr std::size_t kPrefixMin = 4;
+constexpr std::size_t kCandidatesMax = 10;
+
+constexpr Query kAddExperiment{"add_experiment", R"sql(
+    INSERT INTO experiments (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING
+)sql"};
+constexpr Query kNextRunNumber{"next_run_number", R"sql(
+    UPDATE experiments SET run_number_last = run_number_last + 1 WHERE name = $1
+    RETURNING key, id, run_number_last
+)sql"};
+constexpr Query kAddRun{"add_run", R"sql(
+    INSERT INTO runs (
+        id, experiment, run_number, state, stop_reason, spec, manifest, dataset_hash, created_at,
+        started_at, completed_at, planned
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    RETURNING key
+)sql"};
+
+// The columns of read_run(), in its order.
+#define LAB_SELECT_RUNS                                                                  \
+    "SELECT r.key, r.id, e.id, e.name, r.run_number, r.state, r.stop_reason, r.spec, "   \
+    "r.manifest, r.dataset_hash, r.created_at, r.started_at, r.completed_at, r.planned " \
+    "FROM runs r JOIN experiments e ON e.key = r.experiment "
+
+constexpr Query kGetRun{"get_run", LAB_SELECT_RUNS "WHERE r.id = $1"};
+constexpr Query kGetLastRun{"get_last_run", LAB_SELECT_RUNS "ORDER BY r.key DESC LIMIT 1"};
+constexpr Query kFindRuns{
+    "find_runs", LAB_SELECT_RUNS "WHERE r.id >= $1 AND r.id < $2 ORDER BY r.key DESC LIMIT $3"
+};
+constexpr Query kListRuns{"list_runs", LAB_SELECT_RUNS "ORDER BY r.key DESC LIMIT $1 OFFSET $2"};
+#undef LAB_SELECT_RUNS
+
+constexpr Query kStartRun{"start_run", R"sql(
+    UPDATE runs SET state = $2, stop_reason = $3, started_at = COALESCE(started_at, $4),
+                    completed_at = NULL
+    WHERE key = $1
+)sql"};
+constexpr Query kEndRun{"end_run", R"sql(
+    UPDATE runs SET state = $2, stop_reason = $3, completed_at = $4 WHERE key = $1
+)sql"};
+
+constexpr const Query* kQueries[] = {
+    &kAddExperiment,
+    &kNextRunNumber,
+    &kAddRun,
+    &kGetRun,
+    &kGetLastRun,
+    &kFindRuns,
+    &kListRuns,
+    &kStartRun,
+    &kEndRun,
+};
+
+Value text_or_null(const std::string& text) {
+    return text.empty() ? Value(nullptr) : Value(std::string_view(text));
+}
+
+Result<Run> read_run(const Row& row) {
+    Run run;
+    run.key = row.integer(0);
+    run.id = row.text(1);
+    run.experiment_id = row.text(2);
+    run.experiment_name = row.text(3);
+    run.number = row.integer(4);
+    const auto state = domain::run_state_from(row.text(5));
+    if (!state) {
+        return Error(
+            Code::internal,
+            "run " + run.id + " has the unknown state \"" + std::string(row.text(5)) + "\""
+        );
+    }
+    run.state = *state;
+    run.stop_reason = row.text(6);
+    run.spec = row.text(7);
+    run.manifest = row.text(8);
+    run.dataset_hash = row.text(9);
+    run.created_at = row.text(10);
+    run.started_at = row.text(11);
+    run.completed_at = row.text(12);
+    run.planned = row.integer(13);
+    return run;
+}
+
+Result<std::vector<Run>> read_runs(
+    const Ctx& ctx, Session& session, const Query& query, std::span<const Value> values
+) {
+    std::vector<Run> out;
+    LAB_CHECK(session.query(ctx, query, values, [&](const Row& row) -> Status {
+        LAB_TRY(auto run, read_run(row));
+        out.push_back(std::move(run));
+        return ok();
+    }));
+    return out;
+}
+
+Error no_run(std::string_view id) {
+    return {
+        Code::not_found,
+        "there is no run \"" + shorten(id, 64) + "\": `llm-research runs list` shows them"
+    };
+}
+
+Error ambiguous(std::string_view prefix, const std::vector<Run>& runs) {
+    std::string text = "\"" + shorten(prefix, 64) + "\" may be any of these runs:";
+    const std::size_t shown = std::min(runs.size(), kCandidatesMax);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const Run& run = runs[i];
+        text += "\n  " + run.id + "  " + run.experiment_name + " #" + std::to_string(run.number);
+    }
+    if (runs.size() > shown) {
+        text += "\n  ...";
+    }
+    return {Code::validation, std::move(text)};
+}
+
+}  // namespace
+
+std::span<const Query* const> run_queries() { return kQueries; }
+
+Result<Run> Runs::create(const Ctx& ctx, Run run) {
+    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    const Value experiment[] = {
+        std::string_view(run.experiment_id),
+        std::string_view(run.experiment_name),
+        std::string_view(run.created_at),
+    };
+    LAB_CHECK(session_.exec(ctx, kAddExperiment, experiment));
+    std::int64_t experiment_key = 0;
+    const Value name[] = {std::string_view(run.experiment_name)};
+    LAB_CHECK(session_.query(ctx, kNextRunNumber, name, [&](const Row& row) {
+        experiment_key = row.integer(0);
+        run.experiment_id = row.text(1);
+        run.number = row.integer(2);
+        return ok();
+    }));
+    const Value values[] = {
+        std::string_view(run.id),
+        experiment_key,
+        run.number,
+        domain::to_string(run.state),
+        std::string_view(run.stop_reason),
+        std::string_view(run.spec),
+        std::string_view(run.manifest),
+        std::string_view(run.dataset_hash),
+        std::string_view(run.created_at),
+        text_or_null(run.started_at),
+        text_or_null(run.completed_at),
+        run.planned,
+    };
+    LAB_CHECK(session_.query(ctx, kAddRun, values, [&](const Row& row) {
+        run.key = row.integer(0);
+        return ok();
+    }));
+    LAB_CHECK(transaction.commit(ctx));
+    return run;
+}
+
+Result<Run> Runs::get(const Ctx& ctx, std::string_view id) {
+    if (id == "last") {
+        LAB_TRY(auto runs, read_runs(ctx, session_, kGetLastRun, {}));
+        if (runs.empty()) {
+            return Error(
+                Code::not_found, "there is no run yet: `llm-research run FILE` makes the first"
+            );
+        }
+        return std::move(runs.front());
+    }
+    std::string lower(id);
+    std::ranges::transform(lower, lower.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    const Value exact[] = {std::string_view(lower)};
+    LAB_TRY(auto runs, read_runs(ctx, session_, kGetRun, exact));
+    if (runs.empty()) {
+        if (lower.size() < kPrefixMin) {
+            return Error(
+                Code::not_found,
+                "there is no run \"" + lower + "\": give at least " + std::to_string(kPrefixMin) +
+                    " characters of its id, or \"last\""
+            );
+        }
+        // Behind every hexadecimal digit and hyphen that may follow.
+        const std::string end = lower + "~";
+        const Value range[] = {
+            std::string_view(lower),
+            std::string_view(end),
+            static_cast<std::int64_t>(kCandidatesMax + 1),
+        };
+        LAB_TRY(runs, read_runs(ctx, session_, kFindRuns, range));
+    }
+    if (runs.empty()) {
+        return no_run(id);
+    }
+    if (runs.size() > 1) {
+        return ambiguous(id, runs);
+    }
+    return std::move(runs.front());
+}
+
+Result<std::vector<Run>> Runs::list(const Ctx& ctx, std::int64_t limit, std::int64_t offset) {
+    const Value values[] = {limit, offset};
+    return read_runs(ctx, session_, kListRuns, values);
+}
+
+Status Runs::set_state(
+    const Ctx& ctx,
+    std::int64_t run,
+    RunState state,
+    std::string_view stop_reason,
+    std::string_view at
+) {
+    const bool starts = state == RunState::pending || state == RunState::running;
+    const Value values[] = {
+        run,
+        domain::to_string(state),
+        stop_reason,
+        state == RunState::pending ? Value(nullptr) : Value(at),
+    };
+    LAB_TRY(const std::int64_t count, session_.exec(ctx, starts ? kStartRun : kEndRun, values));
+    if (count == 0) {
+        return Error(Code::not_found, "there is no run with the key " + std::to_string(run));
+    }
+    return ok();
+}
+
+}  // namespace lab::storage
