@@ -152,7 +152,9 @@ Result<RunColumns> collect(
     for (auto& [key, tally] : errors) {
         out.errors.push_back(std::move(tally));
     }
-    std::ranges::stable_sort(out.errors, std::greater<>(), &ErrorTally::count);
+    std::ranges::sort(out.errors, [](const ErrorTally& a, const ErrorTally& b) {
+        return a.count != b.count ? a.count > b.count : a.code < b.code;
+    });
     return out;
 }
 

@@ -244,8 +244,9 @@ Error located(const std::string& file, const SourceMap& map, std::vector<Detail>
         const Mark mark = key ? map.locate_key(problem.field) : map.locate(problem.field);
         placed.emplace_back(mark, Detail{at(file, mark), std::move(problem.message)});
     }
-    std::ranges::stable_sort(placed, [](const auto& a, const auto& b) {
-        return std::pair(a.first.line, a.first.column) < std::pair(b.first.line, b.first.column);
+    std::ranges::sort(placed, [](const auto& a, const auto& b) {
+        return std::tie(a.first.line, a.first.column, a.second.message) <
+               std::tie(b.first.line, b.first.column, b.second.message);
     });
     const std::size_t count = placed.size();
     Error error(

@@ -54,7 +54,6 @@ std::string figure_words(const report::Report& report, std::size_t metric, std::
 
 /// Against every other variant: "better than all 3 others", or what is open.
 std::string standing(const report::Report& report, std::size_t metric, std::size_t best) {
-    std::size_t better = 0;
     std::size_t compared = 0;
     std::vector<std::string> open;
     for (std::size_t i = 0; i < report.variants.size(); ++i) {
@@ -71,9 +70,7 @@ std::string standing(const report::Report& report, std::size_t metric, std::size
         }
         ++compared;
         const science::Verdict wanted = turned ? science::Verdict::worse : science::Verdict::better;
-        if (row->comparison.verdict == wanted) {
-            ++better;
-        } else {
+        if (row->comparison.verdict != wanted) {
             open.push_back(report.variants[i].id);
         }
     }

@@ -108,7 +108,7 @@ const std::vector<std::string>& choice_styles() {
 
 Json numeric_schema() {
     return options_object(
-        {{"extract",
+        {{"number",
           word_schema(
               number_rules(),
               "last_number",
@@ -126,7 +126,7 @@ Json numeric_schema() {
 
 Result<std::unique_ptr<Scorer>> make_numeric(const Json& options) {
     OptionReader reader(options);
-    const std::string rule = reader.word("extract", "last_number", number_rules());
+    const std::string rule = reader.word("number", "last_number", number_rules());
     const double absolute = reader.number("tolerance_abs", 0, 0, 1e300);
     const double relative = reader.number("tolerance_rel", 0, 0, 1);
     LAB_CHECK(reader.status());

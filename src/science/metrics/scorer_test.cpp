@@ -153,7 +153,7 @@ TEST(NumericScorer, ComparesDecimals) {
     EXPECT_EQ(value("numeric", R"({"tolerance_abs": 0.01})", "1.11", {"1.10"}), 1);
     EXPECT_EQ(value("numeric", R"({"tolerance_rel": 0.1})", "109", {"100"}), 1);
     EXPECT_EQ(value("numeric", R"({"tolerance_rel": 0.1})", "111", {"100"}), 0);
-    EXPECT_EQ(value("numeric", R"({"extract": "gsm8k_strict"})", "7 then #### 8", {"8"}), 1);
+    EXPECT_EQ(value("numeric", R"({"number": "gsm8k_strict"})", "7 then #### 8", {"8"}), 1);
 }
 
 TEST(NumericScorer, AnOutputWithoutANumberIsWrongAndSaidSo) {

@@ -1,0 +1,99 @@
+#include "providers/factory.h"
+
+#include "base/text.h"
+#include "providers/http_provider.h"
+#include "providers/impl/model_check.h"
+#include "providers/impl/presets.h"
+#include "providers/prices.h"
+#include "providers/replay.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lab::providers {
+namespace {
+
+/// Google's names of models may carry the collection they stand in.
+std::string model_in_url(const domain::ModelSpec& model) {
+    std::string_view name = model.model;
+    if (name.starts_with("models/")) {
+        name.remove_prefix(7);
+    }
+    return std::string(name);
+}
+
+Endpoint make_endpoint(
+    const Preset& preset, const domain::ModelSpec& model, const EnvLookup& env
+) {
+    Endpoint endpoint;
+    endpoint.provider = preset.name;
+    const std::string text =
+        model.base_url.empty() ? std::string(preset.base_url) : model.base_url;
+    const auto url = parse_base_url(text);
+    LAB_ASSERT(url, "check_model refuses what is not a URL");
+    endpoint.base_url = url->base;
+    endpoint.query = url->query;
+    endpoint.model = preset.protocol == Protocol::google ? model_in_url(model) : model.model;
+    endpoint.api = model.api;
+    endpoint.headers = model.headers;
+    endpoint.output_tokens_max = find_output_limit(model).value_or(0);
+    endpoint.stream_options = preset.stream_options;
+    endpoint.seed_name = preset.seed_name;
+    endpoint.azure = preset.protocol == Protocol::azure;
+    if (endpoint.azure && endpoint.base_url.ends_with("/openai")) {
+        endpoint.base_url.resize(endpoint.base_url.size() - 7);
+    }
+    if (const KeyChoice key = choose_key(preset, model); !key.variable.empty()) {
+        endpoint.key = read_key(env, key.variable).value_or("");
+    }
+    return endpoint;
+}
+
+std::unique_ptr<Codec> make_codec(Protocol protocol, Endpoint endpoint) {
+    switch (protocol) {
+        case Protocol::anthropic:
+            return make_anthropic_codec(std::move(endpoint));
+        case Protocol::google:
+            return make_google_codec(std::move(endpoint));
+        case Protocol::openai:
+        case Protocol::azure:
+        case Protocol::replay:
+            break;
+    }
+    return make_openai_codec(std::move(endpoint));
+}
+
+}  // namespace
+
+std::vector<std::string> provider_names() {
+    std::vector<std::string> names;
+    for (const Preset& preset : presets()) {
+        names.emplace_back(preset.name);
+    }
+    return names;
+}
+
+std::string default_key_variable(const std::string& provider) {
+    const Preset* preset = find_preset(provider);
+    return preset != nullptr ? std::string(preset->key_variable) : "";
+}
+
+Result<std::unique_ptr<Provider>> make_provider(
+    const domain::ModelSpec& model, const ProviderDeps& deps
+) {
+    std::vector<Detail> problems = check_model(model, deps.env, "");
+    if (!problems.empty()) {
+        std::string message = "the model \"" + model.id + "\" cannot be used: ";
+        message += problems.front().message;
+        return Error(Code::validation, std::move(message), std::move(problems));
+    }
+    const Preset& preset = *find_preset(model.provider);
+    if (preset.protocol == Protocol::replay) {
+        return make_replay_provider(*model.replay);
+    }
+    LAB_ASSERT(deps.http != nullptr && deps.clock != nullptr, "a provider needs wire and clock");
+    std::shared_ptr<const Codec> codec =
+        make_codec(preset.protocol, make_endpoint(preset, model, deps.env));
+    return make_http_provider(std::move(codec), *deps.http, *deps.clock);
+}
+
+}  // namespace lab::providers

@@ -1,0 +1,13 @@
+#pragma once
+#include "providers/factory.h"
+
+#include <optional>
+#include <string>
+
+namespace lab::providers {
+
+/// The key in that variable, without space around it; nullopt when it is not set, empty, or holds
+/// what no header can carry.
+std::optional<std::string> read_key(const EnvLookup& env, const std::string& variable);
+
+}  // namespace lab::providers

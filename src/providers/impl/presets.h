@@ -1,0 +1,50 @@
+#pragma once
+#include "domain/spec.h"
+#include "providers/codec.h"
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace lab::providers {
+
+enum class Protocol : std::uint8_t { openai, anthropic, google, azure, replay };
+
+/// What is known of a provider beforehand.
+struct Preset {
+    std::string_view name;
+    Protocol protocol;
+    std::string_view base_url;      ///< empty = the spec must name one
+    std::string_view key_variable;  ///< empty = no key
+    bool needs_key;
+    bool stream_options = true;  ///< see Endpoint
+    std::string_view seed_name = "seed";
+};
+
+/// In the order in which people see them.
+std::span<const Preset> presets();
+const Preset* find_preset(std::string_view name);
+
+/// The parts of a URL that matter here.
+struct Url {
+    std::string scheme;  ///< lower case
+    std::string host;    ///< lower case, without port
+    std::string base;    ///< scheme://host:port/path without a slash at the end
+    std::string query;
+};
+/// What is wrong with a base_url, in words for its author.
+Result<Url> parse_base_url(std::string_view text);
+
+/// The environment variable whose key goes to this endpoint: the one the spec names; without one,
+/// the preset's, but only to the provider's own hosts over TLS (or where the preset itself points):
+/// a key never follows a base_url to a foreign server. Empty = no key is sent.
+struct KeyChoice {
+    std::string variable;
+    bool required = false;
+};
+KeyChoice choose_key(const Preset& preset, const domain::ModelSpec& model);
+
+/// Whether calls go to the provider itself, and so are billed by its price list.
+bool is_own_endpoint(const Preset& preset, const domain::ModelSpec& model);
+
+}  // namespace lab::providers
