@@ -266,5 +266,23 @@ TEST(Scorers, TextThatIsNotUtf8IsScoredAndNotRefused) {
     }
 }
 
+TEST(TextScorers, SentenceLevelIsAMeanAndNotACorpusFigure) {
+    const auto corpus = make("chrf");
+    const auto sentence = make("chrf", R"({"level": "sentence"})");
+    const MetricInfo& info = sentence->metrics().at(0);
+    EXPECT_EQ(info.name, "chrf_sentence");
+    EXPECT_EQ(info.kind, MetricKind::continuous);
+    EXPECT_EQ(info.stats_size, 0U);
+    EXPECT_NE(info.signature, corpus->metrics().at(0).signature);
+    const Scored a = score(*corpus, "the cat sat", {"the cat sits"});
+    const Scored b = score(*sentence, "the cat sat", {"the cat sits"});
+    EXPECT_EQ(a.values.at(0).value, b.values.at(0).value);
+    EXPECT_TRUE(b.values.at(0).stats.empty());
+    EXPECT_NE(
+        make("bleu", R"({"level": "sentence"})")->metrics().at(0).signature.find("eff:yes"),
+        std::string::npos
+    );
+}
+
 }  // namespace
 }  // namespace lab::science

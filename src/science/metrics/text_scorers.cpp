@@ -85,6 +85,32 @@ class Chrf final : public Scorer {
     std::vector<MetricInfo> metrics_;
 };
 
+/// The sentence scores of a corpus metric as a metric of its own: it has a mean over items, so that
+/// it is tested as scores are.
+class SentenceLevel final : public Scorer {
+  public:
+    SentenceLevel(std::unique_ptr<Scorer> corpus, std::string signature)
+        : corpus_(std::move(corpus)), metrics_(corpus_->metrics()) {
+        MetricInfo& info = metrics_.front();
+        info.name += "_sentence";
+        info.kind = MetricKind::continuous;
+        info.signature = "level:sentence|" + std::move(signature);
+        info.stats_size = 0;
+    }
+
+    const std::vector<MetricInfo>& metrics() const override { return metrics_; }
+
+    Scored score(const ScoreInput& input) const override {
+        Scored scored = corpus_->score(input);
+        scored.values.front().stats.clear();
+        return scored;
+    }
+
+  private:
+    std::unique_ptr<Scorer> corpus_;
+    std::vector<MetricInfo> metrics_;
+};
+
 class Rouge final : public Scorer {
   public:
     Rouge(std::vector<RougeType> types, bool stemmer)
@@ -143,9 +169,25 @@ const std::vector<std::string>& rouge_types() {
     return names;
 }
 
+const std::vector<std::string>& levels() {
+    static const std::vector<std::string> names = {"corpus", "sentence"};
+    return names;
+}
+
+Json level_schema() {
+    return word_schema(
+        levels(),
+        "corpus",
+        "corpus: one figure for the whole set, as it is published. sentence: the mean of the "
+        "items' "
+        "own scores, a different figure."
+    );
+}
+
 Json bleu_schema() {
     return options_object(
-        {{"tokenize",
+        {{"level", level_schema()},
+         {"tokenize",
           word_schema(
               tokenizers(),
               "13a",
@@ -180,13 +222,19 @@ Result<std::unique_ptr<Scorer>> make_bleu(const Json& options) {
     }
     bleu.lowercase = reader.flag("lowercase", false);
     bleu.max_ngram_order = reader.count("max_ngram_order", 4, 1, 16);
+    const bool sentence = reader.word("level", "corpus", levels()) == "sentence";
     LAB_CHECK(reader.status());
-    return std::make_unique<Bleu>(bleu);
+    auto scorer = std::make_unique<Bleu>(bleu);
+    if (sentence) {
+        return std::make_unique<SentenceLevel>(std::move(scorer), bleu_signature(bleu, true, 1));
+    }
+    return scorer;
 }
 
 Json chrf_schema() {
     return options_object(
-        {{"char_order", count_schema(6, 1, 16, "Longest character n-gram.")},
+        {{"level", level_schema()},
+         {"char_order", count_schema(6, 1, 16, "Longest character n-gram.")},
          {"word_order", count_schema(0, 0, 8, "Longest word n-gram; 2 makes it chrF++, 0 is chrF.")
          },
          {"beta", number_schema(2, 0.01, 100, "Weight of recall against precision.")},
@@ -207,8 +255,13 @@ Result<std::unique_ptr<Scorer>> make_chrf(const Json& options) {
     chrf.lowercase = reader.flag("lowercase", false);
     chrf.whitespace = reader.flag("whitespace", false);
     chrf.eps_smoothing = reader.flag("eps_smoothing", false);
+    const bool sentence = reader.word("level", "corpus", levels()) == "sentence";
     LAB_CHECK(reader.status());
-    return std::make_unique<Chrf>(chrf);
+    auto scorer = std::make_unique<Chrf>(chrf);
+    if (sentence) {
+        return std::make_unique<SentenceLevel>(std::move(scorer), chrf_signature(chrf, 1));
+    }
+    return scorer;
 }
 
 Json rouge_schema() {
