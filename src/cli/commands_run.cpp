@@ -69,7 +69,8 @@ Result<int> finish_run(
     const Invocation& in, const service::RunResult& result, const std::vector<std::string>& paths
 ) {
     const int code = explain_end(in.console, result);
-    if (code == 130) {
+    const service::Progress& p = result.progress;
+    if (code == 130 || (code != 0 && p.already + p.done == 0)) {
         return code;
     }
     bool gates_passed = true;
@@ -108,13 +109,39 @@ Result<int> do_run(const Invocation& in, const std::string& file) {
     return finish_run(in, result, report_paths(*experiment));
 }
 
-Result<int> do_resume(const Invocation& in, const std::string& id) {
+/// The limits that resume may raise, as the options gave them.
+struct BudgetOptions {
+    std::string max_cost_usd;
+    std::int64_t max_calls = 0;
+    std::int64_t max_tokens = 0;
+};
+
+Result<domain::Budget> budget_of(const BudgetOptions& options) {
+    domain::Budget budget;
+    if (!options.max_cost_usd.empty()) {
+        auto cost = Money::parse(options.max_cost_usd);
+        if (!cost) {
+            return Error(Code::validation, "--max-cost-usd: " + cost.error().message);
+        }
+        budget.max_cost = *cost;
+    }
+    if (options.max_calls > 0) {
+        budget.max_calls = options.max_calls;
+    }
+    if (options.max_tokens > 0) {
+        budget.max_tokens = options.max_tokens;
+    }
+    return budget;
+}
+
+Result<int> do_resume(const Invocation& in, const std::string& id, const BudgetOptions& options) {
+    LAB_TRY(const domain::Budget budget, budget_of(options));
     LAB_TRY(service::Deps * services, in.services());
     const Ctx ctx(*services->clock);
     ProgressDisplay display(in.console);
     LAB_TRY(
         const service::RunResult result,
-        service::resume_run(ctx, *services, id, hooks_for(in, display))
+        service::resume_run(ctx, *services, id, budget, hooks_for(in, display))
     );
     display.finish(result.progress);
     return finish_run(in, result, {});
@@ -184,9 +211,19 @@ void add_run_commands(CLI::App& app, const Choose& choose) {
     const auto id = std::make_shared<std::string>();
     CLI::App* resume = app.add_subcommand("resume", "Go on with a run that did not complete");
     resume->add_option("RUN", *id, "Id, the beginning of an id, or `last`")->required();
-    resume->footer(examples({"llm-research resume last", "llm-research resume 3f2a"}));
-    resume->callback([choose, id] {
-        choose([id](const Invocation& in) { return do_resume(in, *id); });
+    const auto budget = std::make_shared<BudgetOptions>();
+    resume->add_option("--max-cost-usd", budget->max_cost_usd, "New run.budget.max_cost_usd")
+        ->type_name("AMOUNT");
+    resume->add_option("--max-calls", budget->max_calls, "New run.budget.max_calls")
+        ->check(CLI::PositiveNumber);
+    resume->add_option("--max-tokens", budget->max_tokens, "New run.budget.max_tokens")
+        ->check(CLI::PositiveNumber);
+    resume->footer(examples({
+        "llm-research resume last",
+        "llm-research resume 3f2a --max-cost-usd 5",
+    }));
+    resume->callback([choose, id, budget] {
+        choose([id, budget](const Invocation& in) { return do_resume(in, *id, *budget); });
     });
 
     CLI::App* validate = app.add_subcommand(

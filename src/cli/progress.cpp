@@ -67,7 +67,7 @@ std::string ProgressDisplay::line(const service::Progress& p) const {
     if (p.tokens > 0) {
         out += "  " + short_count(static_cast<double>(p.tokens)) + " tokens";
     }
-    if (p.calls > 0) {
+    if (p.unpriced > 0 || !p.cost.is_zero()) {
         out += p.unpriced > 0 ? std::string("  cost n/a") : "  $" + p.cost.rounded(4);
     }
     if (p.cached > 0) {

@@ -231,7 +231,11 @@ Result<RunResult> run_experiment(
 }
 
 Result<RunResult> resume_run(
-    const Ctx& ctx, const Deps& deps, const std::string& id, const RunHooks& hooks
+    const Ctx& ctx,
+    const Deps& deps,
+    const std::string& id,
+    const domain::Budget& budget,
+    const RunHooks& hooks
 ) {
     LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
     storage::Runs runs(*sessions.loop);
@@ -252,6 +256,10 @@ Result<RunResult> resume_run(
             ctx, deps, source, manifest.value("base_folder", "."), run.dataset_hash, Purpose::run
         )
     );
+    domain::Budget& own = experiment->spec.run.budget;
+    own.max_cost = budget.max_cost ? budget.max_cost : own.max_cost;
+    own.max_calls = budget.max_calls ? budget.max_calls : own.max_calls;
+    own.max_tokens = budget.max_tokens ? budget.max_tokens : own.max_tokens;
     storage::Journal journal(*sessions.worker);
     LAB_CHECK(journal.reclaim_intents(ctx, run.key));
     LAB_CHECK(journal.drop_failed(ctx, run.key));

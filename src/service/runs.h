@@ -55,8 +55,13 @@ Result<RunResult> run_experiment(
 /// Goes on with a run that did not complete: stored results are kept, failed samples are tried
 /// again, calls that were in flight when a process died are reported as uncertain and sent again.
 /// Errors: invalid_state when it is complete, conflict when another process works on it.
+/// What is set in `budget` replaces the run's own limit.
 Result<RunResult> resume_run(
-    const Ctx& ctx, const Deps& deps, const std::string& id, const RunHooks& hooks
+    const Ctx& ctx,
+    const Deps& deps,
+    const std::string& id,
+    const domain::Budget& budget,
+    const RunHooks& hooks
 );
 
 Result<std::vector<domain::Run>> list_runs(const Ctx& ctx, const Deps& deps, std::int64_t limit);

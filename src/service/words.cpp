@@ -56,6 +56,7 @@ std::string figure_words(const report::Report& report, std::size_t metric, std::
 std::string standing(const report::Report& report, std::size_t metric, std::size_t best) {
     std::size_t compared = 0;
     std::vector<std::string> open;
+    std::string last;
     for (std::size_t i = 0; i < report.variants.size(); ++i) {
         if (i == best) {
             continue;
@@ -69,6 +70,7 @@ std::string standing(const report::Report& report, std::size_t metric, std::size
             continue;
         }
         ++compared;
+        last = report.variants[i].id;
         const science::Verdict wanted = turned ? science::Verdict::worse : science::Verdict::better;
         if (row->comparison.verdict != wanted) {
             open.push_back(report.variants[i].id);
@@ -78,7 +80,7 @@ std::string standing(const report::Report& report, std::size_t metric, std::size
         return "";
     }
     if (open.empty()) {
-        return compared == 1 ? "; the difference is shown"
+        return compared == 1 ? "; better than " + last
                              : "; better than each of the " + std::to_string(compared) +
                                    " it was compared with";
     }
@@ -184,7 +186,7 @@ std::vector<std::string> method_words(
             correction = row.comparison.correction;
         }
     }
-    if (family > 0) {
+    if (family > 1) {
         out.push_back(
             "p-values are corrected by " + correction + " over " + std::to_string(family) +
             " comparisons: the pairs compared times the primary metrics. Other metrics are "
