@@ -67,8 +67,8 @@ class AnthropicReader final : public BaseReader {
         });
     }
 
-    /// A content block or a piece of one; also the end's {"stop_reason"}. Only blocks of text have a
-    /// member "text": thinking and tool calls are not part of the output.
+    /// A content block or a piece of one; also the end's {"stop_reason"}. Only blocks of text have
+    /// a member "text": thinking and tool calls are not part of the output.
     void read_delta(JsonPull& in) {
         in.object([&](std::string_view key) {
             if (key == "text") {
@@ -117,8 +117,10 @@ class AnthropicCodec final : public BaseCodec {
   public:
     explicit AnthropicCodec(Endpoint endpoint)
         : BaseCodec(endpoint, endpoint.base_url + "/messages", own_headers(endpoint)),
-          url_(endpoint_.base_url + "/messages" +
-               (endpoint_.query.empty() ? "" : "?" + endpoint_.query)) {}
+          url_(
+              endpoint_.base_url + "/messages" +
+              (endpoint_.query.empty() ? "" : "?" + endpoint_.query)
+          ) {}
 
     http::Request encode(const CallRequest& request) const override {
         std::string body;

@@ -44,9 +44,9 @@ struct Endpoint {
     std::string base_url;  ///< without a slash at the end
     std::string query;     ///< of the base_url, without "?"
     std::string model;
-    std::string api = "chat";  ///< chat or completions
-    std::string key;           ///< empty = none is sent
-    http::Headers headers;     ///< of the user
+    std::string api = "chat";            ///< chat or completions
+    std::string key;                     ///< empty = none is sent
+    http::Headers headers;               ///< of the user
     std::int64_t output_tokens_max = 0;  ///< what the model can write at most; 0 = unknown
     // What servers of the OpenAI protocol do differently:
     bool stream_options = true;  ///< takes {"include_usage": true}

@@ -21,13 +21,10 @@ std::string model_in_url(const domain::ModelSpec& model) {
     return std::string(name);
 }
 
-Endpoint make_endpoint(
-    const Preset& preset, const domain::ModelSpec& model, const EnvLookup& env
-) {
+Endpoint make_endpoint(const Preset& preset, const domain::ModelSpec& model, const EnvLookup& env) {
     Endpoint endpoint;
     endpoint.provider = preset.name;
-    const std::string text =
-        model.base_url.empty() ? std::string(preset.base_url) : model.base_url;
+    const std::string text = model.base_url.empty() ? std::string(preset.base_url) : model.base_url;
     const auto url = parse_base_url(text);
     LAB_ASSERT(url, "check_model refuses what is not a URL");
     endpoint.base_url = url->base;

@@ -203,8 +203,7 @@ class GoogleCodec final : public BaseCodec {
         const std::string base = endpoint_.base_url + "/models/" + endpoint_.model;
         const std::string& query = endpoint_.query;
         url_ = base + ":generateContent" + (query.empty() ? "" : "?" + query);
-        stream_url_ =
-            base + ":streamGenerateContent?alt=sse" + (query.empty() ? "" : "&" + query);
+        stream_url_ = base + ":streamGenerateContent?alt=sse" + (query.empty() ? "" : "&" + query);
     }
 
     http::Request encode(const CallRequest& request) const override {

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "platform/json/document.h"
+#include "providers/impl/ascii.h"
 #include "providers/impl/presets.h"
 
 #include <nlohmann/json.hpp>
@@ -40,7 +41,7 @@ constexpr std::array<std::string_view, 8> kNotAnthropic{
     "response_format",
     "max_completion_tokens"
 };
-constexpr std::array<std::string_view, 3> kNotGoogle{"logit_bias", "response_format", "max_length"};
+constexpr std::array<std::string_view, 2> kNotGoogle{"logit_bias", "response_format"};
 constexpr std::array<std::string_view, 6> kKeyHeaders{
     "authorization", "api-key", "x-api-key", "x-goog-api-key", "proxy-authorization", "cookie"
 };
@@ -50,14 +51,6 @@ constexpr std::array<std::string_view, 6> kFramingHeaders{
 
 bool is_one_of(Names names, std::string_view name) {
     return std::ranges::find(names, name) != names.end();
-}
-
-std::string lower_ascii(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return out;
 }
 
 /// Collects what is wrong with one model.
@@ -202,7 +195,8 @@ class Check {
             });
             std::string problem;
             if (!token) {
-                problem = "\"" + shorten(sanitize_utf8(name), 40) + "\" is not the name of a header";
+                problem =
+                    "\"" + shorten(sanitize_utf8(name), 40) + "\" is not the name of a header";
             } else if (!plain) {
                 problem = "the value of " + name + " holds control characters";
             } else if (is_one_of(kKeyHeaders, lower)) {
@@ -212,8 +206,7 @@ class Check {
             } else {
                 continue;
             }
-            problems_.push_back(
-                {path_member(path_member(path_, member), name), std::move(problem)}
+            problems_.push_back({path_member(path_member(path_, member), name), std::move(problem)}
             );
         }
     }
@@ -263,8 +256,7 @@ std::optional<std::string> read_key(const EnvLookup& env, const std::string& var
         return std::nullopt;
     }
     const std::string_view key = trim_ascii(*value);
-    const bool visible =
-        std::ranges::all_of(key, [](char c) { return c > 0x20 && c < 0x7F; });
+    const bool visible = std::ranges::all_of(key, [](char c) { return c > 0x20 && c < 0x7F; });
     return key.empty() || !visible ? std::nullopt : std::optional(std::string(key));
 }
 

@@ -19,8 +19,7 @@ http::Headers key_headers(const Endpoint& endpoint) {
 }
 
 std::string method_url(const Endpoint& endpoint) {
-    const std::string method =
-        endpoint.api == "completions" ? "/completions" : "/chat/completions";
+    const std::string method = endpoint.api == "completions" ? "/completions" : "/chat/completions";
     return endpoint.azure ? endpoint.base_url + "/openai/deployments/" + endpoint.model + method
                           : endpoint.base_url + method;
 }

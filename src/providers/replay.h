@@ -1,16 +1,19 @@
 #pragma once
 #include "providers/provider.h"
 
-#include <memory>
-
 namespace lab::providers {
 
-/// Answers from a file of recorded outputs, by item id: JSONL rows `{"id": ..., "output": ...}`
-/// (ModelSpec::replay names other fields; dots reach into nested objects). A file without ids is
-/// keyed by its row numbers, 1-based. Optional members of a row: "finish_reason", "latency_ms",
-/// "usage" {"input", "cache_read", "cache_write", "output", "reasoning"}. Memory: 16 bytes a row.
-/// Errors: validation (bad row by line, an id given twice with both lines, no output field),
-/// not_found, io.
-Result<std::unique_ptr<Provider>> make_replay_provider(const domain::ModelSpec& model);
+/// Recorded outputs, read from a JSONL file by item id. One pass over the file builds the index
+/// (16 bytes a row); rows are read from the disk when they are asked for. The answers are given
+/// before start() returns.
+///
+/// A row is an object with the id and the output under the names the spec gives (dots reach into
+/// nested objects, numbers into lists), and optionally `finish_reason`, `latency_ms` and
+/// `usage {input, cache_read, cache_write, output, reasoning}`. Where no row has the id's member,
+/// or id_field is "line", the 1-based number of the row is its id (empty lines are not rows).
+///
+/// Errors: io when the file cannot be read; validation with the lines of rows that are not JSON,
+/// lack the id or the output, or repeat an id.
+Result<std::unique_ptr<Provider>> make_replay_provider(const domain::ReplaySpec& spec);
 
 }  // namespace lab::providers

@@ -37,8 +37,15 @@ int status_of(const ApiError& error) {
     }
     if (contains_any(
             kind,
-            {"invalid", "authentication", "permission", "not_found", "content_filter",
-             "content_policy", "failed_precondition", "insufficient_quota", "billing"}
+            {"invalid",
+             "authentication",
+             "permission",
+             "not_found",
+             "content_filter",
+             "content_policy",
+             "failed_precondition",
+             "insufficient_quota",
+             "billing"}
         )) {
         return 400;
     }
@@ -168,8 +175,8 @@ domain::Usage normalise_usage(
     usage.output = *raw.output;
     // Some servers that include the reasoning by their protocol count it apart all the same; the
     // total tells.
-    const bool apart =
-        raw.total && usage.reasoning > 0 && *raw.total == *raw.input + *raw.output + usage.reasoning;
+    const bool apart = raw.total && usage.reasoning > 0 &&
+                       *raw.total == *raw.input + *raw.output + usage.reasoning;
     if (reasoning_inside && !apart) {
         usage.output -= usage.reasoning;
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include "platform/http/client.h"
 #include "providers/provider.h"
 
 #include <optional>
@@ -9,8 +10,8 @@ namespace lab::providers {
 
 class JsonPull;
 
-/// Token counts as a provider wrote them. A count that is negative, not a number or beyond any model
-/// makes the whole usage unusable: then it is estimated from the text.
+/// Token counts as a provider wrote them. A count that is negative, not a number or beyond any
+/// model makes the whole usage unusable: then it is estimated from the text.
 struct RawUsage {
     std::optional<std::int64_t> input;
     std::optional<std::int64_t> cache_read;
@@ -34,7 +35,8 @@ struct ApiError {
 /// What a reader has gathered of an answer.
 struct Answer {
     std::string output;
-    std::string refusal;  ///< the model's words when it refused to answer; output when there is none
+    std::string
+        refusal;  ///< the model's words when it refused to answer; output when there is none
     std::string finish_reason;  ///< normalised; empty = none came
     std::string model;
     std::string logprobs;  ///< elements of the normalised array, with commas between
@@ -57,8 +59,8 @@ void append_top_logprob(std::string& top, std::string_view token, std::string_vi
 ApiError read_api_error(JsonPull& in);
 
 /// The disjoint buckets. `cached_inside`: input includes what was read from the cache;
-/// `reasoning_inside`: output includes the reasoning. Estimated from the sizes of the texts when the
-/// raw usage is absent or cannot be right.
+/// `reasoning_inside`: output includes the reasoning. Estimated from the sizes of the texts when
+/// the raw usage is absent or cannot be right.
 domain::Usage normalise_usage(
     const RawUsage& raw,
     bool cached_inside,

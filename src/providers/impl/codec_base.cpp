@@ -1,5 +1,6 @@
 #include "providers/impl/codec_base.h"
 
+#include "providers/impl/reader.h"
 #include "providers/impl/tokens.h"
 
 #include <nlohmann/json.hpp>
@@ -26,14 +27,7 @@ BaseCodec::BaseCodec(Endpoint endpoint, std::string url, http::Headers own_heade
 }
 
 std::string BaseCodec::redact(std::string text) const {
-    const std::string& key = endpoint_.key;
-    if (key.empty()) {
-        return text;
-    }
-    for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at)) {
-        text.replace(at, key.size(), "[key]");
-    }
-    return text;
+    return redact_key(std::move(text), endpoint_.key);
 }
 
 domain::Usage BaseCodec::worst_case(const CallRequest& request) const {
@@ -46,9 +40,8 @@ domain::Usage BaseCodec::worst_case(const CallRequest& request) const {
     return usage;
 }
 
-http::Request BaseCodec::make_request(
-    const CallRequest& request, std::string url, std::string body
-) const {
+http::Request BaseCodec::make_request(const CallRequest& request, std::string url, std::string body)
+    const {
     http::Request out;
     out.url = std::move(url);
     out.headers = headers_;

@@ -1,6 +1,7 @@
 #include "providers/impl/hints.h"
 
 #include "base/text.h"
+#include "providers/impl/ascii.h"
 
 #include <algorithm>
 #include <array>
@@ -99,9 +100,8 @@ std::optional<int> month_of(std::string_view name) {
 std::optional<std::int64_t> parse_count(std::string_view text) {
     std::string_view rest = trim_ascii(text);
     const auto value = take_number(rest);
-    return value && rest.empty() && *value < 9e12
-               ? std::optional(static_cast<std::int64_t>(*value))
-               : std::nullopt;
+    return value && rest.empty() && *value < 9e12 ? std::optional(static_cast<std::int64_t>(*value))
+                                                  : std::nullopt;
 }
 
 /// A time span, or a moment seen from `now`: as a date, or in seconds or milliseconds since 1970.
@@ -155,14 +155,6 @@ Hint hint_of(std::string_view lower) {
         return Hint::tokens_reset;
     }
     return Hint::none;
-}
-
-std::string lower_ascii(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return out;
 }
 
 }  // namespace

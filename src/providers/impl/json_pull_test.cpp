@@ -106,10 +106,14 @@ TEST(JsonPull, TurnsHalfASurrogatePairIntoAReplacement) {
 
 TEST(JsonPull, RefusesWhatIsNotJson) {
     for (const char* text :
-         {"", " ", "{", "}", "[", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-          "{a:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "01", "1.", ".5", "+1", "-", "1e", "1e+", "--1",
-          "tru", "truex", "nul", "True", "NaN", "\"", "\"\\\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u123",
-          "\"a\nb\"", "'a'", "1 2", "[1] x", "<html>", "[1;2]"}) {
+         {"",         " ",           "{",        "}",         "[",
+          "[1",       "[1,",         "[1,]",     "[,1]",      "{\"a\"}",
+          "{\"a\":}", "{\"a\":1,}",  "{a:1}",    "{\"a\" 1}", "{\"a\":1 \"b\":2}",
+          "01",       "1.",          ".5",       "+1",        "-",
+          "1e",       "1e+",         "--1",      "tru",       "truex",
+          "nul",      "True",        "NaN",      "\"",        "\"\\\"",
+          "\"\\x\"",  "\"\\u12g4\"", "\"\\u123", "\"a\nb\"",  "'a'",
+          "1 2",      "[1] x",       "<html>",   "[1;2]"}) {
         EXPECT_FALSE(accepts(text)) << text;
         JsonPull in(text);
         (void)build(in);
@@ -160,8 +164,9 @@ TEST(JsonPull, AgreesWithAnIndependentParserOnMutatedTexts) {
         if (theirs.is_discarded() && ours) {
             // Half a surrogate pair is the one thing we take and nlohmann does not; numbers that no
             // double holds are the other.
-            EXPECT_TRUE(text.find("\\u") != std::string::npos || text.find('e') != std::string::npos)
-                << text;
+            EXPECT_TRUE(
+                text.find("\\u") != std::string::npos || text.find('e') != std::string::npos
+            ) << text;
             continue;
         }
         ASSERT_EQ(ours, !theirs.is_discarded()) << text;

@@ -1,5 +1,7 @@
 #include "providers/impl/presets.h"
 
+#include "providers/impl/ascii.h"
+
 #include <algorithm>
 
 namespace lab::providers {
@@ -11,11 +13,7 @@ constexpr std::array kPresets{
     Preset{"openai", openai, "https://api.openai.com/v1", "OPENAI_API_KEY", true},
     Preset{"anthropic", anthropic, "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", true},
     Preset{
-        "google",
-        google,
-        "https://generativelanguage.googleapis.com/v1beta",
-        "GEMINI_API_KEY",
-        true
+        "google", google, "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", true
     },
     Preset{"azure", azure, "", "AZURE_OPENAI_API_KEY", true},
     Preset{"replay", replay, "", "", false},
@@ -36,23 +34,13 @@ constexpr std::array kPresets{
     Preset{"openrouter", openai, "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", true},
     Preset{"deepseek", openai, "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", true},
     Preset{"huggingface", openai, "https://router.huggingface.co/v1", "HF_TOKEN", true},
-    Preset{
-        "cohere", openai, "https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY", true
-    },
+    Preset{"cohere", openai, "https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY", true},
 };
 
 /// Hosts below which Azure serves models.
 constexpr std::array<std::string_view, 3> kAzureSuffixes{
     ".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"
 };
-
-std::string lower_ascii(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return out;
-}
 
 bool is_port(std::string_view text) {
     return !text.empty() && text.size() <= 5 &&
@@ -71,15 +59,14 @@ std::optional<std::string> host_of(std::string_view authority) {
     }
     const std::size_t colon = authority.find(':');
     const std::string_view host = authority.substr(0, colon);
-    const bool fine = !host.empty() && (colon == std::string_view::npos ||
-                                        is_port(authority.substr(colon + 1)));
+    const bool fine =
+        !host.empty() && (colon == std::string_view::npos || is_port(authority.substr(colon + 1)));
     return fine ? std::optional(lower_ascii(host)) : std::nullopt;
 }
 
 bool is_same_or_below(std::string_view host, std::string_view own) {
-    return host == own ||
-           (host.size() > own.size() && host.ends_with(own) &&
-            host[host.size() - own.size() - 1] == '.');
+    return host == own || (host.size() > own.size() && host.ends_with(own) &&
+                           host[host.size() - own.size() - 1] == '.');
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kOutputBytesMax = 4U << 20;
 constexpr std::size_t kEventBytesMax = 8U << 20;
 constexpr std::size_t kErrorBodyBytesMax = 64U << 10;
-constexpr std::size_t kQuotedBytes = 600;
+/// More than a message quotes, so that a key is never cut in two before it is taken out.
+constexpr std::size_t kQuotedBytes = 4096;
 
 constexpr std::string_view kTooLarge = "with more than a model can write";
 
@@ -54,8 +55,29 @@ std::string_view normalise_finish_reason(std::string_view reason) {
     return found == kTable.end() ? "other" : found->ours;
 }
 
+std::string redact_key(std::string text, std::string_view key) {
+    if (key.empty()) {
+        return text;
+    }
+    for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at)) {
+        text.replace(at, key.size(), "[key]");
+        at += 5;
+    }
+    return text;
+}
+
+std::string BaseReader::clean(std::string_view text) const {
+    return redact_key(std::string(text), endpoint_.key);
+}
+
+void BaseReader::clean(ApiError& error) const {
+    error.message = clean(error.message);
+    error.type = clean(error.type);
+    error.code = clean(error.code);
+}
+
 BaseReader::BaseReader(const Endpoint& endpoint, const CallRequest& request)
-    : provider_(endpoint.provider),
+    : endpoint_(endpoint),
       input_bytes_(input_bytes(request)),
       asked_for_stream_(request.stream),
       events_(kEventBytesMax) {}
@@ -107,7 +129,7 @@ CallResult BaseReader::finish(const http::TransferEnd& end) {
 void BaseReader::judge(CallResult& result, const http::TransferEnd& end) {
     using http::TransferFailure;
     if (end.status == 0 || (end.failure == TransferFailure::cancelled && !too_large_)) {
-        classify_transfer(result, provider_, end, false);
+        classify_transfer(result, endpoint_.provider, end, false);
         return;
     }
     if (!success()) {
@@ -123,7 +145,7 @@ void BaseReader::judge(CallResult& result, const http::TransferEnd& end) {
         }
     }
     if (too_large_ || end.failure == TransferFailure::too_large) {
-        classify_nonsense(result, provider_, kTooLarge, "");
+        classify_nonsense(result, endpoint_.provider, kTooLarge, "");
     } else if (streaming_) {
         judge_stream(result, end);
     } else {
@@ -133,34 +155,48 @@ void BaseReader::judge(CallResult& result, const http::TransferEnd& end) {
 
 void BaseReader::judge_stream(CallResult& result, const http::TransferEnd& end) {
     if (answer_.error) {
-        classify_error(result, provider_, 0, *answer_.error);
+        clean(*answer_.error);
+        classify_error(result, endpoint_.provider, 0, *answer_.error);
     } else if (damaged_ && (answer_.begun || end.failure == http::TransferFailure::none)) {
-        classify_nonsense(result, provider_, "part of its stream cannot be read", body_);
+        classify_nonsense(
+            result, endpoint_.provider, "part of its stream cannot be read", clean(body_)
+        );
     } else if (answer_.begun && (answer_.complete || !answer_.finish_reason.empty())) {
         accept(result);
     } else if (end.failure != http::TransferFailure::none) {
-        classify_transfer(result, provider_, end, answer_.begun);
+        classify_transfer(result, endpoint_.provider, end, answer_.begun);
     } else if (answer_.begun) {
         classify_transfer(
-            result, provider_, {http::TransferFailure::closed, "the stream has no end", status_}, true
+            result,
+            endpoint_.provider,
+            {http::TransferFailure::closed, "the stream has no end", status_},
+            true
         );
     } else {
-        classify_nonsense(result, provider_, "not with an event stream of its protocol", body_);
+        classify_nonsense(
+            result, endpoint_.provider, "not with an event stream of its protocol", clean(body_)
+        );
     }
 }
 
 void BaseReader::judge_body(CallResult& result, const http::TransferEnd& end) {
     if (end.failure != http::TransferFailure::none) {
-        classify_transfer(result, provider_, end, !body_.empty());
+        classify_transfer(result, endpoint_.provider, end, !body_.empty());
         return;
     }
     const bool readable = read_body(body_);
     if (answer_.error) {
-        classify_error(result, provider_, 0, *answer_.error);
+        clean(*answer_.error);
+        classify_error(result, endpoint_.provider, 0, *answer_.error);
     } else if (!readable) {
-        classify_nonsense(result, provider_, "not with a response of its protocol", body_);
+        classify_nonsense(
+            result,
+            endpoint_.provider,
+            "not with a response of its protocol",
+            clean(body_.substr(0, kQuotedBytes))
+        );
     } else if (answer_.output.size() > kOutputBytesMax) {
-        classify_nonsense(result, provider_, kTooLarge, "");
+        classify_nonsense(result, endpoint_.provider, kTooLarge, "");
     } else {
         accept(result);
     }
@@ -194,7 +230,8 @@ void BaseReader::read_error_body(CallResult& result) {
     if (error.message.empty()) {
         error.message = body_.substr(0, kQuotedBytes);
     }
-    classify_error(result, provider_, status_, error);
+    clean(error);
+    classify_error(result, endpoint_.provider, status_, error);
 }
 
 void BaseReader::accept(CallResult& result) {

@@ -9,13 +9,14 @@ namespace lab::providers {
 /// response says which it is, whatever was asked for), sizes, and the judgement in the end.
 class BaseReader : public ResponseReader {
   public:
+    /// `endpoint` outlives the reader.
+    BaseReader(const Endpoint& endpoint, const CallRequest& request);
     void on_head(int status, const http::Headers& headers) final;
     bool on_data(std::string_view bytes) final;
     bool has_content() const final { return !answer_.output.empty() || !answer_.refusal.empty(); }
     CallResult finish(const http::TransferEnd& end) final;
 
   protected:
-    BaseReader(const Endpoint& endpoint, const CallRequest& request);
     /// One event of a stream into answer_; false when it cannot be read.
     virtual bool read_event(std::string_view type, std::string_view data) = 0;
     /// A whole body into answer_; false when it is not of this protocol.
@@ -34,16 +35,23 @@ class BaseReader : public ResponseReader {
     void read_error_body(CallResult& result);
     void accept(CallResult& result);
 
-    std::string provider_;
+    /// Without the key: a server may echo it, and a message must not be cut inside it.
+    std::string clean(std::string_view text) const;
+    void clean(ApiError& error) const;
+
+    const Endpoint& endpoint_;
     std::size_t input_bytes_;
     bool asked_for_stream_;
     int status_ = 0;
     bool streaming_ = false;
-    bool damaged_ = false;    ///< an event could not be read: part of the answer may be missing
+    bool damaged_ = false;  ///< an event could not be read: part of the answer may be missing
     bool too_large_ = false;
     http::SseParser events_;
     std::string body_;  ///< of a stream: its beginning, for messages
 };
+
+/// `text` with "[key]" wherever `key` stands.
+std::string redact_key(std::string text, std::string_view key);
 
 /// stop, length, content_filter, tool_calls or other.
 std::string_view normalise_finish_reason(std::string_view reason);
