@@ -88,6 +88,12 @@ class Includes(Tree):
         self.expect(self.run_cpp('#include "science/stats/impl/replicates.h"\n'),
                     "src/engine/run.cpp:1: [include]", "private to science/stats")
 
+    def test_only_tests_share_test_helpers(self):
+        line = '#include "storage/objects/impl/test_folder.h"\n'
+        self.assertEqual(self.findings_of({"src/engine/run_test.cpp": line}), [])
+        self.expect({"src/storage/store/runs.cpp": line}, "src/storage/store/runs.cpp:1: [include]",
+                    "private to storage/objects")
+
     def test_paths_start_at_src(self):
         self.expect(self.run_cpp('#include "run.h"\n'), "src/engine/run.cpp:1: [include]",
                     "starts at src/")
@@ -178,6 +184,11 @@ class Files(Tree):
     def test_a_room_without_a_readme(self):
         self.expect({"src/engine/README.md": None}, "src/engine/README.md:1: [readme]")
 
+    def test_a_shelf_may_speak_for_its_rooms(self):
+        changes = {"src/storage/store/README.md": None}
+        self.expect(changes, "src/storage/store/README.md:1: [readme]")
+        self.assertEqual(self.findings_of({**changes, "src/storage/README.md": "# storage\n"}), [])
+
     def test_a_readme_that_is_too_long(self):
         self.expect({"src/engine/README.md": "x\n" * 41}, "src/engine/README.md:41: [readme]")
 
@@ -202,10 +213,12 @@ class Files(Tree):
             self.findings_of({"docs/guide.md": '501 "Not Implemented"; a hack; xxx\n'}), [])
 
     def test_tests_that_do_not_run(self):
-        self.expect({"src/engine/run_test.cpp": "\nTEST(Run, DISABLED_Ends) {}\n"},
-                    "src/engine/run_test.cpp:2: [skipped test]")
-        self.assertEqual(self.findings_of({"src/engine/run_test.cpp":
-            'if (!std::getenv("LAB_REQUIRE_BACKENDS")) { GTEST_SKIP() << "no server"; }\n'}), [])
+        for line in ("TEST(Run, DISABLED_Ends) {}", "GTEST_SKIP();", "@unittest.skip", "skipTest()"):
+            with self.subTest(line):
+                self.expect({"src/engine/run_test.cpp": f"\n{line}\n"},
+                            "src/engine/run_test.cpp:2: [skipped test]")
+        self.assertEqual(
+            self.findings_of({"src/engine/run_test.cpp": 'GTEST_SKIP() << "no server";\n'}), [])
 
 
 if __name__ == "__main__":

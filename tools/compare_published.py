@@ -66,11 +66,13 @@ class Report:
         raise Problem(f"no comparison of {a} with {b} on {metric}")
 
     def scores(self, name, metric):
-        """The score of each item, by the item's id; of the first repetition."""
+        """The score of each item in the first repetition, by the item's id; None without one."""
         variant = self.variant(name)
         scores = {}
         for item in self.results["items"]:
-            scores[str(item["id"])] = item["samples"][variant][0]["scores"][metric]
+            for sample in item["samples"]:
+                if sample["variant"] == variant and sample["repetition"] == 0:
+                    scores[item["id"]] = sample.get("scores", {}).get(metric)
         return scores
 
 

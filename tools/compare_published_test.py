@@ -27,8 +27,9 @@ def gsm8k():
             "interval": e["ci95_t"], "p": e["mcnemar_exact"], "p_adjusted": holm}
             for (pair, e), holm in zip(expected["pairs"].items(),
                                        expected["holm_on_mcnemar_exact"])],
-        "items": [{"id": item, "samples": {
-            f"{m}/question": [{"scores": {"numeric": float(flags[m][item])}}] for m in models}}
+        "items": [{"id": item, "samples": [
+            {"variant": f"{m}/question", "repetition": 0,
+             "scores": {"numeric": float(flags[m][item])}} for m in models]}
             for item in flags["6b_finetuning"]],
     }}
 
@@ -79,7 +80,7 @@ class ComparePublished(unittest.TestCase):
     def test_one_wrong_flag_is_found_even_when_the_count_is_right(self):
         report = self.changed()
         items = report["results"]["items"]
-        cell = [i["samples"]["6b_finetuning/question"][0]["scores"] for i in items]
+        cell = [i["samples"][0]["scores"] for i in items]  # 6b_finetuning comes first
         right = next(c for c in cell if c["numeric"] == 1)
         wrong = next(c for c in cell if c["numeric"] == 0)
         right["numeric"], wrong["numeric"] = 0.0, 1.0
@@ -95,6 +96,13 @@ class ComparePublished(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("nan", out)
         self.assertIn("6b_finetuning se", err)
+
+    def test_a_sample_without_an_output_equals_no_flag(self):
+        report = self.changed()
+        del report["results"]["items"][7]["samples"][0]["scores"]
+        code, _, err = run("gsm8k", report)
+        self.assertEqual(code, 1)
+        self.assertIn("6b_finetuning flags: 1318, expected 1319", err)
 
     def test_a_missing_comparison_is_a_failure(self):
         report = self.changed()

@@ -30,6 +30,8 @@ SANITIZER_OPTIONS = {
 # A line of gtest for each test; a test's own output may stand before it.
 GTEST = re.compile(r"\[(       OK |  FAILED  |  SKIPPED )\] (\S+?),? .*\(\d+ ms\)")
 GTEST_RUN = re.compile(r"\[ RUN      \] (\S+)")
+# Why a test was skipped, as gtest and unittest print it.
+SKIP_REASON = re.compile(r": Skipped\n(.+)|\.\.\. skipped ['\"](.*)['\"]")
 # The end of a unittest run.
 UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
 UNITTEST_END = re.compile(r"^(?:OK|FAILED)(?: \(([^)]*)\))?$", re.MULTILINE)
@@ -109,6 +111,7 @@ def run(part):
             process.wait()
         text = path.read_text(encoding="utf-8", errors="replace")
         found = part.read(text)
+        troubles += ["skipped: " + (a or b) for a, b in SKIP_REASON.findall(text)]
         if (process.returncode != 0 or late) and found.failed == 0:
             found.failed = 1
             begun = GTEST_RUN.findall(text)

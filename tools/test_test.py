@@ -60,7 +60,7 @@ class Running(unittest.TestCase):
         self.assertEqual(self.run_script("", must_have_tests=True), runner.Outcome(0, 1, 0))
 
     def test_a_skip_is_a_failure_where_everything_must_run(self):
-        script = "print('[  SKIPPED ] A.B (0 ms)')"
+        script = "print('a_test.cpp:1: Skipped\\nno server\\n[  SKIPPED ] A.B (0 ms)')"
         with mock.patch.dict(os.environ, {"LAB_REQUIRE_BACKENDS": "1"}):
             self.assertEqual(self.run_script(script), runner.Outcome(0, 1, 0))
         with mock.patch.dict(os.environ, {"LAB_REQUIRE_BACKENDS": ""}):

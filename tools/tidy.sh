@@ -4,8 +4,8 @@
 # commit before, on main itself).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=build/dev
-[ -f "$build/build.ninja" ] || cmake --preset dev >/dev/null
+build=${BUILD:-build/dev}
+[ -f "$build/build.ninja" ] || cmake --preset dev -B "$build" >/dev/null
 
 folders=("$@")
 if [ "${1:-}" = --changed ]; then
