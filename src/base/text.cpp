@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <unicase.h>
+#include <unictype.h>
 
 #include <algorithm>
 #include <charconv>
@@ -37,6 +38,23 @@ std::size_t decode(std::string_view s, std::size_t i, char32_t& cp) {
         return cp >= 0x10000 && cp <= 0x10ffff ? 4 : 0;
     }
     return 0;
+}
+
+/// Final_Sigma of the Unicode Standard, section 3.13: a cased letter before, none behind, both
+/// seen past what case ignores. (u8_tolower of libunistring stops at an apostrophe.)
+bool is_final_sigma(std::u32string_view text, std::size_t at) {
+    std::size_t before = at;
+    while (before > 0 && uc_is_property_case_ignorable(text[before - 1])) {
+        --before;
+    }
+    if (before == 0 || !uc_is_property_cased(text[before - 1])) {
+        return false;
+    }
+    std::size_t behind = at + 1;
+    while (behind < text.size() && uc_is_property_case_ignorable(text[behind])) {
+        ++behind;
+    }
+    return behind == text.size() || !uc_is_property_cased(text[behind]);
 }
 
 }  // namespace
@@ -165,21 +183,18 @@ std::string to_lower(std::string_view utf8) {
         }
         return out;
     }
-    const std::string clean = sanitize_utf8(utf8);
-    std::size_t length = 0;
-    std::uint8_t* lowered = ::u8_tolower(
-        reinterpret_cast<const std::uint8_t*>(clean.data()),
-        clean.size(),
-        nullptr,
-        nullptr,
-        nullptr,
-        &length
-    );
-    if (lowered == nullptr) {
-        return clean;
+    const std::u32string text = to_code_points(utf8);
+    std::string out;
+    out.reserve(utf8.size() + 8);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == 0x3a3) {
+            append_utf8(out, is_final_sigma(text, i) ? 0x3c2 : 0x3c3);
+        } else if (text[i] == 0x130) {
+            out += "i\u0307";
+        } else {
+            append_utf8(out, uc_tolower(text[i]));
+        }
     }
-    std::string out(reinterpret_cast<const char*>(lowered), length);
-    std::free(lowered);
     return out;
 }
 

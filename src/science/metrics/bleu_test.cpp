@@ -155,6 +155,16 @@ TEST(Bleu, ALongRepetitiveTextIsScoredInLinearTime) {
     EXPECT_NEAR(bleu_score(statistics, options, false).score, 100, 1e-9);
 }
 
+TEST(BleuTokenizer, ManyReplacementsTakeLinearTime) {
+    std::string text;
+    std::string want;
+    for (int i = 0; i < 200'000; ++i) {
+        text += "&amp;<skipped>";
+        want += want.empty() ? "&" : " &";
+    }
+    EXPECT_EQ(words_of(separate_tokens(text, BleuTokenizer::mteval13a)), want);
+}
+
 TEST(Bleu, NothingToCompareWithGivesNoMatches) {
     const BleuOptions options;
     const auto statistics = bleu_statistics("a b c d", {}, options);

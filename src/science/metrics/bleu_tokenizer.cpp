@@ -22,16 +22,30 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_point(char c) { return c == '.' || c == ','; }
 
 /// ASCII punctuation but the four signs that words and numbers hold inside: ' , - .
-bool is_split_by_13a(char c) {
-    return c == ' ' || (is_ascii_punctuation(c) && c != '\'' && c != '-' && !is_point(c));
-}
+constexpr std::array<bool, 256> kSplitBy13a = [] {
+    std::array<bool, 256> table{};
+    for (const char c : std::string_view(" !\"#$%&()*+/:;<=>?@[\\]^_`{|}~")) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    return table;
+}();
+bool is_split_by_13a(char c) { return kSplitBy13a[static_cast<unsigned char>(c)]; }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-    std::size_t at = 0;
-    while ((at = text.find(from, at)) != std::string::npos) {
-        text.replace(at, from.size(), to);
-        at += to.size();
+    std::size_t at = text.find(from);
+    if (at == std::string::npos) {
+        return;
     }
+    std::string out;
+    out.reserve(text.size());
+    std::size_t begin = 0;
+    for (; at != std::string::npos; at = text.find(from, begin)) {
+        out.append(text, begin, at - begin);
+        out += to;
+        begin = at + from.size();
+    }
+    out.append(text, begin);
+    text = std::move(out);
 }
 
 // The rules of mteval are substitutions that run one after the other over the whole line, each
@@ -39,70 +53,74 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 // runs such as "...". They work on bytes: the signs they look for are ASCII, and a byte of a longer
 // code point is never a digit or a sign.
 
-std::string split_punctuation(std::string_view in) {
-    std::string out;
-    out.reserve(in.size() * 2);
+/// Lets `write(in, out)` fill a buffer three times as long as `in`, which no pass exceeds; it
+/// returns the end of what it wrote.
+template <class Write>
+std::string rewrite(std::string_view in, Write write) {
+    std::string result;
+    result.resize_and_overwrite(in.size() * 3, [&](char* out, std::size_t) {
+        return static_cast<std::size_t>(write(in, out) - out);
+    });
+    return result;
+}
+
+char* put_between_spaces(char* out, char c) {
+    *out++ = ' ';
+    *out++ = c;
+    *out++ = ' ';
+    return out;
+}
+
+char* split_punctuation(std::string_view in, char* out) {
     for (const char c : in) {
         if (is_split_by_13a(c)) {
-            out += ' ';
-            out += c;
-            out += ' ';
+            out = put_between_spaces(out, c);
         } else {
-            out += c;
+            *out++ = c;
         }
     }
     return out;
 }
 
 /// Period and comma unless a digit stands before them.
-std::string split_points_after_non_digit(std::string_view in) {
-    std::string out;
-    out.reserve(in.size() + in.size() / 4 + 8);
+char* split_points_after_non_digit(std::string_view in, char* out) {
     for (std::size_t i = 0; i < in.size(); ++i) {
-        out += in[i];
+        *out++ = in[i];
         if (!is_digit(in[i]) && i + 1 < in.size() && is_point(in[i + 1])) {
-            out += ' ';
-            out += in[++i];
-            out += ' ';
+            out = put_between_spaces(out, in[++i]);
         }
     }
     return out;
 }
 
 /// Period and comma unless a digit follows.
-std::string split_points_before_non_digit(std::string_view in) {
-    std::string out;
-    out.reserve(in.size() + in.size() / 4 + 8);
+char* split_points_before_non_digit(std::string_view in, char* out) {
     for (std::size_t i = 0; i < in.size(); ++i) {
         if (is_point(in[i]) && i + 1 < in.size() && !is_digit(in[i + 1])) {
-            out += ' ';
-            out += in[i];
-            out += ' ';
-            out += in[++i];
+            out = put_between_spaces(out, in[i]);
+            *out++ = in[++i];
         } else {
-            out += in[i];
+            *out++ = in[i];
         }
     }
     return out;
 }
 
-std::string split_dash_after_digit(std::string_view in) {
-    std::string out;
-    out.reserve(in.size() + 8);
+char* split_dash_after_digit(std::string_view in, char* out) {
     for (std::size_t i = 0; i < in.size(); ++i) {
-        out += in[i];
+        *out++ = in[i];
         if (is_digit(in[i]) && i + 1 < in.size() && in[i + 1] == '-') {
-            ++i;
-            out += " - ";
+            out = put_between_spaces(out, in[++i]);
         }
     }
     return out;
 }
 
 std::string split_western(std::string_view line) {
-    return split_dash_after_digit(
-        split_points_before_non_digit(split_points_after_non_digit(split_punctuation(line)))
-    );
+    const std::string once = rewrite(line, split_punctuation);
+    const std::string twice = rewrite(once, split_points_after_non_digit);
+    const std::string thrice = rewrite(twice, split_points_before_non_digit);
+    return rewrite(thrice, split_dash_after_digit);
 }
 
 std::string separate_13a(std::string_view line) {

@@ -205,25 +205,33 @@ std::optional<RougeType> find_rouge_type(std::string_view name) {
 }
 
 std::vector<std::string> rouge_tokens(std::string_view text, bool stem) {
-    const std::string lowered = to_lower(text);
     std::vector<std::string> tokens;
-    std::size_t i = 0;
-    const auto is_token = [&](std::size_t at) {
-        const char c = lowered[at];
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    };
-    while (i < lowered.size()) {
-        const std::size_t begin = i;
-        while (i < lowered.size() && is_token(i)) {
-            ++i;
+    std::string token;
+    const auto finish = [&] {
+        if (!token.empty()) {
+            tokens.push_back(stem && token.size() > 3 ? porter_stem(token) : token);
+            token.clear();
         }
-        if (i > begin) {
-            std::string token = lowered.substr(begin, i - begin);
-            tokens.push_back(stem && token.size() > 3 ? porter_stem(token) : std::move(token));
+    };
+    // Lower-casing gives a-z from A-Z and from two more letters: the Kelvin sign is a k, and the
+    // I with a dot an i with a combining dot, which ends the token.
+    constexpr std::string_view kKelvin = "\xe2\x84\xaa";
+    constexpr std::string_view kDottedI = "\xc4\xb0";
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+            token += c;
+        } else if (c >= 'A' && c <= 'Z') {
+            token += static_cast<char>(c + 32);
+        } else if (text.substr(i).starts_with(kKelvin)) {
+            token += 'k';
+            i += kKelvin.size() - 1;
         } else {
-            ++i;
+            token += text.substr(i).starts_with(kDottedI) ? "i" : "";
+            finish();
         }
     }
+    finish();
     return tokens;
 }
 

@@ -1,5 +1,6 @@
 #include "science/metrics/rouge.h"
 
+#include "base/text.h"
 #include "science/metrics/porter_stemmer.h"
 #include "support/vectors.h"
 
@@ -77,15 +78,38 @@ TEST(Rouge, LongestCommonSubsequenceIsRightAcrossMachineWords) {
 
 TEST(Rouge, OtherScriptsHaveNoTokens) {
     EXPECT_TRUE(rouge_tokens("周日，阿萨姆邦 Привет", false).empty());
-    // The Kelvin sign lower-cases to an ASCII k.
+}
+
+TEST(Rouge, LowerCasesTheTwoLettersOutsideAsciiThatBecomeAscii) {
+    using Tokens = std::vector<std::string>;
+    // U+212A is k; U+0130 is i and a combining dot.
     EXPECT_EQ(
         rouge_tokens(
             "\xe2\x84\xaa"
-            "elvin",
+            "elvin a\xe2\x84\xaa",
             false
         ),
-        std::vector<std::string>{"kelvin"}
+        (Tokens{"kelvin", "ak"})
     );
+    EXPECT_EQ(
+        rouge_tokens(
+            "\xc4\xb0"
+            "stanbul X\xc4\xb0",
+            false
+        ),
+        (Tokens{"i", "stanbul", "xi"})
+    );
+    // No other code point does: the rule of the code is that of the library's lower-casing.
+    for (char32_t c = 0x80; c <= 0x10ffff; ++c) {
+        if (c == 0xd800) {
+            c = 0xe000;
+        }
+        const std::string lowered = to_lower(to_utf8(std::u32string(1, c)));
+        const bool ascii = std::ranges::any_of(lowered, [](char x) {
+            return static_cast<unsigned char>(x) < 0x80;
+        });
+        EXPECT_EQ(ascii, c == 0x130 || c == 0x212a) << static_cast<std::uint32_t>(c);
+    }
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <unictype.h>
 
+#include <array>
+
 namespace lab::science {
 
 bool is_letter(char32_t c) { return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L); }
@@ -24,6 +26,17 @@ std::string_view trim_end(std::string_view utf8) {
     return utf8.substr(0, static_cast<std::size_t>(inner.data() - utf8.data()) + inner.size());
 }
 
+namespace {
+/// is_space of the ASCII characters, which most of every text is.
+constexpr std::array<bool, 128> kAsciiSpace = [] {
+    std::array<bool, 128> table{};
+    for (const char c : std::string_view("\t\n\v\f\r\x1c\x1d\x1e\x1f ")) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    return table;
+}();
+}  // namespace
+
 std::vector<std::string_view> split_words(std::string_view utf8) {
     std::vector<std::string_view> words;
     words.reserve(utf8.size() / 5 + 1);
@@ -32,8 +45,7 @@ std::vector<std::string_view> split_words(std::string_view utf8) {
     while (i < utf8.size()) {
         const std::size_t start = i;
         const auto byte = static_cast<unsigned char>(utf8[i]);
-        const bool space =
-            byte < 0x80 ? is_space(char32_t{byte}) : is_space(next_code_point(utf8, i));
+        const bool space = byte < 0x80 ? kAsciiSpace[byte] : is_space(next_code_point(utf8, i));
         i += byte < 0x80 ? 1 : 0;
         if (!space) {
             continue;
