@@ -22,10 +22,19 @@ Error constraint_error(int code, std::string_view doing) {
     }
 }
 
-/// errno of the operation that failed; what SQLite would say when the system said nothing.
-int system_error(sqlite3* connection, int otherwise) {
+/// errno of the operation that failed. A commit that fails leaves it in errno alone, where only
+/// what a disk can answer is believed.
+int system_error(sqlite3* connection, int last_errno, int otherwise) {
     const int number = connection != nullptr ? sqlite3_system_errno(connection) : 0;
-    return number != 0 ? number : otherwise;
+    if (number != 0) {
+        return number;
+    }
+    for (const int credible : {ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM}) {
+        if (last_errno == credible) {
+            return last_errno;
+        }
+    }
+    return otherwise;
 }
 
 Error explain(sqlite3* connection, int code, const std::string& path, std::string_view doing) {
@@ -35,13 +44,13 @@ Error explain(sqlite3* connection, int code, const std::string& path, std::strin
         case SQLITE_FULL:
             return file_error("write", path, ENOSPC);
         case SQLITE_IOERR:
-            return file_error("read or write", path, system_error(connection, EIO));
+            return file_error("read or write", path, system_error(connection, errno, EIO));
         case SQLITE_READONLY:
             return file_error("write", path, EROFS);
         case SQLITE_PERM:
             return file_error("open", path, EACCES);
         case SQLITE_CANTOPEN:
-            return file_error("open", path, system_error(connection, ENOENT));
+            return file_error("open", path, system_error(connection, errno, ENOENT));
         case SQLITE_NOTADB:
             return {
                 Code::io,

@@ -380,6 +380,7 @@ Result<std::int64_t> SqliteSession::exec(
     const Run run(*statement);
     LAB_CHECK(bind(*statement, query, values));
     const int before = sqlite3_total_changes(connection_);
+    errno = 0;  // so that a failure of the disk can be told from an older one
     int code = sqlite3_step(statement->handle);
     while (code == SQLITE_ROW) {
         code = sqlite3_step(statement->handle);
@@ -408,6 +409,7 @@ Status SqliteSession::query(
     LAB_CHECK(bind(*statement, query, values));
     const SqliteRow row(statement->handle);
     for (;;) {
+        errno = 0;
         const int code = sqlite3_step(statement->handle);
         if (code == SQLITE_DONE) {
             return ok();
@@ -436,6 +438,7 @@ Status SqliteSession::commit(const Ctx& /*ctx*/) {
     const Waiting waiting(*this, nullptr, target_.options.busy_timeout);
     LAB_TRY(Statement * statement, statement_for(kCommit));
     const Run run(*statement);
+    errno = 0;
     const int code = sqlite3_step(statement->handle);
     if (code != SQLITE_DONE) {
         return error(code, kCommit.name);
@@ -463,6 +466,7 @@ Status SqliteSession::prepare(const Query& query) {
 Status SqliteSession::run_script(const Ctx& ctx, std::string_view name, std::string_view sql) {
     LAB_CHECK(ctx.check());
     const Waiting waiting(*this, &ctx, target_.options.busy_timeout);
+    errno = 0;
     const int code = sqlite3_exec(connection_, std::string(sql).c_str(), nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) {
         return error(code, name);
