@@ -85,7 +85,7 @@ Result<std::unique_ptr<Provider>> make_provider(
     }
     const Preset& preset = *find_preset(model.provider);
     if (preset.protocol == Protocol::replay) {
-        return make_replay_provider(*model.replay);
+        return make_replay_provider(model);
     }
     LAB_ASSERT(deps.http != nullptr && deps.clock != nullptr, "a provider needs wire and clock");
     std::shared_ptr<const Codec> codec =

@@ -9,8 +9,8 @@ namespace {
 
 class ReplayProvider final : public Provider {
   public:
-    ReplayProvider(std::string path, ReplayIndex index)
-        : endpoint_("replay:" + std::move(path)), index_(std::move(index)) {}
+    ReplayProvider(const std::string& model_id, ReplayIndex index)
+        : endpoint_("replay:" + model_id), index_(std::move(index)) {}
 
     CallId start(CallRequest request, CallDone done) override {
         done(answer(request));
@@ -37,6 +37,11 @@ class ReplayProvider final : public Provider {
             return result;
         }
         ReplayRow& row = **found;
+        if (!row.output) {
+            result.outcome = Outcome::refused;
+            result.error = Error(Code::upstream_error, "recorded as having no output");
+            return result;
+        }
         result.output = is_utf8(*row.output) ? std::move(*row.output) : sanitize_utf8(*row.output);
         result.finish_reason = std::move(row.finish_reason);
         result.latency = row.latency.value_or(Duration::zero());
@@ -55,9 +60,10 @@ class ReplayProvider final : public Provider {
 
 }  // namespace
 
-Result<std::unique_ptr<Provider>> make_replay_provider(const domain::ReplaySpec& spec) {
-    LAB_TRY(ReplayIndex index, ReplayIndex::open(spec));
-    return std::make_unique<ReplayProvider>(spec.path, std::move(index));
+Result<std::unique_ptr<Provider>> make_replay_provider(const domain::ModelSpec& model) {
+    LAB_ASSERT(model.replay.has_value(), "a replayed model names its records");
+    LAB_TRY(ReplayIndex index, ReplayIndex::open(*model.replay));
+    return std::make_unique<ReplayProvider>(model.id, std::move(index));
 }
 
 }  // namespace lab::providers

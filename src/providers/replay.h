@@ -12,8 +12,10 @@ namespace lab::providers {
 /// `usage {input, cache_read, cache_write, output, reasoning}`. Where no row has the id's member,
 /// or id_field is "line", the 1-based number of the row is its id (empty lines are not rows).
 ///
-/// Errors: io when the file cannot be read; validation with the lines of rows that are not JSON,
-/// lack the id or the output, or repeat an id.
-Result<std::unique_ptr<Provider>> make_replay_provider(const domain::ReplaySpec& spec);
+/// An output recorded as null is a sample without an output.
+///
+/// Errors: not_found, io when the file cannot be read; validation with the lines of rows that are
+/// not JSON, lack the id or the output, or repeat an id.
+Result<std::unique_ptr<Provider>> make_replay_provider(const domain::ModelSpec& model);
 
 }  // namespace lab::providers

@@ -90,7 +90,7 @@ class ReplayIndex::Builder {
         const domain::ReplaySpec& spec = index_.spec_;
         const auto row = read_replay_row(line, spec.id_field, spec.output_field);
         if (!row) {
-            add(number, "not a JSON object");
+            add(number, "not JSON, or not an object");
             return;
         }
         const bool first = std::exchange(first_, false);
@@ -98,12 +98,12 @@ class ReplayIndex::Builder {
             index_.numbered_ = spec.id_field == "line" || !row->id;
         }
         if (!index_.numbered_ && !row->id) {
-            add(number, "the member \"" + spec.id_field + "\" is missing");
+            add(number, "this row has no \"" + spec.id_field + "\", the rows before it have one");
         } else if (index_.numbered_ && row->id && spec.id_field != "line") {
-            add(number, "the member \"" + spec.id_field + "\" is missing from earlier rows");
+            add(number, "this row has an \"" + spec.id_field + "\", the rows before it have none");
         }
-        if (!row->output) {
-            add(number, "there is no \"" + spec.output_field + "\"");
+        if (!row->has_output) {
+            add(number, "the row has no field \"" + spec.output_field + "\"");
         }
         const std::uint64_t hash = row->id ? hash_of(*row->id) : 0;
         index_.entries_.push_back({hash, offset});
@@ -119,13 +119,15 @@ class ReplayIndex::Builder {
     }
 
     Status status() {
+        if (problems_.empty() && index_.entries_.empty()) {
+            return Error(Code::validation, index_.spec_.path + " holds no recorded outputs");
+        }
         if (problems_.empty()) {
             return ok();
         }
-        std::string message = index_.spec_.path + " cannot be replayed: ";
-        message += count_ == 1 ? "one problem" : std::to_string(count_) + " problems";
-        if (count_ > problems_.size()) {
-            message += ", of which the first " + std::to_string(problems_.size()) + " are shown";
+        std::string message = problems_.front().message;
+        if (count_ > 1) {
+            message += " (and " + std::to_string(count_ - 1) + " problems more)";
         }
         return Error(Code::validation, std::move(message), std::move(problems_));
     }
@@ -141,7 +143,9 @@ Result<ReplayIndex> ReplayIndex::open(const domain::ReplaySpec& spec) {
     ReplayIndex index(spec);
     index.fd_ = ::open(spec.path.c_str(), O_RDONLY | O_CLOEXEC);
     if (index.fd_ < 0) {
-        return io_error(spec.path, "open");
+        return errno == ENOENT
+                   ? Error(Code::not_found, "there is no file of recorded outputs " + spec.path)
+                   : io_error(spec.path, "open");
     }
     struct stat about{};
     if (::fstat(index.fd_, &about) != 0 || !S_ISREG(about.st_mode)) {
@@ -212,18 +216,18 @@ Status ReplayIndex::check_duplicates() {
     for (std::size_t i = 0; i < repeated.size(); ++i) {
         details.push_back(
             {"",
-             spec_.path + ":" + std::to_string(lines[2 * i + 1]) + ": the id \"" +
-                 shorten(repeated[i].first, 60) + "\" stands in line " +
-                 std::to_string(lines[2 * i]) + " already"}
+             spec_.path + ": lines " + std::to_string(lines[2 * i]) + " and " +
+                 std::to_string(lines[2 * i + 1]) + " have the same " + spec_.id_field + " \"" +
+                 shorten(sanitize_utf8(repeated[i].first), 80) + "\""}
         );
     }
     std::ranges::sort(details, {}, &Detail::message);
-    return Error(
-        Code::validation, spec_.path + " cannot be replayed: ids are repeated", std::move(details)
-    );
+    std::string message = details.front().message;
+    return Error(Code::validation, std::move(message), std::move(details));
 }
 
-std::vector<std::int64_t> ReplayIndex::line_numbers(std::vector<std::uint64_t> offsets) const {
+std::vector<std::int64_t> ReplayIndex::line_numbers(const std::vector<std::uint64_t>& offsets
+) const {
     std::vector<std::int64_t> numbers(offsets.size(), 0);
     const Status status = for_each_line(
         fd_,
@@ -302,13 +306,14 @@ Result<std::optional<ReplayRow>> ReplayIndex::find(std::string_view id) {
         }
         LAB_TRY(const std::string_view line, read_line(entries_[number - 1].offset));
         auto row = read_replay_row(line, spec_.id_field, spec_.output_field);
-        return row && row->output ? Result<std::optional<ReplayRow>>(std::move(row)) : changed();
+        return row && row->has_output ? Result<std::optional<ReplayRow>>(std::move(row))
+                                      : changed();
     }
     const std::uint64_t hash = hash_of(id);
     for (std::size_t i = lower_bound(hash); i < entries_.size() && entries_[i].hash == hash; ++i) {
         LAB_TRY(const std::string_view line, read_line(entries_[i].offset));
         auto row = read_replay_row(line, spec_.id_field, spec_.output_field);
-        if (!row || !row->id || !row->output || hash_of(*row->id) != hash) {
+        if (!row || !row->id || !row->has_output || hash_of(*row->id) != hash) {
             return changed();
         }
         if (*row->id == id) {

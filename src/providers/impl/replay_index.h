@@ -14,7 +14,8 @@ namespace lab::providers {
 /// What a row of a replay file says.
 struct ReplayRow {
     std::optional<std::string> id;
-    std::optional<std::string> output;
+    std::optional<std::string> output;  ///< nullopt with has_output: recorded as null
+    bool has_output = false;
     std::string finish_reason = "stop";
     std::optional<domain::Usage> usage;
     std::optional<Duration> latency;
@@ -48,7 +49,7 @@ class ReplayIndex {
     Result<std::string_view> read_line(std::uint64_t offset);
     std::size_t lower_bound(std::uint64_t hash) const;
     Status check_duplicates();
-    std::vector<std::int64_t> line_numbers(std::vector<std::uint64_t> offsets) const;
+    std::vector<std::int64_t> line_numbers(const std::vector<std::uint64_t>& offsets) const;
 
     domain::ReplaySpec spec_;
     int fd_ = -1;

@@ -21,9 +21,10 @@ bool leads_into(std::string_view path, std::string_view key, std::string_view& r
 }
 
 /// The value at `path` as text: strings as they are, other scalars and structures as written;
-/// nullopt when there is none or it is null.
-std::optional<std::string> text_at(JsonPull& in, std::string_view path) {
+/// nullopt when there is none (`exists` stays false) or it is null.
+std::optional<std::string> text_at(JsonPull& in, std::string_view path, bool& exists) {
     if (path.empty()) {
+        exists = true;
         switch (in.peek()) {
             case JsonPull::Kind::object:
             case JsonPull::Kind::array:
@@ -43,14 +44,14 @@ std::optional<std::string> text_at(JsonPull& in, std::string_view path) {
         std::size_t i = 0;
         in.array([&] {
             if (number && i++ == wanted && leads_into(path, digits, rest)) {
-                found = text_at(in, rest);
+                found = text_at(in, rest, exists);
             }
         });
         return found;
     }
     in.object([&](std::string_view key) {
-        if (!found && leads_into(path, key, rest)) {
-            found = text_at(in, rest);
+        if (!exists && leads_into(path, key, rest)) {
+            found = text_at(in, rest, exists);
         }
     });
     return found;
@@ -87,11 +88,12 @@ std::optional<ReplayRow> read_replay_row(
             const std::string_view value = in.raw();
             if (has_id && !row.id && leads_into(id_field, key, rest)) {
                 JsonPull inside(value);
-                row.id = text_at(inside, rest);
+                bool unused = false;
+                row.id = text_at(inside, rest, unused);
             }
-            if (has_output && !row.output && leads_into(output_field, key, rest)) {
+            if (has_output && !row.has_output && leads_into(output_field, key, rest)) {
                 JsonPull inside(value);
-                row.output = text_at(inside, rest);
+                row.output = text_at(inside, rest, row.has_output);
             }
         } else if (key == "finish_reason") {
             const auto reason = in.string();
