@@ -18,6 +18,8 @@ class CsvReader final : public RowReader {
     CsvReader(ByteSource source, char separator) : source_(std::move(source)) {
         ::csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI);
         ::csv_set_delim(&parser_, static_cast<unsigned char>(separator));
+        // Its buffer grows by steps of this size: the default of 128 bytes is quadratic.
+        ::csv_set_blk_size(&parser_, 1U << 16);
         // Blanks around a cell are part of it.
         ::csv_set_space_func(&parser_, [](unsigned char) { return 0; });
     }
@@ -44,7 +46,7 @@ class CsvReader final : public RowReader {
             if (!more && ready_.empty()) {
                 if (columns_.empty()) {
                     broken_ = true;
-                    return Error(Code::validation, "line 1: the file is empty, not even a header");
+                    return at_line(1, "the file is empty, not even a header");
                 }
                 return false;
             }
@@ -53,6 +55,9 @@ class CsvReader final : public RowReader {
     bool broken() const override { return broken_; }
 
   private:
+    /// Members of an object are searched one by one: thousands make every row slow.
+    static constexpr std::size_t kColumnsMax = 4096;
+
     struct Raw {
         std::vector<std::string> cells;
         std::int64_t line = 0;
@@ -66,7 +71,6 @@ class CsvReader final : public RowReader {
         auto* reader = static_cast<CsvReader*>(self);
         reader->ready_.push_back({std::move(reader->cells_), reader->row_line_});
         reader->cells_.clear();
-        reader->row_line_ = 0;
     }
 
     /// Gives libcsv one line (its LF included) or what is left of the file.
@@ -91,9 +95,9 @@ class CsvReader final : public RowReader {
             return true;
         }
         row_line_ = row_line_ == 0 ? line_ : row_line_;
-        const std::size_t end = piece_.find('\n');
-        const std::string_view part =
-            piece_.substr(0, end == std::string_view::npos ? end : end + 1);
+        const std::string_view part = take_line();
+        const bool carries_on = part == "\n" && after_cr_;
+        after_cr_ = part.ends_with('\r');
         if (::csv_parse(&parser_, part.data(), part.size(), on_cell, on_row, this) != part.size()) {
             broken_ = true;
             return at_line(
@@ -102,21 +106,39 @@ class CsvReader final : public RowReader {
                 "cells that hold one"
             );
         }
-        line_ += end == std::string_view::npos ? 0 : 1;
-        if (cells_.empty() && parser_.entry_pos == 0 && !parser_.quoted) {
-            row_line_ = 0;  // an empty line, or exactly one row
-        }
+        line_ += !carries_on && (after_cr_ || part.ends_with('\n')) ? 1 : 0;
         fed_ += part.size();
-        piece_.remove_prefix(part.size());
-        if (ready_.empty() && fed_ > kRowBytesMax) {
+        if (cells_.empty() && parser_.entry_pos == 0 && !parser_.quoted) {
+            row_line_ = 0;  // an empty line, or the end of a row
+            fed_ = 0;
+        }
+        if (fed_ > kRowBytesMax) {
             broken_ = true;
             return at_line(row_line_, "longer than 16 MiB, the limit of a row");
         }
-        fed_ = ready_.empty() ? fed_ : 0;
+        if (cells_.size() > kColumnsMax) {
+            broken_ = true;
+            return at_line(row_line_, "more than 4096 cells");
+        }
         return true;
     }
 
+    /// What is left of the piece, at most up to a line end, which belongs to it.
+    std::string_view take_line() {
+        std::size_t end = piece_.find_first_of("\r\n");
+        if (end != std::string_view::npos) {
+            end += piece_.substr(end).starts_with("\r\n") ? 2 : 1;
+        }
+        const std::string_view part = piece_.substr(0, end);
+        piece_.remove_prefix(part.size());
+        return part;
+    }
+
     Status take_header(const Raw& raw) {
+        if (raw.cells.size() > kColumnsMax) {
+            broken_ = true;
+            return at_line(raw.line, "more than 4096 columns");
+        }
         for (const std::string& cell : raw.cells) {
             const std::string name(trim(cell));
             if (name.empty() || !is_utf8(name)) {
@@ -136,13 +158,16 @@ class CsvReader final : public RowReader {
         if (raw.cells.size() != columns_.size()) {
             return at_line(
                 raw.line,
-                std::to_string(raw.cells.size()) + " cells, the header has " +
-                    std::to_string(columns_.size())
+                std::to_string(raw.cells.size()) + (raw.cells.size() == 1 ? " cell" : " cells") +
+                    ", the header has " + std::to_string(columns_.size())
             );
         }
         row.line = raw.line;
         row.value = Json::object();
         for (std::size_t i = 0; i < columns_.size(); ++i) {
+            if (raw.cells[i].find('\0') != std::string::npos) {
+                return at_line(raw.line, "a zero byte in column \"" + columns_[i] + "\"");
+            }
             if (!is_utf8(raw.cells[i])) {
                 return at_line(raw.line, "invalid UTF-8 in column \"" + columns_[i] + "\"");
             }
@@ -160,6 +185,7 @@ class CsvReader final : public RowReader {
     std::size_t fed_ = 0;
     std::int64_t line_ = 1;
     std::int64_t row_line_ = 0;  ///< where the row in the making begins; 0 = none yet
+    bool after_cr_ = false;
     bool ended_ = false;
     bool broken_ = false;
 };

@@ -25,7 +25,7 @@ class JsonArrayReader final : public RowReader {
             return false;
         }
         row.line = element_line_;
-        LAB_TRY(row.value, parse_row(element_, element_line_));
+        LAB_TRY(row.value, parse_row(element_, element_line_, false));
         return true;
     }
     bool broken() const override { return broken_; }
@@ -36,8 +36,8 @@ class JsonArrayReader final : public RowReader {
         return at_line(line_, message);
     }
 
-    /// The next byte, or -1 at the end.
-    Result<int> take() {
+    /// The next byte, which stays, or -1 at the end.
+    Result<int> peek() {
         if (piece_.empty()) {
             auto more = source_.read();
             if (!more) {
@@ -49,10 +49,16 @@ class JsonArrayReader final : public RowReader {
                 return -1;
             }
         }
-        const char c = piece_.front();
-        piece_.remove_prefix(1);
+        return static_cast<unsigned char>(piece_.front());
+    }
+    /// The next byte, or -1 at the end.
+    Result<int> take() {
+        LAB_TRY(const int c, peek());
+        if (c >= 0) {
+            piece_.remove_prefix(1);
+        }
         line_ += c == '\n' ? 1 : 0;
-        return static_cast<unsigned char>(c);
+        return c;
     }
     Result<int> take_visible() {
         while (true) {
@@ -131,7 +137,11 @@ class JsonArrayReader final : public RowReader {
             return skip_string();
         }
         int depth = first == '{' ? 1 : 0;
-        while (depth > 0 || (!piece_.empty() && piece_.front() != ',' && piece_.front() != '}')) {
+        while (true) {
+            LAB_TRY(const int following, peek());
+            if (depth == 0 && (following == ',' || following == '}')) {
+                return ok();
+            }
             LAB_TRY(const int c, take());
             if (c < 0) {
                 return fail("the file ends inside a value");
@@ -145,7 +155,6 @@ class JsonArrayReader final : public RowReader {
                 return ok();
             }
         }
-        return ok();
     }
 
     /// Behind the end of the data nothing but blanks may stand.
@@ -180,6 +189,9 @@ class JsonArrayReader final : public RowReader {
                 return fail(c < 0 ? "the file ends inside the array" : "expected a comma");
             }
             LAB_TRY(c, take_visible());
+            if (c == ']') {
+                return fail("a comma stands before the end of the array");
+            }
         }
         first_ = false;
         element_line_ = line_;
@@ -196,7 +208,8 @@ class JsonArrayReader final : public RowReader {
             }
             element_ += static_cast<char>(c);
             if (element_.size() > kRowBytesMax) {
-                return fail("longer than 16 MiB, the limit of a row");
+                broken_ = true;
+                return at_line(element_line_, "longer than 16 MiB, the limit of a row");
             }
             if (in_text) {
                 if (c == '\\') {
@@ -212,25 +225,28 @@ class JsonArrayReader final : public RowReader {
             } else if (c == '}' || c == ']') {
                 --depth;
             }
-            const bool scalar_ends = depth == 0 && !in_text && peek_ends_value();
-            if (depth < 0 || scalar_ends) {
+            if (depth < 0) {
                 return true;
+            }
+            if (depth == 0 && !in_text) {
+                LAB_TRY(const bool ends, ends_value());
+                if (ends) {
+                    return true;
+                }
             }
             LAB_TRY(c, take());
         }
     }
 
-    /// Whether the value before the next byte is complete: an object's bracket just closed, or a
+    /// Whether the value before the next byte is complete: its bracket or quote just closed, or a
     /// comma, bracket or blank follows.
-    bool peek_ends_value() {
+    Result<bool> ends_value() {
         if (element_.back() == '}' || element_.back() == ']' || element_.back() == '"') {
             return true;
         }
-        if (piece_.empty()) {
-            auto more = source_.read();
-            piece_ = more ? *more : std::string_view();
-        }
-        return piece_.empty() || std::string_view(",] \t\r\n}").contains(piece_.front());
+        LAB_TRY(const int c, peek());
+        return c < 0 ||
+               std::string_view(",] \t\r\n}").find(static_cast<char>(c)) != std::string_view::npos;
     }
 
     ByteSource source_;

@@ -18,7 +18,8 @@ class JsonlReader final : public RowReader {
             if (text.empty()) {
                 continue;
             }
-            LAB_TRY(row.value, parse_row(text, line_number_));
+            const bool whole_line = text.data() == line_.data();
+            LAB_TRY(row.value, parse_row(text, line_number_, whole_line));
             row.line = line_number_;
             return true;
         }

@@ -37,7 +37,8 @@ Result<std::string> data_format_of_path(const std::string& path);
 /// JSONL: one object a line, split on LF only (a CR before it is dropped), empty lines skipped.
 /// JSON: an array of objects, or an object with exactly one array member, which is taken.
 /// CSV, TSV: RFC 4180 (quotes, doubled quotes, line breaks inside quotes), first row names the
-/// columns. All: UTF-8, a byte order mark is skipped. Errors: not_found, io, validation.
+/// columns, at most 4096; a line ends with LF, CRLF or CR. All: UTF-8, a byte order mark is
+/// skipped. Errors: not_found, io, validation.
 Result<std::unique_ptr<RowReader>> open_rows(const std::string& path, const std::string& format);
 
 }  // namespace lab

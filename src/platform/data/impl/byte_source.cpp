@@ -9,7 +9,7 @@
 
 namespace lab::data {
 
-Result<ByteSource> ByteSource::open(const std::string& path) {
+Result<ByteSource> ByteSource::open(const std::string& path, std::size_t piece_bytes) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         if (errno == ENOENT) {
@@ -23,7 +23,7 @@ Result<ByteSource> ByteSource::open(const std::string& path) {
         return Error(Code::validation, path + " is a folder, not a file");
     }
     ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    return ByteSource(fd, path);
+    return ByteSource(fd, path, piece_bytes);
 }
 
 ByteSource::ByteSource(ByteSource&& other) noexcept
@@ -55,6 +55,9 @@ Result<std::string_view> ByteSource::read() {
         have += static_cast<std::size_t>(n);
     } while (at_start_ && have < 3);
     std::string_view piece(buffer_.data(), have);
+    if (at_start_ && (piece.starts_with("\xff\xfe") || piece.starts_with("\xfe\xff"))) {
+        return at_line(1, "the file is UTF-16: save it as UTF-8");
+    }
     if (at_start_ && piece.starts_with("\xef\xbb\xbf")) {
         piece.remove_prefix(3);
         at_start_ = false;

@@ -11,15 +11,19 @@ namespace lab::data {
 /// Reads a file piece by piece; skips a UTF-8 byte order mark.
 class ByteSource {
   public:
-    static Result<ByteSource> open(const std::string& path);
+    static constexpr std::size_t kPieceBytes = 1U << 17;
+    /// `piece_bytes`: at least 4; tests read in small pieces.
+    static Result<ByteSource> open(const std::string& path, std::size_t piece_bytes = kPieceBytes);
     ByteSource(ByteSource&& other) noexcept;
     ByteSource& operator=(ByteSource&&) = delete;
     ~ByteSource();
-    /// The next piece, empty at the end. Valid until the next call. Errors: io.
+    /// The next piece, empty at the end. Valid until the next call. Errors: io; validation when the
+    /// file is UTF-16.
     Result<std::string_view> read();
 
   private:
-    ByteSource(int fd, std::string path) : fd_(fd), path_(std::move(path)), buffer_(1U << 17) {}
+    ByteSource(int fd, std::string path, std::size_t piece_bytes)
+        : fd_(fd), path_(std::move(path)), buffer_(piece_bytes) {}
     int fd_;
     std::string path_;
     std::vector<char> buffer_;
