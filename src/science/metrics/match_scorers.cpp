@@ -211,7 +211,7 @@ Result<std::unique_ptr<Scorer>> make_contains(const Json& options) {
 }
 
 Json regex_schema() {
-    return options_object(
+    Json schema = options_object(
         {{"pattern",
           {{"type", "string"}, {"minLength", 1}, {"description", "Regular expression (RE2)."}}},
          {"mode",
@@ -221,6 +221,9 @@ Json regex_schema() {
          {"ignore_case", flag_schema(false, "Upper and lower case are the same.")}},
         {"pattern"}
     );
+    // Read by whoever turns a file into a spec: the pattern stands in for the reference.
+    schema["x-reference"] = "none";
+    return schema;
 }
 
 Result<std::unique_ptr<Scorer>> make_regex(const Json& options) {
