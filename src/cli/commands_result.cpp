@@ -42,7 +42,9 @@ Status save_report(const service::RunReport& made, const std::string& path) {
     return ok();
 }
 
-Status print_report(const Invocation& in, const service::RunReport& made) {
+Status print_report(
+    const Invocation& in, const service::RunReport& made, const std::vector<std::string>& saved
+) {
     const report::Sink sink = [&](std::string_view text) {
         return write_all(in.console.out, text);
     };
@@ -56,10 +58,13 @@ Status print_report(const Invocation& in, const service::RunReport& made) {
     if (output == "csv") {
         return report::write(made.report, made.items.get(), report::Format::csv, sink);
     }
+    if (output == "compact") {
+        return report::write_compact(made.report, sink);
+    }
     const report::TerminalOptions options{
         .width = in.console.width,
         .color = in.console.color,
-        .compact = output == "compact",
+        .saved = saved,
     };
     return report::write_terminal(made.report, options, sink);
 }
@@ -141,11 +146,13 @@ Status deliver_report(
         const std::unique_ptr<service::RunReport> made,
         service::report_runs(Ctx(*services->clock), *services, ids)
     );
-    LAB_CHECK(print_report(in, *made));
     for (const std::string& path : paths) {
         LAB_CHECK(save_report(*made, path));
-        note(in.console, "report: " + path);
+        if (in.settings.output != "table") {
+            note(in.console, "report: " + path);
+        }
     }
+    LAB_CHECK(print_report(in, *made, paths));
     gates_passed = made->report.gates_passed();
     return ok();
 }
