@@ -1,6 +1,7 @@
 #include "science/metrics/extract.h"
 
 #include "platform/json/json.h"
+#include "platform/json/schema.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -165,6 +166,24 @@ TEST(Extract, WhatHasNoMeaningIsRefused) {
           R"j({"json_path": "/a~2"})j",
           R"j({"line": true})j"}) {
         EXPECT_FALSE(problems(steps).empty()) << steps;
+    }
+}
+
+TEST(Extract, TheSchemaTakesOneStepOrAList) {
+    const Json schema = extract_schema();
+    for (const char* steps :
+         {R"j({"after": "x", "which": "last"})j",
+          R"j([{"regex": "(a)", "group": 1}, {"regex": "(?P<n>b)", "group": "n"}])j",
+          R"j([{"line": "last"}, {"strip_code_fence": true}, {"json_path": ""}])j",
+          "[]"}) {
+        const Json value = parse_json(steps).value();
+        const auto found = check_schema(value, schema);
+        EXPECT_TRUE(found.empty()) << steps << (found.empty() ? "" : found[0].message);
+        EXPECT_TRUE(make_extractor(value)) << steps;
+    }
+    for (const char* steps :
+         {R"j({"aftr": "x"})j", R"j([{"line": "third"}])j", R"j([{"after": 3}])j", "7"}) {
+        EXPECT_FALSE(check_schema(parse_json(steps).value(), schema).empty()) << steps;
     }
 }
 

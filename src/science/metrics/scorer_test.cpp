@@ -1,6 +1,7 @@
 #include "science/metrics/scorer.h"
 
 #include "platform/json/json.h"
+#include "platform/json/schema.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -73,6 +74,22 @@ TEST(ScorerTypes, SchemasAreClosedAndDescribeEveryOption) {
             EXPECT_TRUE(option.contains("default") || schema.contains("required")) << name;
         }
     }
+}
+
+TEST(ScorerTypes, SchemasAcceptTheirOwnDefaultsAndRefuseOthers) {
+    for (const ScorerType& type : scorer_types()) {
+        const Json schema = type.options_schema();
+        Json options = Json::object();
+        for (const auto& [name, option] : schema.at("properties").items()) {
+            options[name] = option.contains("default") ? option.at("default") : Json("x+");
+        }
+        EXPECT_TRUE(check_schema(options, schema).empty()) << type.name;
+        options["no_such_option"] = true;
+        EXPECT_EQ(check_schema(options, schema).size(), 1) << type.name;
+    }
+    const Json bleu = find_scorer_type("bleu")->options_schema();
+    EXPECT_EQ(check_schema({{"tokenize", "ja"}, {"smooth_value", "x"}}, bleu).size(), 2);
+    EXPECT_TRUE(check_schema({{"smooth_value", 0.5}}, bleu).empty());
 }
 
 /// The defaults that the schema promises are those the code uses: written out they change nothing.
