@@ -46,6 +46,7 @@ struct Connection {
     std::uint64_t serial = 0;  ///< tells a reused descriptor from the old one
     std::string in;
     std::string out;
+    std::size_t out_sent = 0;  ///< of out
     std::deque<Step> script;
     bool answering = false;
     bool waiting = false;
@@ -319,8 +320,9 @@ void FakeLlmServer::Impl::progress(Connection& c) {
 
 /// Sends what is to be sent; false when it cannot all go now, or the connection is gone.
 bool FakeLlmServer::Impl::flush(Connection& c) {
-    while (!c.out.empty()) {
-        const ssize_t sent = ::send(c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL);
+    while (c.out_sent < c.out.size()) {
+        const std::string_view rest = std::string_view(c.out).substr(c.out_sent);
+        const ssize_t sent = ::send(c.fd, rest.data(), rest.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN && errno != EINTR) {
             drop(c, false);
             return false;
@@ -328,9 +330,13 @@ bool FakeLlmServer::Impl::flush(Connection& c) {
         if (sent < 0) {
             break;
         }
-        c.out.erase(0, static_cast<std::size_t>(sent));
+        c.out_sent += static_cast<std::size_t>(sent);
     }
-    const bool wants_write = !c.out.empty();
+    const bool wants_write = c.out_sent < c.out.size();
+    if (!wants_write) {
+        c.out.clear();
+        c.out_sent = 0;
+    }
     if (wants_write != c.wants_write) {
         c.wants_write = wants_write;
         epoll_event event{};
