@@ -1,7 +1,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
-#include "science/stats/words.h"
+#include "report/format.h"
 #include "service/experiment.h"
 #include "service/runs.h"
 
@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string count(std::int64_t n) { return science::format_count(static_cast<double>(n)); }
+std::string count(std::int64_t n) { return report::format_count(n); }
 
 /// Reports named in the experiment file stand relative to it.
 std::vector<std::string> report_paths(const service::Experiment& experiment) {

@@ -60,6 +60,7 @@ Result<Renderer> Renderer::make(const domain::ExperimentSpec& spec, const Items&
             prompt.shots = from.few_shot->count;
             prompt.seed = from.few_shot->seed;
             prompt.separator = from.few_shot->separator;
+            prompt.in_text = from.few_shot->in_text;
             prompt.pool = pool_of(items, from.few_shot->split);
             if (static_cast<std::int64_t>(prompt.pool.size()) <= prompt.shots) {
                 problems.push_back(
@@ -92,9 +93,9 @@ std::vector<Detail> Renderer::variables() const {
     return out;
 }
 
-Status Renderer::append_shots(
-    const Prompt& prompt, std::int64_t item, std::vector<domain::Message>& out
-) const {
+Result<std::vector<domain::Message>> Renderer::render_shots(const Prompt& prompt, std::int64_t item)
+    const {
+    std::vector<domain::Message> out;
     const std::int64_t own_row = items_->row_of(item);
     const auto own = std::ranges::lower_bound(prompt.pool, own_row);
     std::optional<std::size_t> exclude;
@@ -111,7 +112,7 @@ Status Renderer::append_shots(
             out.push_back({part.role, std::move(text)});
         }
     }
-    return ok();
+    return out;
 }
 
 Result<std::vector<domain::Message>> Renderer::render(
@@ -122,11 +123,19 @@ Result<std::vector<domain::Message>> Renderer::render(
     out.reserve(prompt.parts.size());
     for (std::size_t i = 0; i < prompt.parts.size(); ++i) {
         const Part& part = prompt.parts[i];
-        const bool last = i + 1 == prompt.parts.size();
-        if (last && prompt.shots > 0) {
-            LAB_CHECK(append_shots(prompt, item, out));
-        }
         LAB_TRY(std::string text, part.text.render(row));
+        if (i + 1 == prompt.parts.size() && prompt.shots > 0) {
+            LAB_TRY(std::vector<domain::Message> shots, render_shots(prompt, item));
+            std::string before;
+            for (domain::Message& shot : shots) {
+                if (prompt.in_text) {
+                    before += shot.content + prompt.separator;
+                } else {
+                    out.push_back(std::move(shot));
+                }
+            }
+            text.insert(0, before);
+        }
         out.push_back({part.role, std::move(text)});
     }
     return out;

@@ -32,6 +32,7 @@ class Renderer {
         std::int64_t shots = 0;
         std::uint64_t seed = 0;
         std::string separator;
+        bool in_text = false;            ///< shots stand in the last message's text, not before it
         std::vector<std::int64_t> pool;  ///< rows of the dataset
     };
     Status append_shots(const Prompt& prompt, std::int64_t item, std::vector<domain::Message>& out)

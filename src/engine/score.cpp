@@ -71,6 +71,9 @@ void ScoreBook::add(
         entry.references.push_back(std::move(*reference));
     }
     entry.reference_list = spec.reference_list;
+    if (entry.scorer->needs_reference() && spec.references.empty() && spec.reference_list.empty()) {
+        problems.push_back({path, "this scorer compares with a reference: set `reference`"});
+    }
     const auto extractor = [&](const Json& steps, const char* key, auto& into) {
         if (steps.empty()) {
             return;
