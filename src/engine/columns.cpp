@@ -167,7 +167,7 @@ std::vector<int> clusters_of(const Items& items, const std::string& field) {
     clusters.reserve(static_cast<std::size_t>(items.count()));
     for (std::int64_t item = 0; item < items.count(); ++item) {
         const Json row = items.load(item);
-        const Json* value = find_field(row, field);
+        const Json* value = science::find_variable(row, field);
         const std::string text = value == nullptr ? "" : field_text(*value);
         clusters.push_back(numbers.emplace(text, static_cast<int>(numbers.size())).first->second);
     }

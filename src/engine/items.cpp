@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "science/prompt/template.h"
 
 #include <algorithm>
 
@@ -22,21 +23,6 @@ void draw(std::vector<std::int64_t>& rows, std::int64_t wanted, std::uint64_t se
 
 }  // namespace
 
-const Json* find_field(const Json& row, std::string_view name) {
-    if (!row.is_object()) {
-        return nullptr;
-    }
-    if (const auto found = row.find(name); found != row.end()) {
-        return &*found;
-    }
-    const std::size_t dot = name.find('.');
-    if (dot == std::string_view::npos) {
-        return nullptr;
-    }
-    const auto outer = row.find(name.substr(0, dot));
-    return outer == row.end() ? nullptr : find_field(*outer, name.substr(dot + 1));
-}
-
 std::string field_text(const Json& value) {
     return value.is_string() ? value.get<std::string>() : dump_json(value);
 }
@@ -45,7 +31,7 @@ Json Items::load_row(std::int64_t row) const {
     Result<Json> parsed = parse_json(file_.row(row));
     LAB_ASSERT(parsed.has_value(), "an imported row is valid JSON");
     for (const auto& [name, source] : spec_.fields) {
-        if (const Json* value = find_field(*parsed, source)) {
+        if (const Json* value = science::find_variable(*parsed, source)) {
             Json copy = *value;
             (*parsed)[name] = std::move(copy);
         }
@@ -56,7 +42,7 @@ Json Items::load_row(std::int64_t row) const {
 Json Items::load(std::int64_t item) const { return load_row(row_of(item)); }
 
 std::string Items::id_of(std::int64_t item, const Json& row) const {
-    const Json* id = find_field(row, spec_.id_field);
+    const Json* id = science::find_variable(row, spec_.id_field);
     return id == nullptr || id->is_null() ? std::to_string(row_of(item) + 1) : field_text(*id);
 }
 
@@ -67,8 +53,9 @@ Status Items::check_ids(std::vector<std::pair<std::uint64_t, std::int64_t>> ids)
         for (std::size_t j = i; j > 0 && ids[j - 1].first == ids[i].first; --j) {
             const std::int64_t first = ids[j - 1].second;
             const std::int64_t second = ids[i].second;
-            const std::string id = field_text(*find_field(load_row(second), spec_.id_field));
-            if (id == field_text(*find_field(load_row(first), spec_.id_field))) {
+            const std::string id =
+                field_text(*science::find_variable(load_row(second), spec_.id_field));
+            if (id == field_text(*science::find_variable(load_row(first), spec_.id_field))) {
                 return Error(
                     Code::validation,
                     "rows " + std::to_string(first + 1) + " and " + std::to_string(second + 1) +
@@ -88,12 +75,13 @@ Result<Items> Items::select(storage::DatasetFile file, const domain::DatasetSpec
     for (std::int64_t row = 0; row < rows; ++row) {
         const Json value = items.load_row(row);
         if (!spec.split.empty()) {
-            const Json* split = find_field(value, spec.split_field);
+            const Json* split = science::find_variable(value, spec.split_field);
             if (split == nullptr || field_text(*split) != spec.split) {
                 continue;
             }
         }
-        if (const Json* id = find_field(value, spec.id_field); id != nullptr && !id->is_null()) {
+        if (const Json* id = science::find_variable(value, spec.id_field);
+            id != nullptr && !id->is_null()) {
             ids.emplace_back(fnv1a64(field_text(*id)), row);
         }
         chosen.push_back(row);

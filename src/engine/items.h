@@ -41,9 +41,6 @@ class Items {
     std::int64_t count_ = 0;
 };
 
-/// A member of a row: the exact name first, then dots reach into nested objects; nullptr when there
-/// is none.
-const Json* find_field(const Json& row, std::string_view name);
 /// As templates print it: text as is, everything else as JSON.
 std::string field_text(const Json& value);
 

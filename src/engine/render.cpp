@@ -16,7 +16,7 @@ std::vector<std::int64_t> pool_of(const Items& items, const std::string& split) 
     for (std::int64_t row = 0; row < items.file().rows(); ++row) {
         if (!split.empty()) {
             const Json value = items.load_row(row);
-            const Json* field = find_field(value, items.spec().split_field);
+            const Json* field = science::find_variable(value, items.spec().split_field);
             if (field == nullptr || field_text(*field) != split) {
                 continue;
             }

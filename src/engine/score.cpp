@@ -168,7 +168,7 @@ Result<std::vector<std::string>> ScoreBook::raw_references(const Entry& entry, c
         out.push_back(std::move(text));
     }
     if (!entry.reference_list.empty()) {
-        const Json* list = find_field(row, entry.reference_list);
+        const Json* list = science::find_variable(row, entry.reference_list);
         if (list == nullptr || !list->is_array() || list->empty()) {
             return Error(
                 Code::validation,

@@ -93,7 +93,7 @@ void check_fields(const Experiment& experiment, std::vector<Detail>& problems) {
             }
         }
         for (const Detail& detail : needed) {
-            const Json* value = engine::find_field(row, detail.message);
+            const Json* value = science::find_variable(row, detail.message);
             if (value != nullptr && !value->is_null()) {
                 continue;
             }
