@@ -35,7 +35,8 @@ class Renderer {
         bool in_text = false;            ///< shots stand in the last message's text, not before it
         std::vector<std::int64_t> pool;  ///< rows of the dataset
     };
-    Status append_shots(const Prompt& prompt, std::int64_t item, std::vector<domain::Message>& out)
+    /// Messages of the item's examples, in order.
+    Result<std::vector<domain::Message>> render_shots(const Prompt& prompt, std::int64_t item)
         const;
 
     const Items* items_ = nullptr;
