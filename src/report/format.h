@@ -1,0 +1,61 @@
+#pragma once
+#include "base/money.h"
+#include "report/model.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// How figures are printed in every rendering. Rounding happens here and nowhere before; NaN is
+/// "n/a"; a p-value is never "0". Differences and p-values use the words of science/stats/words.h,
+/// so that a table and a sentence agree.
+namespace lab::report {
+
+/// "1,319", "-12".
+std::string format_count(std::int64_t count);
+/// `digits` significant figures, without exponent between 1e-4 and 1e6: "0.412", "34.2", "1,320".
+std::string format_significant(double value, int digits = 3);
+/// "12 (0.9 %)"; "0" alone; without a whole (n = 0) the count alone.
+std::string format_share(std::int64_t count, std::int64_t whole);
+/// "$12.40", "$0.0147", "$0", "n/a".
+std::string format_money(const std::optional<Money>& money);
+/// "0.41 ms", "412 ms", "1.24 s", "2 min 05 s", "1 h 02 min".
+std::string format_duration(double seconds);
+/// "0.0027", "1.7e-45", "< 1e-300", "n/a".
+std::string format_p(double p);
+
+/// A metric's figure: "56.3 %" for binary metrics, "34.21" on 0-100, "0.412" otherwise.
+std::string format_figure(const science::MetricInfo& metric, double value);
+/// "[53.6, 58.9]" in the same units, empty without an interval.
+std::string format_interval(const science::MetricInfo& metric, const science::Interval& interval);
+/// "742/1,319"; empty for metrics that do not count successes.
+std::string format_successes(const science::Estimate& estimate);
+/// "%" , "points" or empty: what an axis of this metric says.
+std::string unit_of(const science::MetricInfo& metric);
+
+/// "+21.5", "-4.3".
+std::string format_difference(const science::Comparison& comparison);
+/// "[+18.7, +24.4]", empty without an interval.
+std::string format_difference_interval(const science::Comparison& comparison);
+
+/// "better", "no difference shown"; "n/a" when undetermined.
+std::string_view verdict_words(science::Verdict verdict);
+/// One narrow character that stands beside the words, never instead of them.
+std::string_view verdict_mark(science::Verdict verdict);
+
+/// "gsm8k #3"; several runs: "gsm8k #3, #4".
+std::string title_of(const Report& report);
+/// Names of the metrics, made unique by their scorer where two scorers share one.
+std::vector<std::string> metric_keys(const Report& report);
+/// The scorers in the order of ItemSample::extracted.
+std::vector<std::string> scorers_of(const Report& report);
+/// "Wilson 95 %" of every estimate of a metric, each wording once.
+std::vector<std::string> interval_methods(const Report& report, std::size_t metric);
+/// Whether any variant has a latency that was measured.
+bool has_latency(const Report& report);
+/// Whether any variant has a known cost that is not zero.
+bool has_cost(const Report& report);
+
+}  // namespace lab::report

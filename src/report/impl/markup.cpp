@@ -1,0 +1,35 @@
+#include "report/impl/markup.h"
+
+#include "base/text.h"
+
+namespace lab::report {
+
+std::string markup(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() + text.size() / 16);
+    for (std::size_t at = 0; at < text.size();) {
+        const char32_t c = next_code_point(text, at);
+        const bool line = c == '\n' || c == '\t' || c == '\r';
+        const bool control = (c < 0x20 && !line) || (c >= 0x7F && c <= 0x9F);
+        if (c == '&') {
+            out += "&amp;";
+        } else if (c == '<') {
+            out += "&lt;";
+        } else if (c == '>') {
+            out += "&gt;";
+        } else if (c == '"') {
+            out += "&quot;";
+        } else if (c == '\'') {
+            out += "&#39;";
+        } else if (c == '\r') {
+            out += "&#13;";
+        } else if (control || c == 0xFFFE || c == 0xFFFF) {
+            out += "\xEF\xBF\xBD";
+        } else {
+            append_utf8(out, c);
+        }
+    }
+    return out;
+}
+
+}  // namespace lab::report

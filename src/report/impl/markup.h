@@ -1,0 +1,11 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace lab::report {
+
+/// Text for XML 1.0 and HTML, as content or inside a quoted attribute: markup characters become
+/// references, characters XML has not (and C1 controls) become U+FFFD, invalid UTF-8 too.
+std::string markup(std::string_view text);
+
+}  // namespace lab::report

@@ -1,0 +1,255 @@
+#include "report/format.h"
+#include "report/impl/display.h"
+#include "report/impl/plot_frame.h"
+#include "report/plots.h"
+#include "report/svg.h"
+#include "science/stats/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <tuple>
+
+namespace lab::report {
+
+double price_value(const VariantSummary& variant, Price price) {
+    if (price == Price::money && variant.cost) {
+        return static_cast<double>(variant.cost->pico()) * 1e-12;
+    }
+    if (price == Price::tokens && variant.usage.total() > 0) {
+        return static_cast<double>(variant.usage.total());
+    }
+    return std::numeric_limits<double>::quiet_NaN();
+}
+
+Price price_of(const Report& report) {
+    for (const Price price : {Price::money, Price::tokens}) {
+        std::size_t known = 0;
+        bool some = false;
+        for (const VariantSummary& variant : report.variants) {
+            const double value = price_value(variant, price);
+            known += std::isfinite(value) ? 1 : 0;
+            some = some || value > 0;
+        }
+        if (known >= 2 && some) {
+            return price;
+        }
+    }
+    return Price::none;
+}
+
+std::vector<std::size_t> pareto_front(const Report& report, std::size_t metric, Price price) {
+    const bool higher = report.metrics[metric].info.higher_is_better;
+    const auto figure = [&](std::size_t v) {
+        return report.variants[v].metrics[metric].value * (higher ? 1 : -1);
+    };
+    const auto cost = [&](std::size_t v) { return price_value(report.variants[v], price); };
+    std::vector<std::size_t> out;
+    for (std::size_t v = 0; v < report.variants.size(); ++v) {
+        if (std::isfinite(figure(v)) && std::isfinite(cost(v))) {
+            out.push_back(v);
+        }
+    }
+    std::ranges::sort(out, {}, [&](std::size_t v) { return std::tuple(cost(v), -figure(v), v); });
+    double best = -std::numeric_limits<double>::infinity();
+    std::erase_if(out, [&](std::size_t v) {
+        const bool beaten = figure(v) <= best;
+        best = std::max(best, figure(v));
+        return beaten;
+    });
+    return out;
+}
+
+namespace {
+struct Box {
+    double left;
+    double top;
+    double right;
+    double bottom;
+    bool meets(const Box& other) const {
+        return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+    }
+};
+
+/// A place for a label beside a point where it covers nothing yet; nullopt when there is none.
+std::optional<Box> place_label(
+    Svg::Point point, double width, const Box& page, const std::vector<Box>& taken
+) {
+    constexpr double h = 15;
+    const double x = point.x;
+    const double y = point.y;
+    const Box tries[] = {
+        {x + 10, y - h / 2, x + 10 + width, y + h / 2},
+        {x - 10 - width, y - h / 2, x - 10, y + h / 2},
+        {x + 6, y - 8 - h, x + 6 + width, y - 8},
+        {x + 6, y + 8, x + 6 + width, y + 8 + h},
+        {x - 6 - width, y - 8 - h, x - 6, y - 8},
+        {x - 6 - width, y + 8, x - 6, y + 8 + h},
+    };
+    for (const Box& box : tries) {
+        const bool inside = box.left >= page.left && box.right <= page.right &&
+                            box.top >= page.top && box.bottom <= page.bottom;
+        const bool free =
+            std::ranges::none_of(taken, [&](const Box& other) { return box.meets(other); });
+        if (inside && free) {
+            return box;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string price_text(Price price, double value) {
+    if (price == Price::tokens) {
+        return format_significant(value) + " tokens";
+    }
+    return format_money(Money::from_pico(static_cast<std::int64_t>(std::llround(value * 1e12))));
+}
+
+std::string price_tick(Price price, double value) {
+    if (price == Price::money) {
+        return "$" + format_significant(value, 1 + (value > 0 && std::log10(value) > 1 ? 1 : 0));
+    }
+    if (value >= 1e6) {
+        return format_significant(value / 1e6, 2) + " M";
+    }
+    return value >= 1e3 ? format_significant(value / 1e3, 2) + " k" : format_significant(value, 2);
+}
+
+/// Axes of the scatter plot.
+struct Scatter {
+    bool logarithmic = false;
+    Range x;
+    Range y;
+};
+
+Scatter scatter_of(const Report& report, std::size_t metric, Price price) {
+    Scatter out;
+    double least = std::numeric_limits<double>::infinity();
+    for (const VariantSummary& variant : report.variants) {
+        const science::Estimate& e = variant.metrics[metric];
+        const double cost = price_value(variant, price);
+        if (std::isfinite(cost) && std::isfinite(e.value)) {
+            out.x.add(cost);
+            least = std::min(least, cost);
+            out.y.add(e.value);
+            out.y.add(e.interval.lo);
+            out.y.add(e.interval.hi);
+        }
+    }
+    if (out.x.empty()) {
+        return out;
+    }
+    out.logarithmic = least > 0 && out.x.hi / least > 12;
+    if (out.logarithmic) {
+        out.x.lo = least / 1.6;
+        out.x.hi *= 1.6;
+    } else {
+        out.x.lo = 0;
+        out.x.hi *= 1.12;
+    }
+    out.y.widen(0.08);
+    return out;
+}
+
+void draw_scatter_axes(
+    Svg& svg,
+    const Box& page,
+    const Scale& x,
+    const Scale& y,
+    bool logarithmic,
+    Price price,
+    const science::MetricInfo& info
+) {
+    const double factor = science::wording_for(info).scale;
+    const bool narrow = page.right < kNarrowBelow;
+    const Ticks up = linear_ticks(y.lo() * factor, y.hi() * factor, 6);
+    for (const double tick : up.at) {
+        const double place = y(tick / factor);
+        svg.line(page.left, place, page.right, place, "grid");
+        const std::string text = fmt::format("{:.{}f}", tick, up.decimals);
+        svg.text(page.left - 8, place + 4, Anchor::end, "tick", text);
+    }
+    const std::vector<double> along = logarithmic ? log_ticks(x.lo(), x.hi(), narrow ? 3 : 6)
+                                                  : linear_ticks(x.lo(), x.hi(), narrow ? 3 : 6).at;
+    for (const double tick : along) {
+        svg.line(x(tick), page.top, x(tick), page.bottom, "grid");
+        svg.text(x(tick), page.bottom + 18, Anchor::middle, "tick", price_tick(price, tick));
+    }
+    svg.line(page.left, page.bottom, page.right, page.bottom, "axis");
+    std::string title = price == Price::money ? "cost of the run, US dollars" : "tokens";
+    title += logarithmic ? " (logarithmic)" : "";
+    svg.text((page.left + page.right) / 2, page.bottom + 38, Anchor::middle, "ttl", title);
+    svg.text(0, 12, Anchor::start, "ttl", axis_title(info));
+}
+}  // namespace
+
+std::string cost_plot(const Report& report, std::size_t metric, double width) {
+    const Price price = price_of(report);
+    const Scatter range = scatter_of(report, metric, price);
+    if (price == Price::none || range.x.empty()) {
+        return "";
+    }
+    const bool narrow = width < kNarrowBelow;
+    const double height = narrow ? 300 : 380;
+    const Box page{44, 24, width - 8, height - 46};
+    const Scale x(range.x.lo, range.x.hi, page.left, page.right, range.logarithmic);
+    const Scale y(range.y.lo, range.y.hi, page.bottom, page.top);
+    const science::MetricInfo& info = report.metrics[metric].info;
+    const std::vector<std::size_t> front = pareto_front(report, metric, price);
+    std::vector<std::string> names;
+    for (const std::size_t v : front) {
+        names.push_back(report.variants[v].id);
+    }
+    const std::string what = info.name + " against price; on the Pareto front";
+    Svg svg(width, height, spoken(what, names), "plot");
+    draw_scatter_axes(svg, page, x, y, range.logarithmic, price, info);
+    std::vector<Svg::Point> steps;
+    for (const std::size_t v : front) {
+        const Svg::Point at{
+            x(price_value(report.variants[v], price)), y(report.variants[v].metrics[metric].value)
+        };
+        if (!steps.empty()) {
+            steps.push_back({at.x, steps.back().y});
+        }
+        steps.push_back(at);
+    }
+    if (!steps.empty()) {
+        steps.push_back({page.right, steps.back().y});
+    }
+    svg.path(steps, false, "front");
+    std::vector<Box> taken;
+    for (const VariantSummary& variant : report.variants) {
+        const Svg::Point at{x(price_value(variant, price)), y(variant.metrics[metric].value)};
+        taken.push_back({at.x - 7, at.y - 7, at.x + 7, at.y + 7});
+    }
+    for (std::size_t v = 0; v < report.variants.size(); ++v) {
+        const VariantSummary& variant = report.variants[v];
+        const science::Estimate& e = variant.metrics[metric];
+        const double cost = price_value(variant, price);
+        if (!std::isfinite(cost) || !std::isfinite(e.value)) {
+            continue;
+        }
+        const Svg::Point at{x(cost), y(e.value)};
+        const bool on_front = std::ranges::find(front, v) != front.end();
+        svg.begin_group(
+            variant.id + ": " + format_figure(info, e.value) + " " +
+            format_interval(info, e.interval) + ", " + price_text(price, cost)
+        );
+        if (!std::isnan(e.interval.lo)) {
+            svg.line(at.x, y(e.interval.lo), at.x, y(e.interval.hi), "whisker thin");
+        }
+        svg.circle(at.x, at.y, 6, on_front ? "dot" : "dot off");
+        svg.end_group();
+        const std::string label = narrow ? std::to_string(v + 1) : abbreviate(variant.id, 30);
+        const auto box = place_label(at, text_width(label, 12.5), page, taken);
+        if (box) {
+            taken.push_back(*box);
+            svg.text(box->left, box->bottom - 3, Anchor::start, "pt", label);
+        }
+    }
+    return svg.finish();
+}
+
+}  // namespace lab::report

@@ -1,0 +1,18 @@
+#pragma once
+#include "report/model.h"
+#include "report/sink.h"
+
+#include <string_view>
+
+namespace lab::report {
+
+enum class Format : std::uint8_t { html, json, yaml, csv, items_csv, markdown, junit };
+
+/// By extension: .html .htm, .json, .yaml .yml, .csv (.items.csv for the items), .md .markdown,
+/// .xml. Errors: validation, naming the valid ones.
+Result<Format> format_of_path(std::string_view path);
+
+/// `items` may be nullptr: then there is no item table (and items_csv is an error, validation).
+Status write(const Report& report, const ItemSource* items, Format format, const Sink& sink);
+
+}  // namespace lab::report
