@@ -31,7 +31,8 @@ MachineConfig machine_config(const RunInput& input, const DriverDeps& deps) {
     config.planned = input.plan->samples();
     config.seed = deps.jitter_seed;
     config.opening.cost = input.opening.settled + input.opening.uncertain_cost;
-    config.opening.calls = input.opening.calls + input.opening.uncertain;
+    // A call that was in flight when a process died may have been its sample's last attempt.
+    config.opening.calls = input.opening.calls + input.opening.uncertain * run.retry.max_attempts;
     config.opening.tokens = input.opening.usage.total() + input.opening.uncertain_tokens;
     return config;
 }
@@ -60,6 +61,7 @@ struct Driver::Batch {
     std::vector<storage::Intent> intents;
     std::vector<std::unique_ptr<Call>> finished;
     std::vector<std::int64_t> withdrawn;
+    std::int64_t calls_withdrawn = 0;  ///< that were sent for them, without an answer
     bool empty() const { return intents.empty() && finished.empty() && withdrawn.empty(); }
 };
 
@@ -151,8 +153,9 @@ void Driver::carry_out(const Command& command) {
             store(command.sample);
             break;
         case CommandKind::withdraw:
-            calls_.erase(command.sample);
+            batch_->calls_withdrawn += calls_.at(command.sample)->result.attempts;
             batch_->withdrawn.push_back(command.sample);
+            calls_.erase(command.sample);
             break;
         case CommandKind::cancel:
             if (const auto found = calls_.find(command.sample);
@@ -183,6 +186,7 @@ void Driver::prepare(const Command& command) {
     auto messages = input_.renderer->render(variant.prompt, call.row, ref.item);
     if (!messages) {
         keep_error(result, messages.error(), 0);
+        result.cost = Money();  // it is never sent
         machine_.on_prepared(command.sample, {.kind = PreparedKind::broken}, now);
         return;
     }
@@ -195,6 +199,9 @@ void Driver::prepare(const Command& command) {
             if (answer_from_cache(call)) {
                 machine_.on_prepared(command.sample, {.kind = PreparedKind::answered}, now);
                 return;
+            }
+            if (input_.spec->run.cache == domain::CacheMode::read_only) {
+                result.cache_key.clear();  // nobody is to find this answer
             }
         }
         providers::CallRequest probe;
@@ -348,7 +355,9 @@ Status Driver::write(Batch& batch) {
         results.push_back(std::move(call->result));
     }
     if (!batch.withdrawn.empty()) {
-        LAB_CHECK(deps_.journal->withdraw(deps_.ctx, input_.run, batch.withdrawn));
+        LAB_CHECK(
+            deps_.journal->withdraw(deps_.ctx, input_.run, batch.withdrawn, batch.calls_withdrawn)
+        );
     }
     return deps_.journal->commit(deps_.ctx, input_.run, batch.intents, results);
 }

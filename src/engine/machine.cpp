@@ -67,8 +67,12 @@ void Machine::pump(TimePoint now) {
             std::ranges::all_of(lanes_, [](const Lane& l) { return l.exhausted; });
         if (stopping_ || all_taken) {
             finished_ = true;
-            if (stop_reason_ == StopReason::none) {
+            // An interruption that came when there was nothing left to leave out changed nothing.
+            const bool too_late =
+                stop_reason_ == StopReason::interrupted && all_taken && !left_out_;
+            if (stop_reason_ == StopReason::none || too_late) {
                 stop_reason_ = StopReason::completed;
+                stop_words_.clear();
             }
         }
     }
@@ -167,6 +171,7 @@ void Machine::on_prepared(std::int64_t sample, const Prepared& prepared, TimePoi
     Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
     if (stopping_) {
         --lane.before_flight;
+        left_out_ = true;
         emit(CommandKind::withdraw, active.lane, sample);
         active_.erase(sample);
         pump(now);
@@ -353,6 +358,7 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
         // Cut short by stop_now(): whether it was billed nobody knows, so its intent stays on disk.
         release(active);
         active_.erase(sample);
+        left_out_ = true;
         pump(now);
         return;
     }
@@ -408,6 +414,7 @@ void Machine::on_stored(std::int64_t samples, TimePoint now) {
 
 void Machine::drop(std::int64_t sample) {
     Active& active = active_.at(sample);
+    left_out_ = true;
     release(active);
     emit(CommandKind::withdraw, active.lane, sample);
     active_.erase(sample);

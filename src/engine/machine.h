@@ -208,6 +208,7 @@ class Machine {
     std::int64_t open_intents_ = 0;
     std::int64_t unstored_ = 0;
     bool stopping_ = false;
+    bool left_out_ = false;  ///< some sample was given up because of that
     bool finished_ = false;
     StopReason stop_reason_ = StopReason::none;
     std::string stop_words_;

@@ -257,6 +257,21 @@ Result<Paid> get_carried(const Ctx& ctx, Session& session, std::int64_t run) {
     return out;
 }
 
+Status set_carried(const Ctx& ctx, Session& session, std::int64_t run, const Paid& paid) {
+    const Value values[] = {
+        run,
+        paid.calls,
+        paid.cost.pico(),
+        paid.usage.input,
+        paid.usage.cache_read,
+        paid.usage.cache_write,
+        paid.usage.output,
+        paid.usage.reasoning,
+    };
+    LAB_CHECK(session.exec(ctx, kSetCarried, values));
+    return ok();
+}
+
 /// Runs a paged query until a page is not full. on_row gives the row's sample index.
 template <class OnRow>
 Status for_each_page(
@@ -380,7 +395,9 @@ Status Journal::commit(
     return transaction.commit(ctx);
 }
 
-Status Journal::withdraw(const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples) {
+Status Journal::withdraw(
+    const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples, std::int64_t calls
+) {
     if (samples.empty()) {
         return ok();
     }
@@ -388,6 +405,11 @@ Status Journal::withdraw(const Ctx& ctx, std::int64_t run, std::span<const std::
     for (const std::int64_t sample : samples) {
         const Value key[] = {run, sample};
         LAB_CHECK(session_.exec(ctx, kDeleteIntent, key));
+    }
+    if (calls > 0) {
+        LAB_TRY(Paid carried, get_carried(ctx, session_, run));
+        carried.calls = add_counts(carried.calls, calls);
+        LAB_CHECK(set_carried(ctx, session_, run, carried));
     }
     return transaction.commit(ctx);
 }
@@ -444,20 +466,10 @@ Result<std::int64_t> Journal::drop_failed(const Ctx& ctx, std::int64_t run) {
     LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::failed));
     LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
     paid.add(carried);
-    const Value values[] = {
-        run,
-        paid.calls,
-        paid.cost.pico(),
-        paid.usage.input,
-        paid.usage.cache_read,
-        paid.usage.cache_write,
-        paid.usage.output,
-        paid.usage.reasoning,
-    };
     const Value key[] = {run};
     LAB_TRY(const std::int64_t count, session_.exec(ctx, kDeleteFailed, key));
     if (count > 0) {
-        LAB_CHECK(session_.exec(ctx, kSetCarried, values));
+        LAB_CHECK(set_carried(ctx, session_, run, paid));
     }
     LAB_CHECK(transaction.commit(ctx));
     return count;

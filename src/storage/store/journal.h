@@ -48,8 +48,14 @@ class Journal {
         std::span<const Intent> intents,
         std::span<const domain::SampleResult> results
     );
-    /// Withdraws intents of calls that were never sent (an interrupted run).
-    Status withdraw(const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples);
+    /// Withdraws intents of samples that are given up for now (an interrupted run): none of their
+    /// calls was answered. `calls` were sent for them all the same, and stay in Ledger::calls.
+    Status withdraw(
+        const Ctx& ctx,
+        std::int64_t run,
+        std::span<const std::int64_t> samples,
+        std::int64_t calls = 0
+    );
     /// After a crash: open intents become "uncertain" entries of the ledger. Gives their number.
     /// Only for the process that holds the run's lock.
     Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
