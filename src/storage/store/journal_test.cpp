@@ -110,6 +110,19 @@ TEST_P(JournalContract, WithdrawnIntentsAreNotUncertain) {
     ASSERT_TRUE(commit({intent(1)}, {}));
 }
 
+TEST_P(JournalContract, CallsSentForWithdrawnSamplesStayInTheBooks) {
+    ASSERT_TRUE(commit({intent(1), intent(2)}, {full_sample(9)}));
+    const std::int64_t first[] = {1};
+    const std::int64_t second[] = {2};
+    ASSERT_TRUE(journal_.withdraw(ctx_, run_, first, 2));
+    ASSERT_TRUE(journal_.withdraw(ctx_, run_, second, 5));
+    EXPECT_EQ(ledger().calls, 3 + 2 + 5);
+    EXPECT_EQ(ledger().settled.pico(), 1'009);
+    ASSERT_TRUE(commit({}, {failed_sample(3)}));
+    ASSERT_TRUE(journal_.drop_failed(ctx_, run_));
+    EXPECT_EQ(ledger().calls, 3 + 2 + 5 + 4);
+}
+
 TEST_P(JournalContract, ReclaimingConcernsOneRunAndAddsUp) {
     ASSERT_TRUE(commit({intent(1), {.sample = 2, .cost = std::nullopt, .tokens = 7}}, {}));
     ASSERT_TRUE(journal_.commit(ctx_, other_run_, std::vector{intent(1)}, {}));

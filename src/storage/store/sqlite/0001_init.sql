@@ -104,7 +104,8 @@ CREATE TABLE uncertain (
 ) STRICT;
 CREATE INDEX uncertain_by_run ON uncertain (run);
 
--- What failed samples had cost when they were forgotten to be tried again.
+-- What was spent on samples that are not stored: failed ones that were forgotten to be tried again,
+-- and calls without an answer that were given up.
 CREATE TABLE carried (
     run INTEGER PRIMARY KEY REFERENCES runs (key) ON DELETE CASCADE,
     calls INTEGER NOT NULL,
