@@ -45,7 +45,8 @@ Plan::Plan(const domain::ExperimentSpec& spec, std::int64_t items)
         }
         const auto count = static_cast<std::int64_t>(variants.size()) * items_ * repetitions_;
         const std::uint64_t seed = derive_seed(spec.run.seed, "order/" + std::to_string(model));
-        lanes_.push_back({std::move(variants), Permutation(count, seed)});
+        const bool in_order = spec.models[model].provider == "replay";
+        lanes_.push_back({std::move(variants), Permutation(count, seed), in_order});
     }
 }
 
@@ -56,7 +57,7 @@ std::int64_t Plan::lane_samples(int lane) const {
 
 SampleRef Plan::at(int lane, std::int64_t position) const {
     const Lane& l = lanes_[static_cast<std::size_t>(lane)];
-    const std::int64_t place = l.order(position);
+    const std::int64_t place = l.in_order ? position : l.order(position);
     const std::int64_t per_variant = items_ * repetitions_;
     const int variant = l.variants[static_cast<std::size_t>(place / per_variant)];
     return ref(variant * per_variant + place % per_variant);

@@ -45,6 +45,9 @@ class Plan {
     struct Lane {
         std::vector<int> variants;
         Permutation order;
+        /// Recorded answers are taken in the order of the dataset: there is nobody whose load or
+        /// mood could change with time, and the store takes rows in order several times as fast.
+        bool in_order;
     };
     std::int64_t items_;
     int repetitions_;

@@ -66,6 +66,22 @@ TEST(Plan, EverySampleStandsInExactlyOneLane) {
     EXPECT_EQ(static_cast<std::int64_t>(seen.size()), plan.samples());
 }
 
+TEST(Plan, RecordedAnswersAreTakenInTheOrderOfTheDataset) {
+    domain::ExperimentSpec spec = two_models();
+    spec.models[1].provider = "replay";
+    const Plan plan(spec, 50);
+    std::int64_t last = -1;
+    for (std::int64_t i = 0; i < plan.lane_samples(1); ++i) {
+        EXPECT_GT(plan.at(1, i).index, last);
+        last = plan.at(1, i).index;
+    }
+    bool ascending = true;
+    for (std::int64_t i = 1; i < plan.lane_samples(0); ++i) {
+        ascending = ascending && plan.at(0, i).index > plan.at(0, i - 1).index;
+    }
+    EXPECT_FALSE(ascending) << "asked models are taken in a seeded order";
+}
+
 TEST(Plan, IndexAndReferenceAreInverse) {
     const Plan plan(two_models(), 7);
     for (std::int64_t index = 0; index < plan.samples(); ++index) {
