@@ -138,8 +138,13 @@ void write_key_figures(Out& out, const Report& report) {
     key_figure(out, "Variants", std::to_string(report.variants.size()));
     const std::string of = t.done == t.planned ? "" : "of " + format_count(t.planned);
     key_figure(out, "Samples", format_count(t.done), of);
-    key_figure(out, "Unparsed", format_share(t.unparsed, t.done));
-    key_figure(out, "Missing", format_share(t.missing, t.planned));
+    const auto share = [](std::int64_t count, std::int64_t whole) {
+        const std::string text = format_share(count, whole);
+        const std::size_t open = text.find('(');
+        return open == std::string::npos ? "" : text.substr(open + 1, text.size() - open - 2);
+    };
+    key_figure(out, "Unparsed", format_count(t.unparsed), share(t.unparsed, t.done));
+    key_figure(out, "Missing", format_count(t.missing), share(t.missing, t.planned));
     std::string note;
     if (t.done > 0 && t.replayed == t.done) {
         note = "all replayed";
@@ -208,11 +213,11 @@ void write_errors(Out& out, const Report& report) {
     }
     out << "<section id=\"errors\">\n<h2>Errors</h2>\n<p class=\"dim\">A sample without an output "
            "is missing, not wrong.</p>\n";
-    HtmlTable table(out, "Errors by kind", {"Code", "Samples", "Example"});
+    HtmlTable table(out, "Errors by kind", {"Code", "Samples", "<Example"});
     for (const ErrorCount& error : report.errors) {
         table.begin_row(error.code);
         table.cell(format_count(error.count), "num");
-        table.cell(error.message, "text");
+        table.cell(error.message, "msg");
         table.end_row();
     }
     table.finish();
@@ -266,7 +271,9 @@ HtmlTable::HtmlTable(Out& out, std::string_view caption, const std::vector<std::
     out_ << "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" << markup(caption)
          << "\"><table class=\"data\"><caption>" << markup(caption) << "</caption><thead><tr>";
     for (std::size_t i = 0; i < titles_.size(); ++i) {
-        out_ << "<th scope=\"col\"" << (i == 0 ? "" : " class=\"num\"") << ">" << markup(titles_[i])
+        const bool text = i == 0 || titles_[i].starts_with('<');
+        titles_[i].erase(0, titles_[i].starts_with('<') ? 1 : 0);
+        out_ << "<th scope=\"col\"" << (text ? "" : " class=\"num\"") << ">" << markup(titles_[i])
              << "</th>";
     }
     out_ << "</tr></thead><tbody>\n";
@@ -274,15 +281,19 @@ HtmlTable::HtmlTable(Out& out, std::string_view caption, const std::vector<std::
 
 void HtmlTable::begin_row(std::string_view header, std::string_view note) {
     column_ = 1;
-    out_ << "<tr><th scope=\"row\">" << markup(header);
+    out_ << "<tr><th scope=\"row\">" << markup_name(header);
     if (!note.empty()) {
-        out_ << " <small>" << markup(note) << "</small>";
+        out_ << " <small>" << markup_name(note) << "</small>";
     }
     out_ << "</th>";
 }
 
 void HtmlTable::cell(std::string_view text, std::string_view css_class) {
-    raw(text.empty() ? "<span class=\"dim\">–</span>" : markup(text), css_class);
+    const bool name = css_class == "text";
+    raw(text.empty() ? "<span class=\"dim\">–</span>"
+        : name       ? markup_name(text)
+                     : markup(text),
+        css_class);
 }
 
 void HtmlTable::raw(std::string_view html, std::string_view css_class) {

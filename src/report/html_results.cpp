@@ -63,6 +63,30 @@ std::string comparison_caption(const std::vector<const ComparisonRow*>& rows) {
     return out;
 }
 
+/// Where the methods are weak: each note once, with the variants it is about.
+void write_notes(Out& out, const Report& report, std::size_t metric) {
+    std::vector<std::pair<std::string, std::vector<std::string>>> notes;
+    for (const VariantSummary& variant : report.variants) {
+        for (const std::string& note : variant.metrics[metric].notes) {
+            auto at = std::ranges::find(notes, note, [](const auto& one) { return one.first; });
+            if (at == notes.end()) {
+                at = notes.insert(notes.end(), {note, {}});
+            }
+            at->second.push_back(variant.id);
+        }
+    }
+    if (notes.empty()) {
+        return;
+    }
+    out << "<ul class=\"notes\">";
+    for (const auto& [note, variants] : notes) {
+        const bool all = variants.size() == report.variants.size();
+        out << "<li>" << markup((all ? "All variants" : join(variants, ", ")) + ": " + note)
+            << "</li>";
+    }
+    out << "</ul>\n";
+}
+
 void write_estimates(Out& out, const Report& report, std::size_t metric) {
     const science::MetricInfo& info = report.metrics[metric].info;
     const science::Wording wording = science::wording_for(info);
@@ -77,7 +101,13 @@ void write_estimates(Out& out, const Report& report, std::size_t metric) {
     if (counted) {
         titles.emplace_back("Right / n");
     }
-    for (const char* title : {"Standard error", "Median", "n", "Unparsed", "Missing"}) {
+    titles.emplace_back("Standard error");
+    // The median of right and wrong says nothing, and a corpus figure has none.
+    const bool median = info.kind == science::MetricKind::continuous;
+    if (median) {
+        titles.emplace_back("Median");
+    }
+    for (const char* title : {"n", "Unparsed", "Missing"}) {
         titles.emplace_back(title);
     }
     HtmlTable table(out, info.name + " of each variant", titles);
@@ -92,26 +122,16 @@ void write_estimates(Out& out, const Report& report, std::size_t metric) {
             table.cell(format_successes(e));
         }
         table.cell(amount(e.se));
-        table.cell(amount(e.median));
+        if (median) {
+            table.cell(amount(e.median));
+        }
         table.cell(format_count(e.n));
         table.cell(format_share(variant.unparsed, variant.done));
         table.cell(format_share(variant.missing, variant.planned));
         table.end_row();
     }
     table.finish();
-    std::vector<std::string> notes;
-    for (const VariantSummary& variant : report.variants) {
-        for (const std::string& note : variant.metrics[metric].notes) {
-            notes.push_back(variant.id + ": " + note);
-        }
-    }
-    if (!notes.empty()) {
-        out << "<ul class=\"notes\">";
-        for (const std::string& note : notes) {
-            out << "<li>" << markup(note) << "</li>";
-        }
-        out << "</ul>\n";
-    }
+    write_notes(out, report, metric);
 }
 
 /// "360 / 76": how many items only the one and only the other got right; buttons show these items.
@@ -157,7 +177,7 @@ void write_comparison_table(
     const bool counted = std::ranges::any_of(rows, [](const ComparisonRow* row) {
         return row->comparison.only_a.has_value();
     });
-    std::vector<std::string> titles{"Variant", "Against", "Difference"};
+    std::vector<std::string> titles{"Variant", "Difference"};
     titles.push_back(science::format_percent(report.confidence) + " interval");
     for (const char* title : {"p", "p adjusted"}) {
         titles.emplace_back(title);
@@ -165,14 +185,26 @@ void write_comparison_table(
     if (counted) {
         titles.emplace_back("Only one right");
     }
-    for (const char* title : {"Effect d_z", "Detectable", "Items needed", "Verdict"}) {
+    const bool standardised = std::ranges::any_of(rows, [](const ComparisonRow* row) {
+        return !std::isnan(row->comparison.effect_dz);
+    });
+    if (standardised) {
+        titles.emplace_back("Effect d_z");
+    }
+    for (const char* title : {"Detectable", "Items needed", "<Verdict"}) {
         titles.emplace_back(title);
     }
-    HtmlTable table(out, "Differences in " + metric, titles);
+    const bool one_baseline =
+        std::ranges::all_of(rows, [&](const ComparisonRow* row) { return row->b == rows[0]->b; });
+    const std::string& baseline = report.variants[rows[0]->b].id;
+    HtmlTable table(
+        out, "Differences in " + metric + (one_baseline ? " to " + baseline : ""), titles
+    );
     for (const ComparisonRow* row : rows) {
         const science::Comparison& c = row->comparison;
-        table.begin_row(report.variants[row->a].id);
-        table.cell(report.variants[row->b].id, "text");
+        table.begin_row(
+            report.variants[row->a].id, one_baseline ? "" : "against " + report.variants[row->b].id
+        );
         table.cell(format_difference(c), "num strong");
         table.cell(format_difference_interval(c));
         table.cell(format_p(c.p));
@@ -180,7 +212,9 @@ void write_comparison_table(
         if (counted) {
             table.raw(discordant_cell(report, *row, with_items));
         }
-        table.cell(std::isnan(c.effect_dz) ? "" : format_significant(c.effect_dz, 2));
+        if (standardised) {
+            table.cell(std::isnan(c.effect_dz) ? "" : format_significant(c.effect_dz, 2));
+        }
         table.cell(std::isnan(c.detectable) ? "" : science::format_amount(c.detectable, c.wording));
         table.cell(std::isnan(c.items_needed) ? "" : science::format_count(c.items_needed));
         table.raw(verdict_cell(c.verdict), "verdict");
@@ -279,32 +313,33 @@ void write_cost_plots(Out& out, const Report& report) {
 
 void write_usage_table(Out& out, const Report& report) {
     const bool timed = has_latency(report);
-    std::vector<std::string> titles{"Variant", "Model", "Prompt", "Done"};
-    for (const char* title : {"Truncated", "Cached", "Input tokens", "Output tokens", "Cost"}) {
+    std::vector<std::string> titles{"Variant", "Done"};
+    for (const char* title : {"Truncated", "Cached", "Tokens in / out", "Cost"}) {
         titles.emplace_back(title);
     }
     if (timed) {
-        for (const char* title : {"p50", "p90", "p95", "p99", "First token p50"}) {
+        for (const char* title : {"p50", "p95", "p99", "First token p50"}) {
             titles.emplace_back(title);
         }
     }
     HtmlTable table(out, "What each variant used", titles);
     for (const VariantSummary& variant : report.variants) {
         const domain::Usage& usage = variant.usage;
-        table.begin_row(variant.id);
-        table.cell(variant.provider + " " + variant.model, "text");
-        table.cell(variant.prompt, "text");
+        table.begin_row(
+            variant.id, variant.provider + " " + variant.model + " · " + variant.prompt
+        );
         table.cell(format_count(variant.done));
         table.cell(format_share(variant.truncated, variant.done));
         table.cell(format_share(variant.cached, variant.done));
         const std::int64_t output = usage.output + usage.reasoning;
         const bool counted = usage.total() > 0;
-        table.cell(counted ? format_count(usage.total() - output) : "");
-        table.cell(counted ? format_count(output) : "");
+        const std::string tokens =
+            format_count(usage.total() - output) + " / " + format_count(output);
+        table.cell(counted ? tokens : "");
         table.cell(format_money(variant.cost));
         if (timed) {
             const LatencySummary& l = variant.latency;
-            for (const double value : {l.p50, l.p90, l.p95, l.p99}) {
+            for (const double value : {l.p50, l.p95, l.p99}) {
                 table.cell(l.n > 0 ? format_duration(value) : "");
             }
             const LatencySummary& first = variant.time_to_first_token;

@@ -61,7 +61,7 @@ std::string interval_plot(const Report& report, std::size_t metric, double width
     Svg svg(width, frame.height(), spoken(info.name + " by variant", words), "plot");
     draw_axis(svg, frame, scale, science::wording_for(info).scale, axis_title(info));
     if (std::isfinite(base) && report.variants.size() > 1) {
-        svg.line(scale(base), frame.top, scale(base), frame.bottom(), "ref");
+        draw_reference(svg, frame, scale, base, "ref");
     }
     for (std::size_t row = 0; row < order.size(); ++row) {
         const VariantSummary& variant = report.variants[order[row]];
@@ -158,7 +158,7 @@ std::string comparison_plot(
     title += one_baseline && !frame.narrow ? " to " + baseline : "";
     title += wording.unit.empty() ? "" : ", " + wording.unit;
     draw_axis(svg, frame, scale, wording.scale, title);
-    svg.line(scale(0), frame.top, scale(0), frame.bottom(), "zero");
+    draw_reference(svg, frame, scale, 0, "zero");
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const science::Comparison& c = rows[i]->comparison;
         svg.begin_group(words[i]);

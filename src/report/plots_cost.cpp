@@ -81,12 +81,12 @@ std::optional<Box> place_label(
     const double x = point.x;
     const double y = point.y;
     const Box tries[] = {
+        {x + 7, y + 5, x + 7 + width, y + 5 + h},
+        {x - 7 - width, y - 5 - h, x - 7, y - 5},
         {x + 10, y - h / 2, x + 10 + width, y + h / 2},
         {x - 10 - width, y - h / 2, x - 10, y + h / 2},
-        {x + 6, y - 8 - h, x + 6 + width, y - 8},
-        {x + 6, y + 8, x + 6 + width, y + 8 + h},
-        {x - 6 - width, y - 8 - h, x - 6, y - 8},
-        {x - 6 - width, y + 8, x - 6, y + 8 + h},
+        {x + 7, y - 5 - h, x + 7 + width, y - 5},
+        {x - 7 - width, y + 5, x - 7, y + 5 + h},
     };
     for (const Box& box : tries) {
         const bool inside = box.left >= page.left && box.right <= page.right &&
@@ -223,6 +223,16 @@ std::string cost_plot(const Report& report, std::size_t metric, double width) {
     for (const VariantSummary& variant : report.variants) {
         const Svg::Point at{x(price_value(variant, price)), y(variant.metrics[metric].value)};
         taken.push_back({at.x - 7, at.y - 7, at.x + 7, at.y + 7});
+    }
+    for (std::size_t i = 1; i < steps.size(); ++i) {
+        const Svg::Point& a = steps[i - 1];
+        const Svg::Point& b = steps[i];
+        taken.push_back(
+            {std::min(a.x, b.x),
+             std::min(a.y, b.y) - 1,
+             std::max(a.x, b.x) + 1,
+             std::max(a.y, b.y) + 1}
+        );
     }
     for (std::size_t v = 0; v < report.variants.size(); ++v) {
         const VariantSummary& variant = report.variants[v];

@@ -154,8 +154,8 @@ double Scale::operator()(double value) const {
 }
 
 double text_width(std::string_view text, double font_px) {
-    // Lower-case letters of system fonts are about half as wide as they are high.
-    return static_cast<double>(display_width(text)) * font_px * 0.56;
+    // Lower-case letters of system fonts are a little more than half as wide as they are high.
+    return static_cast<double>(display_width(text)) * font_px * 0.61;
 }
 
 }  // namespace lab::report

@@ -181,6 +181,11 @@
         node.append(text.slice(at));
         return node;
     };
+    // A name that may be broken after its separators.
+    const named = (node, name) => {
+        name.split(/(?<=[\/_\-.:])/).forEach((part, k) => node.append(...(k ? [make("wbr")] : []), part));
+        return node;
+    };
     const figure = (score, m) => {
         const metric = meta.metrics[m];
         if (score === null || score === undefined) {
@@ -190,7 +195,7 @@
             const right = (score === 1) === metric.higher;
             return make("span", "sc " + (right ? "right" : "wrong"), right ? "✓ right" : "✗ wrong");
         }
-        const text = (score * metric.scale).toFixed(metric.decimals) + (metric.binary ? " %" : "");
+        const text = (score * metric.scale).toFixed(metric.decimals) + (metric.binary ? " % right" : "");
         return make("span", "sc", text);
     };
     const flagWords = (flags) => {
@@ -235,7 +240,7 @@
             repetitions.forEach((sample, r) => {
                 const [text, flags, extracted, own] = sample;
                 const box = make("div", "out");
-                box.append(make("h5", "", meta.variants[v] + (repetitions.length > 1 ? " · " + (r + 1) : "")));
+                box.append(named(make("h5"), meta.variants[v] + (repetitions.length > 1 ? " · " + (r + 1) : "")));
                 const line = make("div", "meta");
                 addFlags(line, flags);
                 if (!(flags & (NOT_RUN | FAILED))) {
@@ -257,7 +262,9 @@
                 side.append(box);
             });
         });
-        td.append(list, side);
+        const wrap = make("div", "wrap");
+        wrap.append(list, side);
+        td.append(wrap);
         tr.append(td);
         return tr;
     };
@@ -346,7 +353,7 @@
     };
     const header = document.createElement("tr");
     const head = (text, css) => {
-        const th = make("th", css, text);
+        const th = named(make("th", css), text);
         th.scope = "col";
         header.append(th);
     };

@@ -32,4 +32,16 @@ std::string markup(std::string_view text) {
     return out;
 }
 
+std::string markup_name(std::string_view name) {
+    std::string out;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i + 1 < name.size(); ++i) {
+        if (std::string_view("/_-.:").contains(name[i])) {
+            out += markup(name.substr(begin, i + 1 - begin)) + "<wbr>";
+            begin = i + 1;
+        }
+    }
+    return out + markup(name.substr(begin));
+}
+
 }  // namespace lab::report

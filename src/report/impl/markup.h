@@ -8,4 +8,7 @@ namespace lab::report {
 /// references, characters XML has not (and C1 controls) become U+FFFD, invalid UTF-8 too.
 std::string markup(std::string_view text);
 
+/// A name for HTML that may be broken after its separators and nowhere else.
+std::string markup_name(std::string_view name);
+
 }  // namespace lab::report

@@ -15,10 +15,11 @@ namespace lab::report {
 void write_figure(
     Out& out, const std::string& wide, const std::string& narrow, std::string_view caption
 );
-inline constexpr double kWidePx = 960;
+inline constexpr double kWidePx = 1090;
 inline constexpr double kNarrowPx = 340;
 
-/// A table for numbers: the first cell of a row is its header.
+/// A table for numbers: the first cell of a row is its header. Titles that begin with "<" stand
+/// over text.
 class HtmlTable {
   public:
     HtmlTable(Out& out, std::string_view caption, const std::vector<std::string>& titles);

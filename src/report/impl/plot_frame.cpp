@@ -11,7 +11,7 @@ namespace lab::report {
 
 std::size_t Frame::label_columns() const {
     const double room = narrow ? width * 0.52 : track_left - 16;
-    return static_cast<std::size_t>(room / (13 * 0.56));
+    return static_cast<std::size_t>(room / (13 * 0.61));
 }
 
 Frame make_frame(
@@ -28,7 +28,7 @@ Frame make_frame(
         label = std::max(label, text_width(labels[i]));
         value = std::max(value, text_width(values[i]));
     }
-    out.track_left = out.narrow ? 12 : std::min(label + 20, width * 0.36);
+    out.track_left = out.narrow ? 12 : std::min(label + 20, width * 0.38);
     out.track_right = out.narrow ? width - 12 : width - std::min(value + 16, width * 0.36);
     return out;
 }
@@ -84,6 +84,19 @@ std::string spoken(const std::string& what, const std::vector<std::string>& part
         out += (i == 0 ? ": " : "; ") + parts[i];
     }
     return out;
+}
+
+void draw_reference(
+    Svg& svg, const Frame& frame, const Scale& scale, double value, std::string_view css_class
+) {
+    const double x = scale(value);
+    if (!frame.narrow) {
+        svg.line(x, frame.top, x, frame.bottom(), css_class);
+        return;
+    }
+    for (std::size_t row = 0; row < frame.rows; ++row) {
+        svg.line(x, frame.y(row) - 12, x, frame.y(row) + 12, css_class);
+    }
 }
 
 void draw_interval(Svg& svg, const Scale& scale, double y, const science::Interval& interval) {

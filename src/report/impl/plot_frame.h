@@ -64,6 +64,10 @@ void draw_row_texts(
 void draw_axis(
     Svg& svg, const Frame& frame, const Scale& scale, double factor, const std::string& title
 );
+/// A vertical line through the tracks at a value; it leaves out the texts of narrow rows.
+void draw_reference(
+    Svg& svg, const Frame& frame, const Scale& scale, double value, std::string_view css_class
+);
 /// A line with caps at the ends that are inside the scale.
 void draw_interval(Svg& svg, const Scale& scale, double y, const science::Interval& interval);
 std::string axis_title(const science::MetricInfo& metric);
