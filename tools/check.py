@@ -41,7 +41,7 @@ ROOMS = {
     "providers": ["base", "platform/", "domain"],
     "storage": ["base", "platform/", "domain", "storage/"],
     "engine": ENGINE,
-    "report": ["base", "platform/json", "domain", "science/"],
+    "report": ["base", "platform/json", "platform/crypto", "domain", "science/"],
     "service": [*ENGINE, "engine", "report", "platform/data"],
     "api": ["base", "platform/", "domain", "report", "service"],
     "cli": ["base", "platform/", "domain", "report", "service"],
