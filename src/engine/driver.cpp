@@ -227,6 +227,10 @@ std::string Driver::cache_key(const Call& call) const {
     key["api"] = model.api;
     key["model"] = model.model;
     key["parameters"] = variant.parameters;
+    Json& headers = key["headers"] = Json::array();
+    for (const auto& [name, value] : model.headers) {
+        headers.push_back(Json::array({name, value}));
+    }
     key["repetition"] = call.result.repetition;
     key["seed"] = input_.spec->run.seed;
     Json& messages = key["messages"] = Json::array();

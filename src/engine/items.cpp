@@ -30,11 +30,15 @@ std::string field_text(const Json& value) {
 Json Items::load_row(std::int64_t row) const {
     Result<Json> parsed = parse_json(file_.row(row));
     LAB_ASSERT(parsed.has_value(), "an imported row is valid JSON");
+    // All are read before any is written: a name may stand for another field and be one.
+    std::vector<std::pair<const std::string*, Json>> added;
     for (const auto& [name, source] : spec_.fields) {
         if (const Json* value = science::find_variable(*parsed, source)) {
-            Json copy = *value;
-            (*parsed)[name] = std::move(copy);
+            added.emplace_back(&name, *value);
         }
+    }
+    for (auto& [name, value] : added) {
+        (*parsed)[*name] = std::move(value);
     }
     return std::move(*parsed);
 }
@@ -53,9 +57,8 @@ Status Items::check_ids(std::vector<std::pair<std::uint64_t, std::int64_t>> ids)
         for (std::size_t j = i; j > 0 && ids[j - 1].first == ids[i].first; --j) {
             const std::int64_t first = ids[j - 1].second;
             const std::int64_t second = ids[i].second;
-            const std::string id =
-                field_text(*science::find_variable(load_row(second), spec_.id_field));
-            if (id == field_text(*science::find_variable(load_row(first), spec_.id_field))) {
+            const std::string id = id_of(second, load_row(second));
+            if (id == id_of(first, load_row(first))) {
                 return Error(
                     Code::validation,
                     "rows " + std::to_string(first + 1) + " and " + std::to_string(second + 1) +
@@ -72,6 +75,7 @@ Result<Items> Items::select(storage::DatasetFile file, const domain::DatasetSpec
     const std::int64_t rows = items.file_.rows();
     std::vector<std::int64_t> chosen;
     std::vector<std::pair<std::uint64_t, std::int64_t>> ids;  // hash and row
+    bool numbered = true;                                     // no row has an id of its own
     for (std::int64_t row = 0; row < rows; ++row) {
         const Json value = items.load_row(row);
         if (!spec.split.empty()) {
@@ -80,16 +84,17 @@ Result<Items> Items::select(storage::DatasetFile file, const domain::DatasetSpec
                 continue;
             }
         }
-        if (const Json* id = science::find_variable(value, spec.id_field);
-            id != nullptr && !id->is_null()) {
-            ids.emplace_back(fnv1a64(field_text(*id)), row);
-        }
+        const Json* id = science::find_variable(value, spec.id_field);
+        numbered = numbered && (id == nullptr || id->is_null());
+        ids.emplace_back(fnv1a64(items.id_of(row, value)), row);
         chosen.push_back(row);
         if (spec.limit && static_cast<std::int64_t>(chosen.size()) == *spec.limit) {
             break;
         }
     }
-    LAB_CHECK(items.check_ids(std::move(ids)));
+    if (!numbered) {
+        LAB_CHECK(items.check_ids(std::move(ids)));
+    }
     if (spec.sample && *spec.sample < static_cast<std::int64_t>(chosen.size())) {
         draw(chosen, *spec.sample, spec.seed);
     }

@@ -33,7 +33,7 @@ class Items {
   private:
     Items(storage::DatasetFile file, domain::DatasetSpec spec)
         : file_(std::move(file)), spec_(std::move(spec)) {}
-    /// `ids`: hash of the id and row, for every row that has one.
+    /// `ids`: hash of the id and row. Before the selection, when rows are items.
     Status check_ids(std::vector<std::pair<std::uint64_t, std::int64_t>> ids) const;
     storage::DatasetFile file_;
     domain::DatasetSpec spec_;

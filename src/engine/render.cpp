@@ -26,6 +26,25 @@ std::vector<std::int64_t> pool_of(const Items& items, const std::string& split) 
     return rows;
 }
 
+/// Where the text of message `m` stands below `path`, in the form the file chose: a mapping with
+/// messages, or with a template and perhaps a system message, or the text alone.
+std::string text_path(const Json* written, const std::string& path, std::size_t m) {
+    if (written != nullptr && written->is_string()) {
+        return path;
+    }
+    if (written != nullptr && written->contains("template")) {
+        return path + (m == 0 && written->contains("system") ? ".system" : ".template");
+    }
+    return path + ".messages[" + std::to_string(m) + "].content";
+}
+
+/// The prompt as it was written; nullptr when the spec did not come from a file.
+const Json* written_prompt(const Json& source, std::size_t p) {
+    const auto prompts = source.find("prompts");
+    return prompts != source.end() && prompts->is_array() && p < prompts->size() ? &(*prompts)[p]
+                                                                                 : nullptr;
+}
+
 }  // namespace
 
 Result<Renderer> Renderer::make(const domain::ExperimentSpec& spec, const Items& items) {
@@ -35,6 +54,7 @@ Result<Renderer> Renderer::make(const domain::ExperimentSpec& spec, const Items&
     for (std::size_t p = 0; p < spec.prompts.size(); ++p) {
         const domain::PromptSpec& from = spec.prompts[p];
         const std::string path = "prompts[" + std::to_string(p) + "]";
+        const Json* written = written_prompt(spec.source, p);
         Prompt prompt;
         const auto parse = [&](const domain::Message& message, const std::string& where) {
             auto parsed = science::Template::parse(message.content);
@@ -45,15 +65,17 @@ Result<Renderer> Renderer::make(const domain::ExperimentSpec& spec, const Items&
             return std::optional<Part>(Part{message.role, std::move(*parsed), where});
         };
         for (std::size_t m = 0; m < from.messages.size(); ++m) {
-            const std::string where = path + ".messages[" + std::to_string(m) + "].content";
-            if (auto part = parse(from.messages[m], where)) {
+            if (auto part = parse(from.messages[m], text_path(written, path, m))) {
                 prompt.parts.push_back(std::move(*part));
             }
         }
         if (from.few_shot) {
             const std::string where = path + ".few_shot";
-            for (const domain::Message& message : from.few_shot->messages) {
-                if (auto part = parse(message, where)) {
+            const Json* shot = written != nullptr && written->contains("few_shot")
+                                   ? &(*written)["few_shot"]
+                                   : nullptr;
+            for (std::size_t m = 0; m < from.few_shot->messages.size(); ++m) {
+                if (auto part = parse(from.few_shot->messages[m], text_path(shot, where, m))) {
                     prompt.shot.push_back(std::move(*part));
                 }
             }
@@ -79,13 +101,14 @@ Result<Renderer> Renderer::make(const domain::ExperimentSpec& spec, const Items&
     return renderer;
 }
 
-std::vector<Detail> Renderer::variables() const {
-    std::vector<Detail> out;
+std::vector<Renderer::Variable> Renderer::variables() const {
+    std::vector<Variable> out;
     for (const Prompt& prompt : prompts_) {
         for (const std::vector<Part>* parts : {&prompt.parts, &prompt.shot}) {
+            const auto* rows = parts == &prompt.shot ? &prompt.pool : nullptr;
             for (const Part& part : *parts) {
                 for (const std::string& name : part.text.variables()) {
-                    out.push_back({part.path, name});
+                    out.push_back({part.path, name, rows});
                 }
             }
         }

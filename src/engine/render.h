@@ -17,8 +17,14 @@ class Renderer {
     Result<std::vector<domain::Message>> render(
         std::size_t prompt, const Json& row, std::int64_t item
     ) const;
-    /// Variables of all templates, with the spec path each stands at.
-    std::vector<Detail> variables() const;
+    /// A variable of a template.
+    struct Variable {
+        std::string path;  ///< of the template in the spec
+        std::string name;
+        /// Rows (0-based) that must have it, for few-shot examples; nullptr: the items.
+        const std::vector<std::int64_t>* rows = nullptr;
+    };
+    std::vector<Variable> variables() const;
 
   private:
     struct Part {

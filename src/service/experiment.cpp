@@ -10,7 +10,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <set>
+#include <functional>
+#include <map>
 
 namespace lab::service {
 namespace {
@@ -73,43 +74,91 @@ Result<domain::DatasetVersion> find_dataset(
     );
 }
 
-/// Every variable of the prompts and references must be a field of every row that is used.
-void check_fields(const Experiment& experiment, std::vector<Detail>& problems) {
-    std::vector<Detail> needed = experiment.renderer->variables();
-    for (Detail& detail : experiment.scores->needed_fields()) {
-        needed.push_back(std::move(detail));
-    }
-    if (!experiment.spec.analysis.cluster.empty()) {
-        needed.push_back({"analysis.cluster", experiment.spec.analysis.cluster});
-    }
-    std::set<std::pair<std::string, std::string>> missing;
+/// What every row of some rows must have.
+struct Needed {
+    std::string path;  ///< of the spec, where it is asked for
+    std::string field;
+    bool list = false;  ///< and it must be a list with something in it
+};
+
+/// Reports the first row that lacks what is needed, once for each need.
+/// `row_of`: the row's number (0-based) of place 0..count.
+void check_rows(
+    const engine::Items& items,
+    std::int64_t count,
+    const std::function<std::int64_t(std::int64_t)>& row_of,
+    const std::vector<Needed>& needed,
+    std::vector<Detail>& problems
+) {
+    std::vector<bool> missing(needed.size());
     std::vector<std::string> known;
-    const std::int64_t items = experiment.items->count();
-    for (std::int64_t item = 0; item < items && missing.size() < needed.size(); ++item) {
-        const Json row = experiment.items->load(item);
-        if (item == 0) {
+    for (std::int64_t place = 0; place < count; ++place) {
+        const Json row = items.load_row(row_of(place));
+        if (place == 0) {
             for (const auto& [name, value] : row.items()) {
                 known.push_back(name);
             }
         }
-        for (const Detail& detail : needed) {
-            const Json* value = science::find_variable(row, detail.message);
-            if (value != nullptr && !value->is_null()) {
+        const std::string where = "row " + std::to_string(row_of(place) + 1) + " of the dataset";
+        for (std::size_t i = 0; i < needed.size(); ++i) {
+            const Needed& need = needed[i];
+            const Json* value = science::find_variable(row, need.field);
+            const bool there = value != nullptr && !value->is_null();
+            if (missing[i] || (there && (!need.list || (value->is_array() && !value->empty())))) {
                 continue;
             }
-            if (!missing.emplace(detail.field, detail.message).second) {
-                continue;
+            missing[i] = true;
+            std::string words;
+            if (there) {
+                words = where + ": the field \"" + need.field + "\" is not a list of references";
+            } else {
+                words = where + " has no field \"" + need.field + "\"";
+                const std::string near = nearest(need.field, known);
+                if (!near.empty() && near != need.field) {
+                    words += ", did you mean \"" + near + "\"?";
+                } else if (place == 0) {
+                    words += "; its fields are " + shorten(join(known, ", "), 300);
+                }
             }
-            const std::string near = nearest(detail.message, known);
-            std::string words = "row " + std::to_string(experiment.items->row_of(item) + 1) +
-                                " of the dataset has no field \"" + detail.message + "\"";
-            if (!near.empty() && near != detail.message) {
-                words += ", did you mean \"" + near + "\"?";
-            } else if (item == 0) {
-                words += "; its fields are " + shorten(join(known, ", "), 300);
-            }
-            problems.push_back({detail.field, std::move(words)});
+            problems.push_back({need.path, std::move(words)});
         }
+        if (std::ranges::find(missing, false) == missing.end()) {
+            return;
+        }
+    }
+}
+
+/// Every variable of the prompts and references must be a field of every row it is used with.
+void check_fields(const Experiment& experiment, std::vector<Detail>& problems) {
+    const engine::Items& items = *experiment.items;
+    std::vector<Needed> of_items;
+    std::map<const std::vector<std::int64_t>*, std::vector<Needed>> of_examples;
+    for (const engine::Renderer::Variable& variable : experiment.renderer->variables()) {
+        (variable.rows == nullptr ? of_items : of_examples[variable.rows])
+            .push_back({variable.path, variable.name});
+    }
+    for (const Detail& detail : experiment.scores->needed_fields()) {
+        of_items.push_back({detail.field, detail.message, detail.field.ends_with(".reference_list")}
+        );
+    }
+    if (!experiment.spec.analysis.cluster.empty()) {
+        of_items.push_back({"analysis.cluster", experiment.spec.analysis.cluster});
+    }
+    check_rows(
+        items,
+        items.count(),
+        [&](std::int64_t place) { return items.row_of(place); },
+        of_items,
+        problems
+    );
+    for (const auto& [rows, needed] : of_examples) {
+        check_rows(
+            items,
+            static_cast<std::int64_t>(rows->size()),
+            [&](std::int64_t place) { return (*rows)[static_cast<std::size_t>(place)]; },
+            needed,
+            problems
+        );
     }
 }
 

@@ -64,20 +64,25 @@ inline domain::ExperimentSpec spec_of(std::string_view yaml) {
     return *std::move(spec);
 }
 
-/// Rows, each the text of a JSON object, as an imported dataset.
-inline storage::DatasetFile dataset_of(
-    const TestFolder& home, const std::vector<std::string>& rows
-) {
-    auto writer = storage::DatasetWriter::create(storage::ObjectFolder(home.file("objects")));
-    EXPECT_TRUE(writer);
-    for (const std::string& row : rows) {
-        const auto parsed = parse_json(row);
-        EXPECT_TRUE(parsed) << row;
-        EXPECT_TRUE(writer->add(canonical_json(*parsed)));
+/// Rows, each the text of a JSON object, as an imported dataset. The same rows are imported once in
+/// a process: their files are synced, which takes longer than most tests.
+inline storage::DatasetFile dataset_of(const std::vector<std::string>& rows) {
+    static const TestFolder kHome;
+    static std::map<std::vector<std::string>, std::string> paths;
+    std::string& path = paths[rows];
+    if (path.empty()) {
+        auto writer = storage::DatasetWriter::create(storage::ObjectFolder(kHome.path()));
+        EXPECT_TRUE(writer);
+        for (const std::string& row : rows) {
+            const auto parsed = parse_json(row);
+            EXPECT_TRUE(parsed) << row;
+            EXPECT_TRUE(writer->add(canonical_json(*parsed)));
+        }
+        const auto made = writer->commit();
+        EXPECT_TRUE(made);
+        path = made->path;
     }
-    const auto made = writer->commit();
-    EXPECT_TRUE(made);
-    auto file = storage::DatasetFile::open(made->path);
+    auto file = storage::DatasetFile::open(path);
     EXPECT_TRUE(file);
     return *std::move(file);
 }
@@ -124,7 +129,7 @@ class World {
   public:
     World(const std::string& yaml, const std::vector<std::string>& rows, bool in_memory = true)
         : spec(spec_of(yaml)) {
-        auto selected = Items::select(dataset_of(home, rows), spec.dataset);
+        auto selected = Items::select(dataset_of(rows), spec.dataset);
         EXPECT_TRUE(selected) << (selected ? "" : selected.error().message);
         items.emplace(*std::move(selected));
         auto rendered = Renderer::make(spec, *items);
