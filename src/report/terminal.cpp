@@ -63,7 +63,9 @@ class Terminal {
     void variants();
     void variants_table(std::span<const std::size_t> metrics, bool extras);
     std::size_t metrics_per_table(std::span<const std::size_t> metrics) const;
-    TextTable make_variants_table(std::span<const std::size_t> metrics, bool extras) const;
+    TextTable make_variants_table(
+        std::span<const std::size_t> metrics, bool extras, bool plots = true
+    ) const;
     void add_extra_columns(std::vector<TextColumn>& columns) const;
     void add_extra_cells(std::vector<TextCell>& row, const VariantSummary& variant) const;
     std::string interval_plot(std::size_t metric, const science::Estimate& e) const;
@@ -213,7 +215,9 @@ void Terminal::add_extra_cells(std::vector<TextCell>& row, const VariantSummary&
     }
 }
 
-TextTable Terminal::make_variants_table(std::span<const std::size_t> metrics, bool extras) const {
+TextTable Terminal::make_variants_table(
+    std::span<const std::size_t> metrics, bool extras, bool plots
+) const {
     std::vector<TextColumn> columns{{.title = "variant", .shrinks_to = kVariantLeast}};
     for (const std::size_t m : metrics) {
         columns.push_back({.title = printable(keys_[m]), .right = true});
@@ -235,7 +239,7 @@ TextTable Terminal::make_variants_table(std::span<const std::size_t> metrics, bo
             row.push_back({format_figure(info, e.value) + (interval.empty() ? "" : " " + interval)}
             );
             row.push_back({format_successes(e), Style::dim});
-            row.push_back({interval_plot(m, e), Style::accent});
+            row.push_back({plots ? interval_plot(m, e) : "", Style::accent});
         }
         if (extras) {
             add_extra_cells(row, variant);
@@ -284,7 +288,7 @@ void Terminal::variants() {
     blank();
     const std::size_t per_table = metrics_per_table(primary);
     const auto first = std::span(primary).first(std::min(per_table, primary.size()));
-    narrow_ = make_variants_table(first, true).width() > width_;
+    narrow_ = make_variants_table(first, true, false).width() > width_;
     for (std::size_t i = 0; i < primary.size(); i += per_table) {
         const std::size_t n = std::min(per_table, primary.size() - i);
         variants_table(std::span(primary).subspan(i, n), i == 0);

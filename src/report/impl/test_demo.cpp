@@ -1,4 +1,4 @@
-#include "report/demo_report.h"
+#include "report/impl/test_demo.h"
 
 #include "base/rng.h"
 #include "base/text.h"
@@ -591,6 +591,90 @@ Demo demo_large(std::size_t items) {
     analyse(out, columns_of(out), {});
     out.report.methods = usual_methods(out.report);
     out.report.answer = "Best accuracy: d.";
+    return out;
+}
+
+Demo demo_nothing() {
+    Demo out = start("nothing", "", "none@1");
+    out.report.metrics.push_back(binary_metric("accuracy", "numeric"));
+    for (const char* id : {"a", "b"}) {
+        out.report.variants.push_back(variant_named(id, "plain"));
+        out.report.variants.back().metrics.emplace_back();
+        out.report.variants.back().score_histograms.emplace_back();
+    }
+    out.report.variants[0].baseline = true;
+    const double nan = std::nan("");
+    for (VariantSummary& variant : out.report.variants) {
+        variant.latency = {0, nan, nan, nan, nan, nan, nan};
+        variant.time_to_first_token = variant.latency;
+    }
+    out.report.comparisons.push_back({.metric = 0, .a = 1, .b = 0, .primary = true});
+    ItemRow row;
+    row.id = "only";
+    row.samples = {{ItemSample{}}, {ItemSample{}}};
+    for (std::vector<ItemSample>& samples : row.samples) {
+        samples[0].scores = {nan};
+        samples[0].extracted = {""};
+        samples[0].parsed = {true};
+    }
+    out.rows.push_back(std::move(row));
+    return out;
+}
+
+Demo demo_empty() {
+    Demo out = start("empty", "", "none@1");
+    out.report.runs[0].state = "interrupted";
+    out.report.runs[0].stop_reason = "interrupted before the first call";
+    return out;
+}
+
+Demo demo_hostile() {
+    Demo out = demo_nothing();
+    const std::string text(kHostile);
+    Report& report = out.report;
+    RunInfo& run = report.runs[0];
+    for (std::string* field :
+         {&run.id,
+          &run.experiment,
+          &run.description,
+          &run.state,
+          &run.stop_reason,
+          &run.dataset,
+          &run.completed_at,
+          &run.manifest,
+          &report.software_version,
+          &report.hypothesis,
+          &report.answer,
+          &report.metrics[0].info.name,
+          &report.metrics[0].info.signature,
+          &report.metrics[0].scorer}) {
+        *field = text;
+    }
+    run.tags = {text};
+    report.methods = {text};
+    report.warnings = {text};
+    report.errors = {{text, text, 1}};
+    report.gates = {{text, false, text}};
+    for (VariantSummary& variant : report.variants) {
+        variant.id += text;
+        variant.model = variant.provider = variant.prompt = variant.parameters = text;
+        variant.metrics[0].value = 0.5;
+        variant.metrics[0].interval = {0.4, 0.6};
+        variant.metrics[0].method = text;
+        variant.metrics[0].notes = {text};
+    }
+    science::Comparison& c = report.comparisons[0].comparison;
+    c.difference = 0.1;
+    c.interval = {-0.1, 0.3};
+    c.sentence = c.reason = c.interval_method = c.correction = text;
+    c.notes = {text};
+    c.tests = {{text, 0.5}};
+    out.rows[0].id = out.rows[0].input = out.rows[0].reference = text;
+    for (std::vector<ItemSample>& samples : out.rows[0].samples) {
+        samples[0].present = true;
+        samples[0].output = samples[0].finish_reason = text;
+        samples[0].extracted = {text};
+    }
     return out;
 }
 

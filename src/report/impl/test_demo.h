@@ -39,6 +39,17 @@ Demo demo_live();
 /// Four variants x `items` with outputs of a few hundred characters.
 Demo demo_large(std::size_t items);
 
+/// Two variants with a metric, and not one figure: NaN everywhere.
+Demo demo_nothing();
+/// A run that was never started: no variants, no metrics.
+Demo demo_empty();
+/// Names, outputs and messages that try to break out of whatever they are printed in.
+Demo demo_hostile();
+/// What demo_hostile's texts are made of.
+inline constexpr std::string_view kHostile =
+    "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>]]>&\"'`|@someone #12 "
+    "https://evil.example \x1b[31m\x1b]0;title\x07\x9b\xe2\x80\xae\xff=1+1\nline two";
+
 /// Everything a rendering says, collected.
 std::string rendered(
     const std::function<Status(const std::function<Status(std::string_view)>&)>& write
