@@ -140,11 +140,14 @@ Result<RunColumns> collect(
         if (sample.index < 0 || sample.index >= plan.samples()) {
             return Error(Code::internal, "a stored sample is not in the plan of its run");
         }
-        if (sample.state == domain::SampleState::failed && errors.size() < kErrorKindsMax) {
-            ErrorTally& tally = errors[sample.error_code + std::to_string(sample.http_status)];
-            tally.code = sample.error_code;
-            tally.message = tally.message.empty() ? sample.error_message : tally.message;
-            ++tally.count;
+        if (sample.state == domain::SampleState::failed) {
+            const std::string kind = sample.error_code + std::to_string(sample.http_status);
+            if (errors.size() < kErrorKindsMax || errors.contains(kind)) {
+                ErrorTally& tally = errors[kind];
+                tally.code = sample.error_code;
+                tally.message = tally.message.empty() ? sample.error_message : tally.message;
+                ++tally.count;
+            }
         }
         return reducer.take(sample);
     }));

@@ -45,7 +45,8 @@ void ScoreBook::add(
             problems.push_back({path + below, error.message});
         }
         for (const Detail& detail : error.details) {
-            const std::string field = detail.field.empty() ? "" : "." + detail.field;
+            const bool bare = detail.field.empty() || detail.field.starts_with('[');
+            const std::string field = (bare ? "" : ".") + detail.field;
             problems.push_back({path + below + field, detail.message});
         }
     };
