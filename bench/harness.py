@@ -252,7 +252,7 @@ def read_report(binary, home):
         "calls": totals["calls"],
         "retries": totals["retries"],
         "cost_usd": totals["cost_usd"],
-        "mean": estimate["mean"] if "mean" in estimate else estimate["estimate"],
+        "mean": estimate["value"],
     }
 
 

@@ -133,6 +133,7 @@ class MockLLM:
         self.on_event = on_event  # called on the endpoint's thread with "arrived" or "answered"
         self.requests = []
         self.distinct = {}  # body hash -> number of requests
+        self._numbers = {}  # body hash -> the how many-th it was
         self.in_flight = 0
         self.max_in_flight = 0
         self.connections = 0
@@ -239,7 +240,7 @@ class MockLLM:
     def _arrive(self, path, headers, raw):
         key = hashlib.sha256(raw).digest()
         attempt = self.distinct.get(key, 0)
-        number = len(self.distinct)
+        number = self._numbers.setdefault(key, len(self._numbers))
         request = Request(path, headers, json.loads(raw), key, number, attempt)
         self.distinct[key] = attempt + 1
         request.fault = self.script(request) if self.script else None

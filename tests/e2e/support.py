@@ -164,9 +164,13 @@ class Report:
     def metrics(self, variant=0):
         return self.results["variants"][variant]["metrics"]
 
+    def figures(self, variant=0):
+        """What differs from run to run: usage, cost, latency."""
+        return self.value["variants_runtime"][variant]
+
     def mean(self, variant=0):
-        estimate = next(iter(self.metrics(variant).values()))
-        return estimate["mean"] if "mean" in estimate else estimate["estimate"]
+        """Value of the first metric."""
+        return next(iter(self.metrics(variant).values()))["value"]
 
 
 class Store:
@@ -202,16 +206,24 @@ class Store:
         runs = self.rows("runs", "key, state")
         return max(runs)[1] if runs else None
 
+    def of_newest_run(self, table, columns):
+        run = max(self.rows("runs", "key"), default=(None,))[0]
+        return [row[1:] for row in self.rows(table, "run, " + columns) if row[0] == run]
+
     def stored(self):
-        """Numbers of finished samples; twice when stored twice."""
-        return [sample for sample, state in self.rows("samples", "sample, state") if state == 1]
+        """Numbers of the newest run's samples with an output; twice when stored twice."""
+        return [sample for sample, state in self.of_newest_run("samples", "sample, state") if state == 1]
 
     def intents(self):
-        """Numbers of the samples whose call may be on the wire."""
-        return [row[0] for row in self.rows("intents", "sample")]
+        """Numbers of the newest run's samples whose call may be on the wire."""
+        return [sample for sample, in self.of_newest_run("intents", "sample")]
+
+    def uncertain(self):
+        """Numbers of the newest run's samples whose call was on the wire when a process died."""
+        return [sample for sample, in self.of_newest_run("uncertain", "sample")]
 
     def stored_logprobs(self):
-        return [row[0] for row in self.rows("samples", "logprobs") if row[0]]
+        return [text for text, in self.of_newest_run("samples", "logprobs") if text]
 
 
 def assert_intact(test, home):

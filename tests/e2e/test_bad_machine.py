@@ -93,7 +93,7 @@ class BadMachine(support.LabTest):
 
         done = self.home.run("run", file, preexec_fn=limit)
         self.assert_code(done, support.OTHER)
-        self.assertRegex(done.err.lower(), "full|no space|too large|cannot write|disk")
+        self.assertRegex(done.err.lower(), "may not grow|too large")
         self.assert_says(done, str(self.home.path))
         self.complete_after(endpoint, self.home)
 
@@ -182,9 +182,8 @@ class BadMachine(support.LabTest):
                 self.assert_code(done, support.PASSED)
                 report = home.report()
                 self.assertEqual(report.results_bytes, plain.report().results_bytes)
-                latency = report.value["variants"][0]["latency"] if "variants" in report.value else None
-                if latency:
-                    self.assertTrue(0 <= latency["max"] < 60, latency)
+                latency = report.figures()["latency"]
+                self.assertTrue(0 < latency["mean_s"] <= latency["max_s"] < 60, latency)
                 support.assert_intact(self, home)
 
 

@@ -164,7 +164,10 @@ class Formats(support.LabTest):
             program = "import json, sys, yaml; json.dump(yaml.load(sys.stdin, yaml.BaseLoader), sys.stdout)"
             read = subprocess.run([python, "-c", program], input=done.out, capture_output=True, text=True)
             self.assertEqual(read.returncode, 0, read.stderr[-500:])
-            self.assertEqual(shape(json.loads(read.stdout)), shape(self.home.run(*command, "-o", "json").json()))
+            value = self.home.run(*command, "-o", "json").json()
+            if command[0] == "report":
+                del value["results"]["items"]  # YAML is for people: no items
+            self.assertEqual(shape(json.loads(read.stdout)), shape(value))
 
     def test_colour_only_on_a_terminal_and_never_against_the_users_wish(self):
         self.ran()

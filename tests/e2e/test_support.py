@@ -66,6 +66,15 @@ class Endpoint(unittest.TestCase):
             self.assertEqual([r.billed != (0, 0) for r in endpoint.requests], [False, False, True, False, True, True])
 
 
+    def test_a_prompt_keeps_its_number_when_it_is_asked_again(self):
+        script = lambda r: mock_llm.Status(500) if r.number == 1 and r.attempt < 2 else None
+        with mock_llm.MockLLM(script=script) as endpoint:
+            said = [ask(endpoint, prompt)[0] for prompt in ("a", "b", "c", "b", "b", "a")]
+            self.assertEqual(said, [200, 500, 200, 500, 200, 200])
+            self.assertEqual([(r.number, r.attempt) for r in endpoint.requests],
+                             [(0, 0), (1, 0), (2, 0), (1, 1), (1, 2), (0, 1)])
+
+
 class Reading(unittest.TestCase):
     def test_member_bytes_are_those_of_the_text(self):
         text = '{ "a" : [1, {"results": 2}],\n "results": {"x": 1.50,  "y": "\u00e9\\n"} , "z":null}'
