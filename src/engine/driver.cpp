@@ -37,6 +37,15 @@ MachineConfig machine_config(const RunInput& input, const DriverDeps& deps) {
     return config;
 }
 
+std::vector<std::int64_t> samples_of(const std::vector<storage::Intent>& intents) {
+    std::vector<std::int64_t> samples;
+    samples.reserve(intents.size());
+    for (const storage::Intent& intent : intents) {
+        samples.push_back(intent.sample);
+    }
+    return samples;
+}
+
 void keep_error(domain::SampleResult& result, const Error& error, int http_status) {
     result.state = domain::SampleState::failed;
     result.error_code = info(error.code).wire_name;
@@ -59,10 +68,13 @@ struct Driver::Call {
 
 struct Driver::Batch {
     std::vector<storage::Intent> intents;
+    std::vector<storage::Intent> doubts;
     std::vector<std::unique_ptr<Call>> finished;
     std::vector<std::int64_t> withdrawn;
     std::int64_t calls_withdrawn = 0;  ///< that were sent for them, without an answer
-    bool empty() const { return intents.empty() && finished.empty() && withdrawn.empty(); }
+    bool empty() const {
+        return intents.empty() && doubts.empty() && finished.empty() && withdrawn.empty();
+    }
 };
 
 Driver::Driver(RunInput input, DriverDeps deps)
@@ -151,6 +163,9 @@ void Driver::carry_out(const Command& command) {
             break;
         case CommandKind::store:
             store(command.sample);
+            break;
+        case CommandKind::doubt:
+            batch_->doubts.push_back(calls_.at(command.sample)->intent);
             break;
         case CommandKind::withdraw:
             batch_->calls_withdrawn += calls_.at(command.sample)->result.attempts;
@@ -292,6 +307,7 @@ void Driver::on_call_done(std::int64_t sample, CallResult result) {
     Call& call = *calls_.at(sample);
     call.in_flight = false;
     domain::SampleResult& out = call.result;
+    out.replayed = result.replayed;
     CallReport report{.result = &result, .cost = std::nullopt, .tokens = 0};
     if (result.outcome == Outcome::ok) {
         out.state = domain::SampleState::done;
@@ -304,7 +320,6 @@ void Driver::on_call_done(std::int64_t sample, CallResult result) {
         out.logprobs = std::move(result.logprobs);
         out.latency = result.latency;
         out.time_to_first_token = result.time_to_first_token;
-        out.replayed = result.replayed;
         const auto& pricing = input_.pricing[call.model];
         out.cost = result.replayed ? std::optional(Money())
                    : pricing       ? domain::cost_of(out.usage, *pricing)
@@ -358,6 +373,7 @@ Status Driver::write(Batch& batch) {
         }
         results.push_back(std::move(call->result));
     }
+    LAB_CHECK(deps_.journal->doubt(deps_.ctx, input_.run, batch.doubts));
     if (!batch.withdrawn.empty()) {
         LAB_CHECK(
             deps_.journal->withdraw(deps_.ctx, input_.run, batch.withdrawn, batch.calls_withdrawn)
@@ -374,12 +390,10 @@ void Driver::on_flushed(const Status& status, const Batch& batch) {
     }
     const TimePoint now = deps_.loop->clock().now();
     if (!batch.intents.empty()) {
-        std::vector<std::int64_t> samples;
-        samples.reserve(batch.intents.size());
-        for (const storage::Intent& intent : batch.intents) {
-            samples.push_back(intent.sample);
-        }
-        machine_.on_intents_committed(samples, now);
+        machine_.on_intents_committed(samples_of(batch.intents), now);
+    }
+    if (!batch.doubts.empty()) {
+        machine_.on_doubts_committed(samples_of(batch.doubts), now);
     }
     if (!batch.finished.empty()) {
         machine_.on_stored(static_cast<std::int64_t>(batch.finished.size()), now);

@@ -203,8 +203,10 @@ void Machine::on_prepared(std::int64_t sample, const Prepared& prepared, TimePoi
 bool Machine::reserve(Active& active, const Prepared& prepared) {
     const domain::Budget& budget = config_.budget;
     const Money cost = prepared.cost.value_or(Money());
-    const Money committed = config_.opening.cost + counters_.cost + reserved_cost_;
-    const std::int64_t tokens = config_.opening.tokens + counters_.tokens + reserved_tokens_;
+    const Money committed =
+        config_.opening.cost + counters_.cost + counters_.doubtful_cost + reserved_cost_;
+    const std::int64_t tokens =
+        config_.opening.tokens + counters_.tokens + counters_.doubtful_tokens + reserved_tokens_;
     const std::int64_t calls = config_.opening.calls + counters_.calls + reserved_calls_;
     if ((budget.max_cost && committed + cost > *budget.max_cost) ||
         (budget.max_tokens && tokens + prepared.tokens > *budget.max_tokens) ||
@@ -245,6 +247,11 @@ void Machine::retry_blocked(TimePoint now) {
             return;
         }
         blocked_.erase(blocked_.begin());
+        if (active.intent_on_disk) {
+            active.stage = Stage::ready;
+            lanes_[static_cast<std::size_t>(active.lane)].ready.push_front(sample);
+            continue;
+        }
         active.stage = Stage::committing;
         emit(CommandKind::commit, active.lane, sample);
     }
@@ -262,8 +269,35 @@ void Machine::on_intents_committed(const std::vector<std::int64_t>& samples, Tim
             continue;
         }
         active.stage = Stage::ready;
+        active.intent_on_disk = true;
         lane.ready.push_back(sample);
     }
+    pump(now);
+}
+
+/// Only now may the sample be sent again: what its last attempt may have cost is in the books.
+void Machine::on_doubts_committed(const std::vector<std::int64_t>& samples, TimePoint now) {
+    for (const std::int64_t sample : samples) {
+        const auto found = active_.find(sample);
+        if (found == active_.end() || found->second.stage != Stage::doubting) {
+            continue;  // it ended with that attempt
+        }
+        Active& active = found->second;
+        Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
+        const Prepared again{.cost = active.reserved_cost, .tokens = active.reserved_tokens};
+        if (stopping_) {
+            drop(sample);
+        } else if (blocked_.empty() && reserve(active, again)) {
+            active.stage = Stage::waiting;
+            lane.waiting.push({now + active.retry_delay, sample});
+            ++counters_.waiting;
+        } else {
+            active.stage = Stage::blocked;
+            ++lane.before_flight;
+            blocked_.emplace_back(sample, again);
+        }
+    }
+    retry_blocked(now);
     pump(now);
 }
 
@@ -350,6 +384,13 @@ void Machine::settle(Active& active, const CallReport& report) {
     counters_.tokens += report.tokens;
 }
 
+void Machine::note_doubt(std::int64_t sample, const Active& active) {
+    ++counters_.doubtful;
+    counters_.doubtful_cost += active.reserved_cost;
+    counters_.doubtful_tokens += active.reserved_tokens;
+    emit(CommandKind::doubt, active.lane, sample);
+}
+
 void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now) {
     Active& active = active_.at(sample);
     Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
@@ -361,6 +402,10 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
         left_out_ = true;
         pump(now);
         return;
+    }
+    const bool doubtful = result.maybe_billed && active.has_intent;
+    if (doubtful) {
+        note_doubt(sample, active);
     }
     if (stopping_ && providers::is_retryable(result.outcome)) {
         drop(sample);
@@ -374,6 +419,13 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
         providers::is_retryable(result.outcome) && may_call && !lane.config.replay
             ? retry_.next_delay(active.attempts, result)
             : std::nullopt;
+    if (delay && doubtful) {
+        release(active);
+        active.stage = Stage::doubting;
+        active.retry_delay = *delay;
+        pump(now);
+        return;
+    }
     if (delay) {
         active.stage = Stage::waiting;
         ++reserved_calls_;
@@ -440,7 +492,7 @@ void Machine::withdraw_everything_not_in_flight() {
     }
     for (const auto& [sample, active] : active_) {
         // What is being prepared or committed comes back with an event and is withdrawn then.
-        if (active.stage != Stage::in_flight) {
+        if (active.stage == Stage::preparing || active.stage == Stage::committing) {
             ++lanes_[static_cast<std::size_t>(active.lane)].before_flight;
         }
     }

@@ -49,6 +49,8 @@ enum class CommandKind : std::uint8_t {
     commit,    ///< write the intent; answer with on_intents_committed
     send,      ///< send the call; answer with on_call_done
     store,     ///< the sample is finished (with or without an output); answer with on_stored
+    doubt,     ///< the attempt may have been billed: book its worst case; answer with
+               ///< on_doubts_committed
     withdraw,  ///< forget the sample and its intent: it was never sent, or ended without an answer
     cancel,    ///< cut the call short; its intent stays, and is uncertain from now on
 };
@@ -103,6 +105,7 @@ class Machine {
     void on_intents_committed(const std::vector<std::int64_t>& samples, TimePoint now);
     /// The driver did send it: the moment counts for latency-free limits.
     void on_call_done(std::int64_t sample, const CallReport& report, TimePoint now);
+    void on_doubts_committed(const std::vector<std::int64_t>& samples, TimePoint now);
     void on_stored(std::int64_t samples, TimePoint now);
     void on_wake(TimePoint now) { pump(now); }
     /// Sends nothing more, lets what is in flight finish. The first reason stays.
@@ -127,15 +130,26 @@ class Machine {
         std::int64_t retries = 0;   ///< of calls: not the first for their sample
         std::int64_t rate_limited = 0;
         std::int64_t in_flight = 0;
-        std::int64_t waiting = 0;  ///< for their retry
-        Money cost;                ///< settled by this process
+        std::int64_t waiting = 0;   ///< for their retry
+        std::int64_t doubtful = 0;  ///< attempts that may have been billed without an answer
+        Money doubtful_cost;        ///< their worst case
+        std::int64_t doubtful_tokens = 0;
+        Money cost;  ///< settled by this process
         std::int64_t tokens = 0;
         std::int64_t unpriced = 0;
     };
     const Counters& counters() const { return counters_; }
 
   private:
-    enum class Stage : std::uint8_t { preparing, blocked, committing, ready, in_flight, waiting };
+    enum class Stage : std::uint8_t {
+        preparing,
+        blocked,
+        committing,
+        ready,
+        in_flight,
+        doubting,
+        waiting,
+    };
     struct Active {
         explicit Active(int lane_index) : lane(lane_index) {}
         int lane;
@@ -144,6 +158,8 @@ class Machine {
         bool has_intent = false;  ///< cost and tokens below are reserved for it
         Money reserved_cost;
         std::int64_t reserved_tokens = 0;
+        bool intent_on_disk = false;
+        Duration retry_delay{0};
         TimePoint sent_at{};
     };
     struct Retry {
@@ -181,6 +197,7 @@ class Machine {
     void retry_blocked(TimePoint now);
     /// Gives the reservation back and books what the sample really took.
     void settle(Active& active, const CallReport& report);
+    void note_doubt(std::int64_t sample, const Active& active);
     void release(Active& active);
     void learn(
         Lane& lane, const Active& active, const providers::CallResult& result, TimePoint now

@@ -66,7 +66,8 @@ class World {
             result.outcome == Outcome::network || result.outcome == Outcome::overloaded;
         dress(result);
         const bool ok = result.outcome == Outcome::ok;
-        billed = billed + (ok ? price.value_or(Money()) : Money());
+        // The world bills what it may: answers, and what broke off on the way.
+        billed = billed + (ok || result.maybe_billed ? price.value_or(Money()) : Money());
         machine_.on_call_done(
             sample, {.result = &result, .cost = price, .tokens = ok ? tokens : 0}, now
         );
@@ -95,6 +96,10 @@ class World {
                 EXPECT_TRUE(stored.insert(s).second) << "nothing is stored twice";
                 intents.erase(s);
                 machine_.on_stored(1, now);
+                break;
+            case CommandKind::doubt:
+                EXPECT_TRUE(intents.contains(s)) << "only what was sent can be in doubt";
+                machine_.on_doubts_committed({s}, now);
                 break;
             case CommandKind::withdraw:
                 EXPECT_FALSE(flight_.contains(s)) << "a call in flight is not withdrawn";
@@ -243,6 +248,30 @@ TEST(Machine, NeverSpendsMoreThanItsBudget) {
     }
 }
 
+TEST(Machine, AttemptsThatMayHaveBeenBilledCountAgainstTheBudget) {
+    MachineConfig config = config_for(8, 1000);
+    config.budget.max_cost = Money::parse("1").value();
+    config.retry.budget_share = 10;
+    World world(std::move(config), 1000);
+    world.prepare = [](std::int64_t) {
+        return Prepared{.cost = Money::parse("0.02").value(), .tokens = 10};
+    };
+    world.price = Money::parse("0.02").value();
+    world.answer = [](std::int64_t sample, int attempt) {
+        return sample % 2 == 0 && attempt == 1 ? Outcome::network : Outcome::ok;
+    };
+    world.dress = [](CallResult& result) {
+        result.maybe_billed = result.outcome == Outcome::network;
+        result.counts_for_breaker = false;
+    };
+    world.run();
+    EXPECT_EQ(world.machine_.stop_reason(), StopReason::budget_exhausted);
+    EXPECT_LE(world.billed, Money::parse("1").value());
+    EXPECT_GE(world.billed, Money::parse("0.96").value());
+    EXPECT_GT(world.machine_.counters().doubtful, 0);
+    EXPECT_TRUE(world.intents.empty());
+}
+
 TEST(Machine, CountsTheCallsAndTokensOfItsBudget) {
     MachineConfig config = config_for(8, 100);
     config.budget.max_calls = 30;
@@ -387,6 +416,10 @@ TEST(Machine, KeepsItsPromisesUnderRandomFailures) {
             };
         };
         world.price = Money::from_pico(11);
+        world.dress = [&rng](CallResult& result) {
+            result.maybe_billed = result.outcome == Outcome::nonsense ||
+                                  (result.outcome == Outcome::network && rng.below(2) == 0);
+        };
         world.answer = [&](std::int64_t, int) {
             if (rng.below(100) >= badness) {
                 return Outcome::ok;

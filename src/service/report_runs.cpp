@@ -69,6 +69,14 @@ report::Histogram histogram(const std::vector<T>& values, std::size_t bins) {
     return out;
 }
 
+bool same_items(const engine::Items& a, const engine::Items& b) {
+    bool same = a.count() == b.count();
+    for (std::int64_t item = 0; same && item < a.count(); ++item) {
+        same = a.row_of(item) == b.row_of(item);
+    }
+    return same;
+}
+
 class Builder {
   public:
     Builder(const Deps& deps, std::vector<OpenRun>& runs) : deps_(deps), runs_(runs) {}
@@ -93,6 +101,14 @@ class Builder {
             report_.gates = judge_gates(spec(), report_);
         }
         return std::move(report_);
+    }
+    /// Of each metric of the report, the slot of run `r` that gives it. After build().
+    std::vector<std::size_t> slots_of(std::size_t r) const {
+        std::vector<std::size_t> out;
+        for (const std::vector<std::size_t>& where : slots_) {
+            out.push_back(where[r]);
+        }
+        return out;
     }
 
   private:
@@ -316,9 +332,7 @@ class Builder {
             t.unparsed += v.unparsed;
             t.cached += v.cached;
             t.replayed += v.replayed;
-            t.calls += column.calls;
-            const std::int64_t first_calls = column.done + column.failed - v.cached - v.replayed;
-            t.retries += std::max<std::int64_t>(0, column.calls - v.replayed - first_calls);
+            t.retries += column.retries;
             t.usage.input += v.usage.input;
             t.usage.cache_read += v.usage.cache_read;
             t.usage.cache_write += v.usage.cache_write;
@@ -328,11 +342,11 @@ class Builder {
             priced = priced && v.cost.has_value();
             *t.cost += v.cost.value_or(Money());
         }
-        t.calls -= t.replayed;
         if (!priced) {
             t.cost.reset();
         }
         for (const OpenRun& open : runs_) {
+            t.calls += open.ledger.calls;
             t.uncertain += open.ledger.uncertain;
             t.uncertain_cost += open.ledger.uncertain_cost;
         }
@@ -360,9 +374,10 @@ class Builder {
         if (t.uncertain > 0) {
             report_.warnings.push_back(
                 std::to_string(t.uncertain) +
-                " calls were in flight when a process died; they may "
-                "have been billed (at most $" +
-                t.uncertain_cost.rounded(4) + ") and were sent again."
+                " calls broke off after they were sent, or were in flight when a process ended: "
+                "they "
+                "may have been billed, at most $" +
+                t.uncertain_cost.rounded(4) + " in all, and count against the budget."
             );
         }
         for (const report::VariantSummary& v : report_.variants) {
@@ -428,7 +443,7 @@ Result<std::unique_ptr<RunReport>> report_runs(
             )
         );
         one.experiment = experiment.get();
-        if (!open.empty() && experiment->items->count() != open[0].experiment->items->count()) {
+        if (!open.empty() && !same_items(*experiment->items, *open[0].experiment->items)) {
             return Error(
                 Code::validation,
                 "runs " + open[0].run.id + " and " + one.run.id +
@@ -453,10 +468,16 @@ Result<std::unique_ptr<RunReport>> report_runs(
         out->sessions.push_back(std::move(session));
         open.push_back(std::move(one));
     }
-    LAB_TRY(out->report, Builder(deps, open).build());
+    Builder builder(deps, open);
+    LAB_TRY(out->report, builder.build());
     std::vector<StoredItems::Part> parts;
-    for (const OpenRun& one : open) {
-        parts.push_back({.run = one.run.key, .experiment = one.experiment, .session = one.session});
+    for (std::size_t r = 0; r < open.size(); ++r) {
+        parts.push_back(
+            {.run = open[r].run.key,
+             .experiment = open[r].experiment,
+             .session = open[r].session,
+             .slots = builder.slots_of(r)}
+        );
     }
     out->items = std::make_unique<StoredItems>(ctx, std::move(parts));
     return out;

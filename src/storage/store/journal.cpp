@@ -74,6 +74,9 @@ constexpr Query kReclaimIntents{"reclaim_intents", R"sql(
     INSERT INTO uncertain (run, sample, cost_pico, tokens, noted_at)
     SELECT run, sample, cost_pico, tokens, CAST($2 AS TEXT) FROM intents WHERE run = $1
 )sql"};
+constexpr Query kInsertUncertain{"insert_uncertain", R"sql(
+    INSERT INTO uncertain (run, sample, cost_pico, tokens, noted_at) VALUES ($1, $2, $3, $4, $5)
+)sql"};
 constexpr Query kDeleteIntents{"delete_intents", "DELETE FROM intents WHERE run = $1"};
 
 // Amounts are summed as dollars and the rest of a dollar: a sum of pico-dollars may leave 64 bits.
@@ -135,6 +138,7 @@ constexpr const Query* kQueries[] = {
     &kScanFinished,
     &kScanDone,
     &kReclaimIntents,
+    &kInsertUncertain,
     &kDeleteIntents,
     &kCountSamples,
     &kSumPaid,
@@ -410,6 +414,25 @@ Status Journal::withdraw(
         LAB_TRY(Paid carried, get_carried(ctx, session_, run));
         carried.calls = add_counts(carried.calls, calls);
         LAB_CHECK(set_carried(ctx, session_, run, carried));
+    }
+    return transaction.commit(ctx);
+}
+
+Status Journal::doubt(const Ctx& ctx, std::int64_t run, std::span<const Intent> attempts) {
+    if (attempts.empty()) {
+        return ok();
+    }
+    const std::string at = format_rfc3339(ctx.clock().wall());
+    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    for (const Intent& attempt : attempts) {
+        const Value values[] = {
+            run,
+            attempt.sample,
+            attempt.cost ? Value(attempt.cost->pico()) : Value(nullptr),
+            tokens_in_bounds(attempt.tokens),
+            std::string_view(at),
+        };
+        LAB_CHECK(session_.exec(ctx, kInsertUncertain, values));
     }
     return transaction.commit(ctx);
 }

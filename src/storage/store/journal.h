@@ -56,6 +56,9 @@ class Journal {
         std::span<const std::int64_t> samples,
         std::int64_t calls = 0
     );
+    /// Attempts that were sent and ended without a usable answer: whether they are billed nobody
+    /// knows, so their worst case becomes "uncertain" entries of the ledger.
+    Status doubt(const Ctx& ctx, std::int64_t run, std::span<const Intent> attempts);
     /// After a crash: open intents become "uncertain" entries of the ledger. Gives their number.
     /// Only for the process that holds the run's lock.
     Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
