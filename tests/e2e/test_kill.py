@@ -99,7 +99,7 @@ class Trial:
         self.lost = set()
         self.kills = 0  # that hit a process
         self.in_flight_seen = 0  # at the endpoint, at those kills
-        self.intents_seen = 0  # in the store, at those kills
+        self.intents_seen = 0  # in the store, by all kills so far: open or uncertain
         self.oldest_lost_s = 0.0  # oldest answer, at a kill, whose result was not stored yet
         with open(self.folder / "rows.jsonl", "w") as out:
             for i in range(ROWS):
@@ -149,7 +149,8 @@ class Trial:
             self.kills += 1
             self.in_flight_seen += killer.in_flight
             with self.home.store() as store:
-                self.intents_seen += len(store.intents())
+                # Not a sum: a process killed early leaves the intents of the one before it.
+                self.intents_seen = len(store.intents()) + len(store.uncertain())
                 self.note_lost(set(store.stored()), killer.at)
 
     def note_lost(self, stored, killed_at):
