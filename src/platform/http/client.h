@@ -66,7 +66,7 @@ class Client {
 };
 
 struct ClientOptions {
-    std::size_t connections_max = 10'000;
+    std::size_t connections_max = 10'000;  ///< kept open when idle
     std::string user_agent = {};
     std::string ca_file = {};  ///< empty = the system's
 };

@@ -22,12 +22,33 @@ namespace asio = boost::asio;
 /// thread or a place in the server's accept queue.
 constexpr int kConnectingMax = 128;
 
+/// Transfers of one multi handle. libcurl looks for an idle connection by walking past the busy
+/// ones: with thousands in one handle that walk costs ten times the request itself.
+constexpr std::size_t kShardTransfersMax = 128;
+constexpr std::size_t kShardConnectionsMax = 2 * kShardTransfersMax;
+
+class CurlClient;
+
+/// One multi handle with its connections.
+struct Shard {
+    Shard(CurlClient& client, std::size_t connections_max);
+    ~Shard();
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    CurlClient& owner;
+    CURLM* multi;
+    std::size_t transfers = 0;
+    TimePoint wants_at = TimePoint::max();  ///< when libcurl wants to be called
+};
+
 /// Which events of a socket the kernel reports, and which libcurl wants. Registered ones are not
 /// taken back at once: the next request on a kept connection wants the same again.
 struct Socket {
     std::uint32_t registered = 0;
     std::uint32_t wanted = 0;
     bool ours = false;  ///< opened by open_socket(): its end is announced by close_socket()
+    Shard* shard = nullptr;
 };
 
 /// The transfers of one scheme://host:port.
@@ -49,8 +70,9 @@ class CurlClient final : public Client {
     void cancel(TransferId id) override;
 
   private:
-    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*);
-    static int on_timer(CURLM*, long timeout_ms, void* self);
+    friend struct Shard;
+    static int on_socket(CURL*, curl_socket_t fd, int what, void* shard, void*);
+    static int on_timer(CURLM*, long timeout_ms, void* shard);
     static curl_socket_t open_socket(void* self, curlsocktype, struct curl_sockaddr* address);
     static int close_socket(void* self, curl_socket_t fd);
     static int on_connected(void* transfer, char*, char*, int, int);
@@ -66,6 +88,8 @@ class CurlClient final : public Client {
     void remove_cancelled();
     void run_timeouts();
     void collect_finished();
+    Shard& shard_with_room();
+    TimePoint next_timeout() const;
     void finish(Transfer& transfer, TransferEnd end);
     void watch_sockets();
     void on_sockets_ready();
@@ -75,9 +99,9 @@ class CurlClient final : public Client {
 
     EventLoop& loop_;
     ClientOptions options_;
-    CURLM* multi_;
     int epoll_fd_;
     asio::posix::stream_descriptor epoll_watch_;
+    std::vector<std::unique_ptr<Shard>> shards_;        ///< filled from the front
     std::vector<Socket> sockets_;                       ///< by descriptor
     std::vector<std::unique_ptr<Transfer>> transfers_;  ///< by index, reused
     std::vector<std::uint32_t> idle_;
@@ -87,7 +111,6 @@ class CurlClient final : public Client {
     std::vector<Origin*> freed_;  ///< origins with room for a waiting transfer
     bool pump_scheduled_ = false;
     bool closing_ = false;
-    TimePoint curl_wants_at_ = TimePoint::max();
     TimePoint timer_at_ = TimePoint::max();
     Executor::TimerId timer_ = 0;
     /// What was posted must not touch a client that is gone.
@@ -99,26 +122,26 @@ void init_curl_once() {
     LAB_ASSERT(code == CURLE_OK, "libcurl starts");
 }
 
-CURLM* make_multi() {
-    init_curl_once();
-    CURLM* multi = curl_multi_init();
+Shard::Shard(CurlClient& client, std::size_t connections_max)
+    : owner(client), multi(curl_multi_init()) {
     LAB_ASSERT(multi != nullptr, "memory for a multi handle");
-    return multi;
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &CurlClient::on_socket);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &CurlClient::on_timer);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(connections_max));
 }
+
+Shard::~Shard() { curl_multi_cleanup(multi); }
 
 CurlClient::CurlClient(EventLoop& loop, ClientOptions options)
     : loop_(loop),
       options_(std::move(options)),
-      multi_(make_multi()),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       epoll_watch_(loop.native().io) {
     LAB_ASSERT(epoll_fd_ >= 0, "the system gives us an epoll descriptor");
+    init_curl_once();
     epoll_watch_.assign(epoll_fd_);
-    curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &on_socket);
-    curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &on_timer);
-    curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
     watch_sockets();
 }
 
@@ -134,7 +157,7 @@ CurlClient::~CurlClient() {
         }
     }
     transfers_.clear();
-    curl_multi_cleanup(multi_);
+    shards_.clear();
     boost::system::error_code ignored;
     epoll_watch_.close(ignored);
 }
@@ -243,9 +266,22 @@ void CurlClient::attach(Transfer& transfer, TimePoint now) {
     }
     ++static_cast<Origin*>(transfer.origin)->connecting;
     transfer.connecting = true;
-    const CURLMcode code = curl_multi_add_handle(multi_, transfer.easy());
+    Shard& shard = shard_with_room();
+    ++shard.transfers;
+    transfer.shard = &shard;
+    const CURLMcode code = curl_multi_add_handle(shard.multi, transfer.easy());
     LAB_ASSERT(code == CURLM_OK, "an idle handle can be added");
-    transfer.attached = true;
+}
+
+Shard& CurlClient::shard_with_room() {
+    for (const auto& shard : shards_) {
+        if (shard->transfers < kShardTransfersMax) {
+            return *shard;
+        }
+    }
+    return *shards_.emplace_back(
+        std::make_unique<Shard>(*this, std::min(options_.connections_max, kShardConnectionsMax))
+    );
 }
 
 void CurlClient::leave_origin(Transfer& transfer) {
@@ -287,21 +323,24 @@ void CurlClient::remove_cancelled() {
 }
 
 void CurlClient::collect_finished() {
-    int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
-        if (message->msg != CURLMSG_DONE) {
-            continue;
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        int left = 0;
+        while (const CURLMsg* message = curl_multi_info_read(shards_[i]->multi, &left)) {
+            if (message->msg != CURLMSG_DONE) {
+                continue;
+            }
+            char* transfer_pointer = nullptr;
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer_pointer);
+            auto& transfer = *reinterpret_cast<Transfer*>(transfer_pointer);
+            finish(transfer, transfer.end_of(message->data.result));
         }
-        char* transfer_pointer = nullptr;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer_pointer);
-        auto& transfer = *reinterpret_cast<Transfer*>(transfer_pointer);
-        finish(transfer, transfer.end_of(message->data.result));
     }
 }
 
 void CurlClient::finish(Transfer& transfer, TransferEnd end) {
-    if (std::exchange(transfer.attached, false)) {
-        curl_multi_remove_handle(multi_, transfer.easy());
+    if (auto* shard = static_cast<Shard*>(std::exchange(transfer.shard, nullptr))) {
+        curl_multi_remove_handle(shard->multi, transfer.easy());
+        --shard->transfers;
     }
     leave_origin(transfer);
     const std::shared_ptr<ResponseSink> sink = transfer.release();
@@ -348,12 +387,13 @@ Socket& CurlClient::socket(curl_socket_t fd) {
     return sockets_[index];
 }
 
-int CurlClient::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
-    auto& client = *static_cast<CurlClient*>(self);
+int CurlClient::on_socket(CURL*, curl_socket_t fd, int what, void* shard_pointer, void*) {
+    auto& shard = *static_cast<Shard*>(shard_pointer);
     std::uint32_t events = 0;
     events |= what == CURL_POLL_IN || what == CURL_POLL_INOUT ? EPOLLIN : 0U;
     events |= what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EPOLLOUT : 0U;
-    client.set_interest(fd, events);
+    shard.owner.socket(fd).shard = &shard;
+    shard.owner.set_interest(fd, events);
     return 0;
 }
 
@@ -381,36 +421,47 @@ void CurlClient::set_interest(curl_socket_t fd, std::uint32_t events) {
     entry.registered = events;
 }
 
-int CurlClient::on_timer(CURLM*, long timeout_ms, void* self) {
-    auto& client = *static_cast<CurlClient*>(self);
-    client.curl_wants_at_ =
-        timeout_ms < 0 ? TimePoint::max()
-                       : client.loop_.clock().now() + std::chrono::milliseconds(timeout_ms);
+int CurlClient::on_timer(CURLM*, long timeout_ms, void* shard_pointer) {
+    auto& shard = *static_cast<Shard*>(shard_pointer);
+    shard.wants_at = timeout_ms < 0
+                         ? TimePoint::max()
+                         : shard.owner.loop_.clock().now() + std::chrono::milliseconds(timeout_ms);
     return 0;
 }
 
 void CurlClient::run_timeouts() {
-    // A moment of slack: libcurl counts in whole milliseconds. Bounded, since what is due now may
-    // want to be called now again.
-    for (int round = 0; round < 8; ++round) {
-        if (curl_wants_at_ > loop_.clock().now()) {
-            return;
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        Shard& shard = *shards_[i];
+        // Bounded: what is due now may want to be called again at once.
+        for (int round = 0; round < 8 && shard.wants_at != TimePoint::max(); ++round) {
+            if (shard.wants_at > loop_.clock().now()) {
+                break;
+            }
+            shard.wants_at = TimePoint::max();
+            int running = 0;
+            curl_multi_socket_action(shard.multi, CURL_SOCKET_TIMEOUT, 0, &running);
         }
-        curl_wants_at_ = TimePoint::max();
-        int running = 0;
-        curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
     }
+}
+
+TimePoint CurlClient::next_timeout() const {
+    TimePoint next = TimePoint::max();
+    for (const auto& shard : shards_) {
+        next = std::min(next, shard->wants_at);
+    }
+    return next;
 }
 
 /// One timer for all of libcurl's. It may ring too early, never too late.
 void CurlClient::arm_timer() {
-    if (curl_wants_at_ >= timer_at_) {
+    const TimePoint next = next_timeout();
+    if (next >= timer_at_) {
         return;
     }
     if (timer_ != 0) {
         loop_.cancel_timer(timer_);
     }
-    timer_at_ = curl_wants_at_;
+    timer_at_ = next;
     timer_ = loop_.call_at(timer_at_, [this] {
         timer_ = 0;
         timer_at_ = TimePoint::max();
@@ -448,7 +499,7 @@ void CurlClient::on_sockets_ready() {
         mask |= (event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
         mask |= (event.events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0;
         int running = 0;
-        curl_multi_socket_action(multi_, fd, mask, &running);
+        curl_multi_socket_action(entry.shard->multi, fd, mask, &running);
     }
     pump();
     watch_sockets();

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+
 namespace lab::http {
 namespace {
 
@@ -418,6 +420,25 @@ TEST_F(CurlClientTest, CarriesManyTransfersAtOnceAndReusesTheirConnections) {
     }
     EXPECT_LE(server.connection_count(), 200);
     EXPECT_GT(server.in_flight_max(), 128);
+}
+
+TEST_F(CurlClientTest, CarriesMoreTransfersThanOneShardHolds) {
+    std::atomic<int> asked{0};
+    constexpr int kCount = 400;
+    FakeLlmServer server([&](const ServerRequest& r) {
+        ++asked;
+        return Script{test::wait_for(300ms)} + respond(200, r.body);
+    });
+    std::vector<std::shared_ptr<Recorder>> sinks;
+    for (int i = 0; i < kCount; ++i) {
+        sinks.push_back(start(post(server.url(), std::to_string(i))));
+    }
+    run();
+    for (int i = 0; i < kCount; ++i) {
+        EXPECT_EQ(sinks[static_cast<std::size_t>(i)]->body, std::to_string(i));
+    }
+    EXPECT_GT(server.in_flight_max(), 300);
+    EXPECT_EQ(asked, kCount);
 }
 
 TEST_F(CurlClientTest, WaitingForAPlaceToConnectCountsForTheTotalTimeout) {

@@ -40,7 +40,7 @@ class Transfer {
     // For the client.
     void* owner = nullptr;
     void* origin = nullptr;
-    bool attached = false;
+    void* shard = nullptr;  ///< while libcurl has it
     bool connecting = false;
 
   private:
