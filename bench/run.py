@@ -113,11 +113,18 @@ def rate_at_latency(bench):
         "2", lambda: bench.ours(rows, False, 64, "-latency", "50ms"),
         lambda: bench.peer(rows, False, 64, "-latency", "50ms"),
     )
-    shares = [[100 * rows / run["wall_s"] / ideal for run in runs] for runs in (ours, peer)]
+    scenario = f"{rows:,} rows, 50 ms, concurrency 64"
     held = statistics.median(run["mock"]["mean_service_ms"] for run in ours)
-    bench.line(f"{rows:,} rows, 50 ms, concurrency 64", "achieved of the ideal rate", shares[0], "%",
-               shares[1], (">= 95 %", lambda e: e["ours"] >= 95),
-               f"start and report included; the endpoint held an answer {held:.2f} ms")
+
+    def calling_s(run):
+        return (run["mock"]["last_answer_at_unix_ns"] - run["mock"]["first_request_at_unix_ns"]) / 1e9
+
+    shares = [[100 * rows / calling_s(run) / ideal for run in runs] for runs in (ours, peer)]
+    bench.line(scenario, "of the ideal rate, first request to last answer", shares[0], "%", shares[1],
+               (">= 95 %", lambda e: e["ours"] >= 95), f"the endpoint held an answer {held:.2f} ms")
+    whole = [[100 * rows / run["wall_s"] / ideal for run in runs] for runs in (ours, peer)]
+    bench.line(scenario, "of the ideal rate, whole process", whole[0], "%", whole[1], None,
+               "start, import and report included")
 
 
 def many_in_flight(bench):

@@ -39,6 +39,7 @@ type books struct {
 	input     atomic.Int64
 	output    atomic.Int64
 	serviceNs atomic.Int64
+	lastNs    atomic.Int64 // when the newest answer was ready, Unix time
 
 	first sync.Once
 	watch struct {
@@ -110,6 +111,7 @@ func (b *books) bill(key uint64, status int, inputTokens, outputTokens int64) {
 func (b *books) done(service time.Duration) {
 	b.inFlight.Add(-1)
 	b.serviceNs.Add(int64(service))
+	b.lastNs.Store(time.Now().UnixNano())
 }
 
 // processCPU reads the processor time of another process: the kernel's clock of that process.
@@ -163,6 +165,7 @@ type stats struct {
 	MeanServiceMs    float64 `json:"mean_service_ms"`
 	FirstCPUMs       float64 `json:"first_request_cpu_ms"`
 	FirstAtUnixNs    int64   `json:"first_request_at_unix_ns"`
+	LastAtUnixNs     int64   `json:"last_answer_at_unix_ns"`
 }
 
 func (b *books) stats() stats {
@@ -191,6 +194,7 @@ func (b *books) stats() stats {
 	b.watch.Lock()
 	s.FirstCPUMs = float64(b.watch.cpuNs) / 1e6
 	s.FirstAtUnixNs = b.watch.atUnixNs
+	s.LastAtUnixNs = b.lastNs.Load()
 	b.watch.Unlock()
 	return s
 }
