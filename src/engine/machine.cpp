@@ -181,6 +181,7 @@ void Machine::on_prepared(std::int64_t sample, const Prepared& prepared, TimePoi
         --lane.before_flight;
         const bool answered = prepared.kind == PreparedKind::answered;
         counters_.answered += answered ? 1 : 0;
+        last_error_ = answered ? last_error_ : "the prompt cannot be rendered";
         finish_sample(sample, answered, now);
         return;
     }
@@ -435,6 +436,7 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
         return;
     }
     settle(active, CallReport{.result = report.result, .cost = Money(), .tokens = 0});
+    last_error_ = result.error.message;
     finish_sample(sample, false, now);
 }
 
@@ -450,7 +452,8 @@ void Machine::finish_sample(std::int64_t sample, bool with_output, TimePoint now
         stop(
             StopReason::too_many_errors,
             std::to_string(counters_.failed) + " of " + std::to_string(config_.planned) +
-                " samples have no output, more than run.max_error_share allows",
+                " samples have no output, more than run.max_error_share allows; the last: " +
+                last_error_,
             now
         );
     }

@@ -229,6 +229,7 @@ class Machine {
     bool finished_ = false;
     StopReason stop_reason_ = StopReason::none;
     std::string stop_words_;
+    std::string last_error_;  ///< of a sample that ended without an output
 };
 
 }  // namespace lab::engine

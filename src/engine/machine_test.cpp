@@ -224,6 +224,7 @@ TEST(Machine, TooManyErrorsEndTheRunAndKeepItsResults) {
     };
     world.run();
     EXPECT_EQ(world.machine_.stop_reason(), StopReason::too_many_errors);
+    EXPECT_NE(world.machine_.stop_words().find("the last: scripted"), std::string::npos);
     EXPECT_GE(world.machine_.counters().failed, 6);
     EXPECT_LE(world.machine_.counters().failed, 6 + 3) << "what was in flight may fail too";
     EXPECT_GT(world.machine_.counters().done, 0);
