@@ -73,7 +73,10 @@ class Reducer {
 
   private:
     static void count(VariantColumns& column, const domain::SampleResult& sample) {
-        column.calls += sample.attempts;
+        if (!sample.replayed) {
+            column.calls += sample.attempts;
+            column.retries += std::max(0, sample.attempts - 1);
+        }
         if (sample.state != domain::SampleState::done) {
             ++column.failed;
             return;

@@ -25,8 +25,9 @@ struct VariantColumns {
     std::int64_t cached = 0;
     std::int64_t replayed = 0;
     std::int64_t unpriced = 0;
-    std::int64_t calls = 0;
-    domain::Usage usage;  ///< of samples that were paid for or replayed with usage
+    std::int64_t calls = 0;    ///< requests sent; a replayed answer is none
+    std::int64_t retries = 0;  ///< of calls: not the first for their sample
+    domain::Usage usage;       ///< of samples that were paid for or replayed with usage
     Money cost;
     std::vector<float> latency_s;  ///< of answers that were waited for
     std::vector<float> time_to_first_token_s;

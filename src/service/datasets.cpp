@@ -67,9 +67,12 @@ Result<domain::DatasetVersion> import_dataset(
             if (more.error().code != Code::validation) {
                 return more.error();
             }
+            if (problems.size() == kProblemsMax) {
+                return bad_rows(request.path, std::move(problems), true);
+            }
             problems.push_back({"", more.error().message});
-            if (reader->broken() || problems.size() == kProblemsMax) {
-                return bad_rows(request.path, std::move(problems), !reader->broken());
+            if (reader->broken()) {
+                return bad_rows(request.path, std::move(problems), false);
             }
             continue;
         }

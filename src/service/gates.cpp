@@ -46,7 +46,7 @@ double figure(const std::string& name, const report::Report& report) {
         return share(t.unparsed, t.done);
     }
     if (name == "cost_usd") {
-        return t.cost ? static_cast<double>(t.cost->pico()) * 1e-12 : std::nan("");
+        return t.cost ? static_cast<double>(t.cost->pico()) / 1e12 : std::nan("");
     }
     if (name == "latency_p95_s") {
         double worst = std::nan("");

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kBlock = 256;
 constexpr std::size_t kInputBytesMax = 4000;
 
-report::ItemSample sample_of(const domain::SampleResult& stored, const engine::ScoreBook& book) {
+report::ItemSample sample_of(const domain::SampleResult& stored, const StoredItems::Part& part) {
     report::ItemSample out;
     out.repetition = stored.repetition;
     out.present = true;
@@ -23,8 +23,10 @@ report::ItemSample sample_of(const domain::SampleResult& stored, const engine::S
     out.finish_reason = stored.finish_reason;
     out.cached = stored.cached;
     if (!out.failed) {
-        if (auto scores = engine::decode_scores(stored.scores, book)) {
-            out.scores = std::move(scores->values);
+        if (auto scores = engine::decode_scores(stored.scores, *part.experiment->scores)) {
+            for (const std::size_t slot : part.slots) {
+                out.scores.push_back(scores->values[slot]);
+            }
             out.extracted = std::move(scores->extracted);
             out.parsed = std::move(scores->parsed);
         }
@@ -82,8 +84,7 @@ Status StoredItems::read_block(
                 [&](const domain::SampleResult& stored) -> Status {
                     auto& samples =
                         rows[static_cast<std::size_t>(stored.item - begin)].samples[column];
-                    samples[static_cast<std::size_t>(stored.repetition)] =
-                        sample_of(stored, *experiment.scores);
+                    samples[static_cast<std::size_t>(stored.repetition)] = sample_of(stored, part);
                     return ok();
                 }
             ));

@@ -15,6 +15,8 @@ class StoredItems final : public report::ItemSource {
         std::int64_t run = 0;
         const Experiment* experiment = nullptr;
         storage::Session* session = nullptr;
+        /// Of each metric of the report, the slot of this run that gives it.
+        std::vector<std::size_t> slots;
     };
     StoredItems(Ctx ctx, std::vector<Part> parts)
         : ctx_(std::move(ctx)), parts_(std::move(parts)) {}

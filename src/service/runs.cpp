@@ -240,6 +240,8 @@ Result<RunResult> resume_run(
     LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
     storage::Runs runs(*sessions.loop);
     LAB_TRY(domain::Run run, runs.get(ctx, id));
+    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
+    LAB_TRY(run, runs.get(ctx, run.id));  // as whoever held the lock has left it
     if (run.state == domain::RunState::completed || run.state == domain::RunState::cancelled) {
         return Error(
             Code::invalid_state,
@@ -247,7 +249,6 @@ Result<RunResult> resume_run(
                 ": there is nothing to resume"
         );
     }
-    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
     LAB_TRY(const Json source, parse_json(run.spec));
     LAB_TRY(const Json manifest, parse_json(run.manifest));
     LAB_TRY(
@@ -289,13 +290,14 @@ Result<domain::Run> cancel_run(const Ctx& ctx, const Deps& deps, const std::stri
     LAB_TRY(const std::unique_ptr<storage::Session> session, database->open_session(ctx));
     storage::Runs runs(*session);
     LAB_TRY(domain::Run run, runs.get(ctx, id));
+    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
+    LAB_TRY(run, runs.get(ctx, run.id));  // as whoever held the lock has left it
     if (run.state == domain::RunState::completed || run.state == domain::RunState::cancelled) {
         return Error(
             Code::invalid_state,
             "run " + run.id + " is " + std::string(to_string(run.state)) + " already"
         );
     }
-    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
     LAB_CHECK(runs.set_state(
         ctx,
         run.key,
