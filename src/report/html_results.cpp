@@ -304,7 +304,8 @@ void write_cost_plots(Out& out, const Report& report) {
                        : "Cost is what was settled in this run; cached answers cost nothing.";
         write_figure(out, cost_plot(report, m, kWidePx), cost_plot(report, m, kNarrowPx), caption);
     }
-    out << "<ol class=\"legend\">";
+    const bool numbered = report.variants.size() > kNamesMax;
+    out << "<ol class=\"legend" << (numbered ? " always" : "") << "\">";
     for (const VariantSummary& variant : report.variants) {
         out << "<li>" << markup(variant.id) << "</li>";
     }

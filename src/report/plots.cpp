@@ -120,7 +120,10 @@ void draw_verdict(Svg& svg, double x, double y, science::Verdict verdict) {
 std::string comparison_plot(
     const Report& report, const std::vector<const ComparisonRow*>& rows, double width
 ) {
-    if (rows.empty()) {
+    const bool any = std::ranges::any_of(rows, [](const ComparisonRow* row) {
+        return std::isfinite(row->comparison.difference);
+    });
+    if (!any) {
         return "";
     }
     Range range;

@@ -21,7 +21,9 @@ std::string comparison_plot(
 enum class Price : unsigned char { none, money, tokens };
 /// Money when the cost of at least two variants is known and not all are 0; else tokens if known.
 Price price_of(const Report& report);
-/// Figure against price with the Pareto front: variants that no other beats in both.
+/// Figure against price with the Pareto front: variants that no other beats in both. Dots are
+/// named; in narrow pictures, or when there are more than kNamesMax, numbered as report.variants.
+inline constexpr std::size_t kNamesMax = 12;
 std::string cost_plot(const Report& report, std::size_t metric, double width);
 /// The variants on the front, in order of price.
 std::vector<std::size_t> pareto_front(const Report& report, std::size_t metric, Price price);

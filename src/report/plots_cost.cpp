@@ -183,6 +183,53 @@ void draw_scatter_axes(
     svg.text((page.left + page.right) / 2, page.bottom + 38, Anchor::middle, "ttl", title);
     svg.text(0, 12, Anchor::start, "ttl", axis_title(info));
 }
+
+/// The Pareto front as stairs, drawn on to the right edge.
+std::vector<Svg::Point> front_steps(
+    const Report& report,
+    std::size_t metric,
+    Price price,
+    const Scale& x,
+    const Scale& y,
+    double right
+) {
+    std::vector<Svg::Point> out;
+    for (const std::size_t v : pareto_front(report, metric, price)) {
+        const VariantSummary& variant = report.variants[v];
+        const Svg::Point at{x(price_value(variant, price)), y(variant.metrics[metric].value)};
+        if (!out.empty()) {
+            out.push_back({at.x, out.back().y});
+        }
+        out.push_back(at);
+    }
+    if (!out.empty()) {
+        out.push_back({right, out.back().y});
+    }
+    return out;
+}
+
+/// Where no label may stand: on the dots and on the stairs.
+std::vector<Box> occupied(
+    const Report& report,
+    std::size_t metric,
+    Price price,
+    const Scale& x,
+    const Scale& y,
+    const std::vector<Svg::Point>& steps
+) {
+    std::vector<Box> out;
+    for (const VariantSummary& variant : report.variants) {
+        const Svg::Point at{x(price_value(variant, price)), y(variant.metrics[metric].value)};
+        out.push_back({at.x - 7, at.y - 7, at.x + 7, at.y + 7});
+    }
+    for (std::size_t i = 1; i < steps.size(); ++i) {
+        const auto [left, right] = std::minmax(steps[i - 1].x, steps[i].x);
+        const auto [top, bottom] = std::minmax(steps[i - 1].y, steps[i].y);
+        out.push_back({left, top - 1, right + 1, bottom + 1});
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string cost_plot(const Report& report, std::size_t metric, double width) {
@@ -205,35 +252,9 @@ std::string cost_plot(const Report& report, std::size_t metric, double width) {
     const std::string what = info.name + " against price; on the Pareto front";
     Svg svg(width, height, spoken(what, names), "plot");
     draw_scatter_axes(svg, page, x, y, range.logarithmic, price, info);
-    std::vector<Svg::Point> steps;
-    for (const std::size_t v : front) {
-        const Svg::Point at{
-            x(price_value(report.variants[v], price)), y(report.variants[v].metrics[metric].value)
-        };
-        if (!steps.empty()) {
-            steps.push_back({at.x, steps.back().y});
-        }
-        steps.push_back(at);
-    }
-    if (!steps.empty()) {
-        steps.push_back({page.right, steps.back().y});
-    }
+    const std::vector<Svg::Point> steps = front_steps(report, metric, price, x, y, page.right);
     svg.path(steps, false, "front");
-    std::vector<Box> taken;
-    for (const VariantSummary& variant : report.variants) {
-        const Svg::Point at{x(price_value(variant, price)), y(variant.metrics[metric].value)};
-        taken.push_back({at.x - 7, at.y - 7, at.x + 7, at.y + 7});
-    }
-    for (std::size_t i = 1; i < steps.size(); ++i) {
-        const Svg::Point& a = steps[i - 1];
-        const Svg::Point& b = steps[i];
-        taken.push_back(
-            {std::min(a.x, b.x),
-             std::min(a.y, b.y) - 1,
-             std::max(a.x, b.x) + 1,
-             std::max(a.y, b.y) + 1}
-        );
-    }
+    std::vector<Box> taken = occupied(report, metric, price, x, y, steps);
     for (std::size_t v = 0; v < report.variants.size(); ++v) {
         const VariantSummary& variant = report.variants[v];
         const science::Estimate& e = variant.metrics[metric];
@@ -252,7 +273,8 @@ std::string cost_plot(const Report& report, std::size_t metric, double width) {
         }
         svg.circle(at.x, at.y, 6, on_front ? "dot" : "dot off");
         svg.end_group();
-        const std::string label = narrow ? std::to_string(v + 1) : abbreviate(variant.id, 30);
+        const bool numbered = narrow || report.variants.size() > kNamesMax;
+        const std::string label = numbered ? std::to_string(v + 1) : abbreviate(variant.id, 30);
         const auto box = place_label(at, text_width(label, 12.5), page, taken);
         if (box) {
             taken.push_back(*box);

@@ -11,6 +11,7 @@ std::string markup(std::string_view text) {
         const char32_t c = next_code_point(text, at);
         const bool line = c == '\n' || c == '\t' || c == '\r';
         const bool control = (c < 0x20 && !line) || (c >= 0x7F && c <= 0x9F);
+        const bool turns = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
         if (c == '&') {
             out += "&amp;";
         } else if (c == '<') {
@@ -23,7 +24,7 @@ std::string markup(std::string_view text) {
             out += "&#39;";
         } else if (c == '\r') {
             out += "&#13;";
-        } else if (control || c == 0xFFFE || c == 0xFFFF) {
+        } else if (control || turns || c == 0xFFFE || c == 0xFFFF) {
             out += "\xEF\xBF\xBD";
         } else {
             append_utf8(out, c);

@@ -5,7 +5,8 @@
 namespace lab::report {
 
 /// Text for XML 1.0 and HTML, as content or inside a quoted attribute: markup characters become
-/// references, characters XML has not (and C1 controls) become U+FFFD, invalid UTF-8 too.
+/// references; characters XML has not, C1 controls and direction overrides (which would turn our
+/// own words around) become U+FFFD, invalid UTF-8 too.
 std::string markup(std::string_view text);
 
 /// A name for HTML that may be broken after its separators and nowhere else.
