@@ -73,6 +73,9 @@ Transfer::Transfer(std::uint32_t index) : easy_(curl_easy_init()), index_(index)
     set(easy_, CURLOPT_SSL_VERIFYPEER, 1);
     set(easy_, CURLOPT_SSL_VERIFYHOST, 2);
     set(easy_, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+    // libcurl keeps the parsed certificates of a file, not of a folder: without this each
+    // connection parses the system's whole list again, 20 ms of CPU.
+    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
     set(easy_, CURLOPT_TCP_NODELAY, 1);
     set(easy_, CURLOPT_TCP_KEEPALIVE, 1);
     set(easy_, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
