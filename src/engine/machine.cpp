@@ -249,8 +249,8 @@ void Machine::retry_blocked(TimePoint now) {
         }
         blocked_.erase(blocked_.begin());
         if (active.intent_on_disk) {
-            active.stage = Stage::ready;
-            lanes_[static_cast<std::size_t>(active.lane)].ready.push_front(sample);
+            --lanes_[static_cast<std::size_t>(active.lane)].before_flight;
+            wait_for_retry(sample, active, now);
             continue;
         }
         active.stage = Stage::committing;
@@ -284,18 +284,13 @@ void Machine::on_doubts_committed(const std::vector<std::int64_t>& samples, Time
             continue;  // it ended with that attempt
         }
         Active& active = found->second;
-        Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
-        const Prepared again{.cost = active.reserved_cost, .tokens = active.reserved_tokens};
+        const Prepared again = prepared_again(active);
         if (stopping_) {
             drop(sample);
         } else if (blocked_.empty() && reserve(active, again)) {
-            active.stage = Stage::waiting;
-            lane.waiting.push({now + active.retry_delay, sample});
-            ++counters_.waiting;
+            wait_for_retry(sample, active, now);
         } else {
-            active.stage = Stage::blocked;
-            ++lane.before_flight;
-            blocked_.emplace_back(sample, again);
+            wait_for_budget(sample, active);
         }
     }
     retry_blocked(now);
@@ -392,6 +387,23 @@ void Machine::note_doubt(std::int64_t sample, const Active& active) {
     emit(CommandKind::doubt, active.lane, sample);
 }
 
+void Machine::wait_for_retry(std::int64_t sample, Active& active, TimePoint now) {
+    active.stage = Stage::waiting;
+    lanes_[static_cast<std::size_t>(active.lane)].waiting.push({now + active.retry_delay, sample});
+    ++counters_.waiting;
+}
+
+/// Its intent is on the disk; what it would take must be reserved again before it is retried.
+void Machine::wait_for_budget(std::int64_t sample, Active& active) {
+    active.stage = Stage::blocked;
+    ++lanes_[static_cast<std::size_t>(active.lane)].before_flight;
+    blocked_.emplace_back(sample, prepared_again(active));
+}
+
+Prepared Machine::prepared_again(const Active& active) {
+    return {.cost = active.reserved_cost, .tokens = active.reserved_tokens};
+}
+
 void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now) {
     Active& active = active_.at(sample);
     Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
@@ -417,21 +429,23 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
         !config_.budget.max_calls ||
         config_.opening.calls + counters_.calls + reserved_calls_ < *config_.budget.max_calls;
     const std::optional<Duration> delay =
-        providers::is_retryable(result.outcome) && may_call && !lane.config.replay
+        providers::is_retryable(result.outcome) && !lane.config.replay
             ? retry_.next_delay(active.attempts, result)
             : std::nullopt;
-    if (delay && doubtful) {
-        release(active);
-        active.stage = Stage::doubting;
-        active.retry_delay = *delay;
-        pump(now);
-        return;
-    }
     if (delay) {
-        active.stage = Stage::waiting;
-        ++reserved_calls_;
-        lane.waiting.push({now + *delay, sample});
-        ++counters_.waiting;
+        active.retry_delay = *delay;
+        if (doubtful) {
+            release(active);
+            active.stage = Stage::doubting;
+        } else if (may_call) {
+            ++reserved_calls_;
+            wait_for_retry(sample, active, now);
+        } else {
+            // That the budget has no call left is no failure of the sample.
+            release(active);
+            wait_for_budget(sample, active);
+            retry_blocked(now);
+        }
         pump(now);
         return;
     }

@@ -202,6 +202,9 @@ class Machine {
     void learn(
         Lane& lane, const Active& active, const providers::CallResult& result, TimePoint now
     );
+    void wait_for_retry(std::int64_t sample, Active& active, TimePoint now);
+    void wait_for_budget(std::int64_t sample, Active& active);
+    static Prepared prepared_again(const Active& active);
     void fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now);
     void finish_sample(std::int64_t sample, bool with_output, TimePoint now);
     void drop(std::int64_t sample);
