@@ -78,8 +78,12 @@ FakeReply uneven_reply(const providers::CallRequest& request, int attempt, std::
         .output = static_cast<std::int64_t>(draw / 4096 % 11)
     };
     if (draw / 1024 % 5 == 0 && attempt % 3 != 0) {
-        constexpr Outcome kFailures[] = {Outcome::rate_limited, Outcome::overloaded};
-        reply.outcome = kFailures[draw / 8192 % 2];
+        constexpr Outcome kFailures[] = {
+            Outcome::rate_limited, Outcome::overloaded, Outcome::network, Outcome::nonsense
+        };
+        reply.outcome = kFailures[draw / 8192 % 4];
+        // A lost answer may have been billed all the same.
+        reply.billed = reply.outcome == Outcome::network || reply.outcome == Outcome::nonsense;
     }
     return reply;
 }

@@ -81,6 +81,26 @@ TEST(Budget, CallsCountRetriesToo) {
     EXPECT_EQ(end.counters.calls, 50);
 }
 
+TEST(Budget, WhatMayHaveBeenBilledCountsAtItsWorst) {
+    World world(with_budget("max_cost_usd: 0.002"), qa_rows(100));
+    world.provider().script = [](const providers::CallRequest& request, int attempt) {
+        FakeReply reply{.output = request.item_id};
+        reply.usage = {.input = 20, .output = 10};
+        if (attempt == 1 && request.item_id.ends_with('0')) {
+            reply.outcome = Outcome::network;
+            reply.billed = true;
+        }
+        return reply;
+    };
+    Process process(world, [] { return 2ms; });
+    EXPECT_EQ(process.run().reason, StopReason::budget_exhausted);
+    EXPECT_LE(world.bill(), *world.spec.run.budget.max_cost);
+    const storage::Ledger ledger = world.ledger();
+    EXPECT_LT(ledger.settled, world.bill());
+    EXPECT_EQ(ledger.settled + ledger.uncertain_cost, world.bill());
+    EXPECT_GT(ledger.uncertain, 0);
+}
+
 TEST(Budget, CallsAreCountedAcrossInterruptions) {
     World world(with_budget("max_calls: 120", 4), qa_rows(100));
     world.provider().script = [](const providers::CallRequest& request, int attempt) {

@@ -25,6 +25,7 @@ struct FakeReply {
     std::string message = "scripted";
     int http_status = 200;
     bool at_once = false;  ///< answers before start() returns
+    bool billed = false;   ///< although it fails: the answer was lost on its way
 };
 
 /// A source of answers that does what a script says, on the executor's clock, and keeps the books
@@ -82,7 +83,7 @@ class FakeProvider final : public providers::Provider {
         log.push_back(
             {request.item_id, text, request.model, attempt, loop_.clock().now(), reply.outcome}
         );
-        if (reply.outcome == providers::Outcome::ok && !replay) {
+        if ((reply.outcome == providers::Outcome::ok || reply.billed) && !replay) {
             billed_tokens += reply.usage.total();
             bill += pricing ? domain::cost_of(reply.usage, *pricing).value_or(Money()) : Money();
         }
@@ -141,6 +142,7 @@ class FakeProvider final : public providers::Provider {
             result.error = Error(
                 late ? Code::upstream_timeout : Code::upstream_error, std::move(reply.message)
             );
+            result.maybe_billed = reply.billed;
             result.counts_for_breaker = late || reply.outcome == providers::Outcome::overloaded;
         }
         done(std::move(result));
