@@ -19,6 +19,7 @@ type options struct {
 	bills    string
 	retryIn  int
 	maxBytes int
+	gather   int
 }
 
 func main() {
@@ -29,6 +30,7 @@ func main() {
 	flag.StringVar(&o.bills, "bills", "", "append one line for every request to this file, before the answer is sent")
 	flag.IntVar(&o.retryIn, "retry-after", 1, "seconds in the Retry-After header of scripted 429 answers")
 	flag.IntVar(&o.maxBytes, "max-body", 64<<20, "largest request body in bytes")
+	flag.IntVar(&o.gather, "gather", 0, "answer nobody until this many requests are in flight, or for 30 s; then as usual")
 	flag.Parse()
 	if o.fault != "" && o.fault != "every10" {
 		fmt.Fprintln(os.Stderr, "mock: unknown fault script:", o.fault)
@@ -46,7 +48,7 @@ func main() {
 	}
 	// The runner reads this line to learn the port.
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
-	s := &server{options: o, books: books}
+	s := newServer(o, books)
 	for {
 		conn, err := listener.Accept()
 		if err != nil {

@@ -27,7 +27,7 @@ func start(t *testing.T, o options) (string, *books) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	s := &server{options: o, books: b}
+	s := newServer(o, b)
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -171,6 +171,22 @@ func TestInFlightGaugeSeesConcurrentRequests(t *testing.T) {
 	group.Wait()
 	s := b.stats()
 	if s.MaxInFlight != 30 || s.InFlight != 0 || s.MeanServiceMs < 200 {
+		t.Fatalf("%+v", s)
+	}
+}
+
+func TestGatheringHoldsAnswersUntilAllAreInFlight(t *testing.T) {
+	url, b := start(t, options{gather: 20})
+	var group sync.WaitGroup
+	for i := 0; i < 25; i++ {
+		group.Add(1)
+		go func(i int) {
+			defer group.Done()
+			post(t, url+"/v1/chat/completions", chat(fmt.Sprint(i), false))
+		}(i)
+	}
+	group.Wait()
+	if s := b.stats(); s.MaxInFlight < 20 || s.Requests != 25 {
 		t.Fatalf("%+v", s)
 	}
 }

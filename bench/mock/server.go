@@ -11,12 +11,38 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 type server struct {
 	options options
 	books   *books
+
+	gathered chan struct{} // closed when answers may be given
+	open     sync.Once
+	begin    sync.Once
+}
+
+func newServer(o options, b *books) *server {
+	s := &server{options: o, books: b, gathered: make(chan struct{})}
+	if o.gather <= 1 {
+		close(s.gathered)
+	}
+	return s
+}
+
+// wait holds a request until as many as were asked for are in flight.
+func (s *server) wait() {
+	if s.options.gather <= 1 {
+		return
+	}
+	release := func() { s.open.Do(func() { close(s.gathered) }) }
+	s.begin.Do(func() { time.AfterFunc(30*time.Second, release) })
+	if s.books.inFlight.Load() >= int64(s.options.gather) {
+		release()
+	}
+	<-s.gathered
 }
 
 // request holds one request; its buffers are used again for the next one of the connection.
@@ -93,6 +119,7 @@ func (s *server) watch(query string, out []byte) []byte {
 func (s *server) complete(conn net.Conn, r *request, out []byte, chat bool) []byte {
 	started := time.Now()
 	key, number, attempt := s.books.arrive(r.body)
+	s.wait()
 	if s.options.latency > 0 {
 		time.Sleep(s.options.latency)
 	}
