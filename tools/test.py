@@ -188,7 +188,7 @@ def stages():
         "tsan": [build("tsan", "tsan_tests"),
                  sharded("unit tests, tsan", "build/tsan/tests/tsan_tests", 20)],
         "e2e": [build("release", "llm-research"),
-                Part("model server", [(["sh", "tests/e2e/llama/setup.sh"], {})], minutes=10),
+                Part("model server", [(["tests/e2e/llama/setup.sh"], {})], minutes=10),
                 Part("end to end",
                      [([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests/e2e"],
                        {})], read_unittest, 30, e2e_env, must_have_tests=True)],

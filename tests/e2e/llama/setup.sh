@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Makes the environment of the real model server and its tiny model, once; safe to run again.
 # Usage: setup.sh [FOLDER]   (default: build/venv-llama)
 set -eu
