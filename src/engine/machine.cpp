@@ -355,7 +355,9 @@ void Machine::check_lane_health(Lane& lane, const CallResult& result, TimePoint 
         lane.times_opened_seen = lane.breaker.times_opened();
         ++lane.opened_without_success;
     }
-    if (lane.opened_without_success >= kOpeningsToGiveUp) {
+    // Nobody there from the first call on is a wrong address, not an outage to sit out.
+    const bool nobody = !lane.ever_succeeded && result.outcome == Outcome::network;
+    if (lane.opened_without_success >= (nobody ? 1 : kOpeningsToGiveUp)) {
         stop(
             StopReason::endpoint_down,
             "model " + lane.config.name + " does not answer: " + result.error.message,

@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
 #include <cmath>
 
 namespace lab::report {
@@ -28,14 +27,9 @@ Json parsed_or_text(const std::string& text) {
     return parsed ? *std::move(parsed) : Json(text);
 }
 
+/// A decimal as text: money is exact, and a JSON number is not.
 Json money_tree(const std::optional<Money>& money) {
-    if (!money) {
-        return nullptr;
-    }
-    const std::string exact = money->exact();
-    double out = 0;
-    std::from_chars(exact.data(), exact.data() + exact.size(), out);
-    return out;
+    return money ? Json(money->exact()) : Json(nullptr);
 }
 
 Json interval_tree(const science::Interval& interval) {
