@@ -93,7 +93,7 @@ def run(part):
     running = []
     for i, (command, extra) in enumerate(part.commands):
         suffix = f"-{i + 1}" if len(part.commands) > 1 else ""
-        path = LOGS / f"{part.name.replace(' ', '-')}{suffix}.log"
+        path = LOGS / (re.sub(r"[^a-z0-9]+", "-", part.name.lower()) + f"{suffix}.log")
         with open(path, "wb") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
