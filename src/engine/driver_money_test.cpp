@@ -290,6 +290,22 @@ TEST(Cache, ReadOnlyFindsAndLeavesNothing) {
     EXPECT_EQ(world.provider().calls(), 18);
 }
 
+TEST(Cache, VariantsThatAskTheSameShareTheAnswersOfOneRun) {
+    World world(
+        with_cache("read_write") +
+            "variants: [{id: a, model: m, prompt: p}, {id: b, model: m, prompt: p}]\n",
+        qa_rows(200)
+    );
+    Process process(world, [] { return 2ms; });
+    const RunEnd& end = process.run();
+    EXPECT_EQ(end.reason, StopReason::completed);
+    EXPECT_EQ(end.counters.done, 400);
+    EXPECT_EQ(end.counters.answered + end.counters.calls, 400);
+    EXPECT_GT(end.counters.answered, 150) << "but for those that were asked at the same time";
+    EXPECT_EQ(world.ledger().done, 400);
+    EXPECT_EQ(world.ledger().settled, world.bill());
+}
+
 TEST(Cache, AFailureIsNeverServed) {
     World world(with_cache("read_write", ", max_error_share: 1"), qa_rows(4));
     world.provider().script = [](const providers::CallRequest&, int attempt) {
