@@ -405,8 +405,9 @@ TEST_F(CurlClientTest, MayStartAndCancelOthersFromInsideASink) {
 }
 
 TEST_F(CurlClientTest, CarriesManyTransfersAtOnceAndReusesTheirConnections) {
+    // Held long enough that a slow machine has connected them all before the first is answered.
     FakeLlmServer server([](const ServerRequest& r) {
-        return Script{test::wait_for(20ms)} + respond(200, r.body);
+        return Script{test::wait_for(1s)} + respond(200, r.body);
     });
     for (int round = 0; round < 2; ++round) {
         std::vector<std::shared_ptr<Recorder>> sinks;
@@ -427,7 +428,7 @@ TEST_F(CurlClientTest, CarriesMoreTransfersThanOneShardHolds) {
     constexpr int kCount = 400;
     FakeLlmServer server([&](const ServerRequest& r) {
         ++asked;
-        return Script{test::wait_for(300ms)} + respond(200, r.body);
+        return Script{test::wait_for(2s)} + respond(200, r.body);
     });
     std::vector<std::shared_ptr<Recorder>> sinks;
     for (int i = 0; i < kCount; ++i) {
