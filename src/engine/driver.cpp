@@ -257,10 +257,14 @@ std::string Driver::cache_key(const Call& call) const {
 
 bool Driver::answer_from_cache(Call& call) {
     auto found = deps_.cache_reader->find_cached(deps_.ctx, call.result.cache_key);
-    if (!found || !*found) {
+    if (!found) {
         return false;  // a cache that cannot be read is a miss
     }
-    const domain::SampleResult& hit = **found;
+    const std::optional<domain::SampleResult>& stored = *found;
+    if (!stored) {
+        return false;
+    }
+    const domain::SampleResult& hit = *stored;
     domain::SampleResult& result = call.result;
     result.output = hit.output;
     result.finish_reason = hit.finish_reason;

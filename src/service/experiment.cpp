@@ -230,7 +230,7 @@ Status open_parts(
         experiment.pricing.push_back(deps.find_pricing(model));
     }
     if (auto scores = engine::ScoreBook::make(experiment.spec)) {
-        experiment.scores.emplace(std::move(*scores));
+        experiment.scores = std::make_unique<engine::ScoreBook>(std::move(*scores));
     } else {
         keep_details(scores.error(), "scorers", problems);
     }
@@ -265,14 +265,14 @@ Status open_parts(
         keep_details(items.error(), "dataset", problems);
         return ok();
     }
-    experiment.items.emplace(std::move(*items));
+    experiment.items = std::make_unique<engine::Items>(std::move(*items));
     auto renderer = engine::Renderer::make(experiment.spec, *experiment.items);
     if (!renderer) {
         keep_details(renderer.error(), "prompts", problems);
         return ok();
     }
-    experiment.renderer.emplace(std::move(*renderer));
-    experiment.plan.emplace(experiment.spec, experiment.items->count());
+    experiment.renderer = std::make_unique<engine::Renderer>(std::move(*renderer));
+    experiment.plan = std::make_unique<engine::Plan>(experiment.spec, experiment.items->count());
     if (experiment.scores && purpose != Purpose::report) {
         check_fields(experiment, problems);
     }

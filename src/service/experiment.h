@@ -21,10 +21,10 @@ struct Experiment {
     domain::ExperimentSpec spec;
     std::string base_folder;  ///< relative paths of the spec start here
     domain::DatasetVersion dataset;
-    std::optional<engine::Items> items;
-    std::optional<engine::Renderer> renderer;
-    std::optional<engine::ScoreBook> scores;
-    std::optional<engine::Plan> plan;
+    std::unique_ptr<engine::Items> items;
+    std::unique_ptr<engine::Renderer> renderer;
+    std::unique_ptr<engine::ScoreBook> scores;
+    std::unique_ptr<engine::Plan> plan;
     std::vector<std::optional<domain::Pricing>> pricing;  ///< by model
     std::vector<std::string> warnings;
 

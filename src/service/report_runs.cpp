@@ -262,8 +262,9 @@ class Builder {
                 samples.push_back(sample_of(arm, m, info, clusters));
             }
             science::AnalysisOptions how = options();
-            if (spec().hypothesis && spec().hypothesis->metric == info.name) {
-                how.minimum_effect = spec().hypothesis->minimum_effect;
+            const std::optional<domain::Hypothesis>& hypothesis = spec().hypothesis;
+            if (hypothesis && hypothesis->metric == info.name) {
+                how.minimum_effect = hypothesis->minimum_effect;
             }
             science::MetricAnalysis analysis = science::analyse(samples, which, how);
             for (std::size_t i = 0; i < arms_.size(); ++i) {

@@ -250,10 +250,10 @@ TEST_F(RunService, ARowThatWasNeverSentIsNoRetryLess) {
         return reply;
     };
     const auto experiment = load(write_qa("run: {max_error_share: 1}\n"));
-    experiment->items.emplace(
+    experiment->items = std::make_unique<engine::Items>(
         engine::Items::select(engine::test::dataset_of(rows), experiment->spec.dataset).value()
     );
-    experiment->renderer.emplace(
+    experiment->renderer = std::make_unique<engine::Renderer>(
         engine::Renderer::make(experiment->spec, *experiment->items).value()
     );
     ASSERT_TRUE(run_experiment(ctx_, deps_, *experiment, {}));

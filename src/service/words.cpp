@@ -92,10 +92,10 @@ std::string standing(const report::Report& report, std::size_t metric, std::size
     return "; no difference shown to " + join(open, ", ");
 }
 
-std::string hypothesis_answer(const domain::ExperimentSpec& spec, const report::Report& report) {
+std::string hypothesis_answer(const domain::Hypothesis& hypothesis, const report::Report& report) {
     std::vector<std::string> parts;
     for (const report::ComparisonRow& row : report.comparisons) {
-        if (report.metrics[row.metric].info.name == spec.hypothesis->metric &&
+        if (report.metrics[row.metric].info.name == hypothesis.metric &&
             report.variants[row.b].baseline) {
             parts.push_back(
                 report.variants[row.a].id + " against " + report.variants[row.b].id + ": " +
@@ -138,7 +138,7 @@ std::string hypothesis_words(const domain::ExperimentSpec& spec) {
 
 std::string answer_words(const domain::ExperimentSpec& spec, const report::Report& report) {
     if (spec.hypothesis && report.runs.size() == 1) {
-        const std::string answer = hypothesis_answer(spec, report);
+        const std::string answer = hypothesis_answer(*spec.hypothesis, report);
         if (!answer.empty()) {
             return answer;
         }
