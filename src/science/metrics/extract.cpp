@@ -10,14 +10,19 @@ namespace {
 
 using Kind = ExtractStep::Kind;
 
-std::optional<std::string> find_regex(const ExtractStep& step, std::string_view text) {
+/// What a group took of the first or last match; group 0 is all of it.
+std::optional<std::string_view> find_match(
+    const Regex& regex, bool last, std::string_view text, std::size_t group
+) {
     Regex::Groups groups;
-    const bool found =
-        step.last ? step.regex->search_last(text, groups) : step.regex->search(text, groups);
-    if (!found || !groups[step.group]) {
-        return std::nullopt;
-    }
-    return std::string(*groups[step.group]);
+    const bool found = last ? regex.search_last(text, groups) : regex.search(text, groups);
+    return found ? groups[group] : std::nullopt;
+}
+
+std::optional<std::string> find_regex(const ExtractStep& step, std::string_view text) {
+    LAB_ASSERT(step.regex.has_value(), "a step of kind regex has its pattern");
+    const auto match = find_match(*step.regex, step.last, text, step.group);
+    return match ? std::optional<std::string>(*match) : std::nullopt;
 }
 
 /// Begin and end of the text looked for, or nothing.
@@ -29,14 +34,12 @@ std::optional<std::pair<std::size_t, std::size_t>> find_text(
         return at == std::string_view::npos ? std::nullopt
                                             : std::optional(std::pair(at, at + step.text.size()));
     }
-    Regex::Groups groups;
-    const bool found =
-        step.last ? step.regex->search_last(text, groups) : step.regex->search(text, groups);
-    if (!found || !groups[0]) {
+    const auto match = find_match(*step.regex, step.last, text, 0);
+    if (!match) {
         return std::nullopt;
     }
-    const auto at = static_cast<std::size_t>(groups[0]->data() - text.data());
-    return std::pair(at, at + groups[0]->size());
+    const auto at = static_cast<std::size_t>(match->data() - text.data());
+    return std::pair(at, at + match->size());
 }
 
 std::optional<std::string> find_line(const ExtractStep& step, std::string_view text) {

@@ -201,56 +201,54 @@ class StepReader {
     void finish(const Verb& verb, ExtractStep& result) {
         const bool ignore_case = read_flag("ignore_case");
         if (verb.kind == Kind::regex) {
-            compile(verb, result.text, ignore_case, result);
+            result.regex = compile(verb, result.text, ignore_case);
             if (result.regex) {
-                read_group(result);
+                result.group = read_group(*result.regex);
             }
         } else if (ignore_case) {
-            compile(verb, Regex::quote(result.text), true, result);
+            result.regex = compile(verb, Regex::quote(result.text), true);
         } else if (verb.kind == Kind::json_path && !is_pointer(result.text)) {
             fail(verb.key, "expected a JSON Pointer (RFC 6901) such as /answer/0");
         }
     }
 
-    void compile(
-        const Verb& verb, std::string_view pattern, bool ignore_case, ExtractStep& result
-    ) {
+    std::optional<Regex> compile(const Verb& verb, std::string_view pattern, bool ignore_case) {
         auto regex = Regex::compile(pattern, ignore_case);
         if (!regex) {
             fail(verb.key, regex.error().message);
-            return;
+            return std::nullopt;
         }
-        result.regex = *std::move(regex);
+        return *std::move(regex);
     }
 
-    void read_group(ExtractStep& result) {
-        const int count = result.regex->group_count();
-        result.group = count > 0 ? 1 : 0;
+    /// The first group where there is one and the step names none, else the whole match.
+    std::size_t read_group(const Regex& regex) {
+        const int count = regex.group_count();
+        const std::size_t fallback = count > 0 ? 1 : 0;
         const auto found = step_.find("group");
         if (found == step_.end()) {
-            return;
+            return fallback;
         }
         if (found->is_number_integer()) {
             const auto number = found->get<std::int64_t>();
             if (number < 0 || number > count) {
                 fail("group", "the pattern has " + std::to_string(count) + " groups");
-                return;
+                return fallback;
             }
-            result.group = static_cast<std::size_t>(number);
-            return;
+            return static_cast<std::size_t>(number);
         }
         const auto number =
-            found->is_string() ? result.regex->find_group(found->get<std::string>()) : std::nullopt;
+            found->is_string() ? regex.find_group(found->get<std::string>()) : std::nullopt;
         if (!number) {
-            const auto names = result.regex->group_names();
+            const auto names = regex.group_names();
             fail(
                 "group",
                 names.empty() ? "expected the number of a group: the pattern names none"
                               : "expected a number or one of the groups " + join(names, ", ")
             );
-            return;
+            return fallback;
         }
-        result.group = static_cast<std::size_t>(*number);
+        return static_cast<std::size_t>(*number);
     }
 
     /// RFC 6901: empty, or segments that begin with a slash; ~ only as ~0 and ~1.

@@ -125,8 +125,8 @@ class RegexMatch final : public Scorer {
         const bool found =
             whole_ ? regex_.full_match(input.output, groups) : regex_.search(input.output, groups);
         Scored scored = one_value(found ? 1 : 0);
-        if (found && groups[0]) {
-            scored.extracted = std::string(*groups[0]);
+        if (const auto match = found ? groups[0] : std::nullopt) {
+            scored.extracted = std::string(*match);
         }
         return scored;
     }

@@ -113,7 +113,14 @@ PairedT describe_differences(Comparison& out, const Pairs& pairs, double confide
     return t;
 }
 
-void count_table(Comparison& out, const Pairs& pairs) {
+/// Items that only one of the two got right.
+struct Discordant {
+    std::int64_t only_a = 0;
+    std::int64_t only_b = 0;
+};
+
+/// Fills in the fourfold table of the outcomes.
+Discordant count_table(Comparison& out, const Pairs& pairs) {
     std::int64_t table[2][2] = {};
     for (std::size_t i = 0; i < pairs.a.size(); ++i) {
         ++table[pairs.a[i] == 1 ? 1 : 0][pairs.b[i] == 1 ? 1 : 0];
@@ -122,12 +129,13 @@ void count_table(Comparison& out, const Pairs& pairs) {
     out.only_a = table[1][0];
     out.only_b = table[0][1];
     out.neither = table[0][0];
+    return {table[1][0], table[0][1]};
 }
 
 void compare_proportions(Comparison& out, const Pairs& pairs, const AnalysisOptions& options) {
     const PairedT t = describe_differences(out, pairs, options.confidence);
-    count_table(out, pairs);
-    const McNemar table = mcnemar(*out.only_a, *out.only_b);
+    const auto [only_a, only_b] = count_table(out, pairs);
+    const McNemar table = mcnemar(only_a, only_b);
     TestResult mid{"McNemar, mid-p", table.p_mid};
     TestResult exact{"McNemar, exact", table.p_exact};
     if (options.mcnemar == domain::McNemarKind::exact) {
@@ -135,11 +143,10 @@ void compare_proportions(Comparison& out, const Pairs& pairs, const AnalysisOpti
     }
     out.tests = {std::move(mid), std::move(exact), {"paired t", t.p_two_sided}};
     const auto n = static_cast<double>(out.n);
-    const std::int64_t discordant = *out.only_a + *out.only_b;
+    const std::int64_t discordant = only_a + only_b;
     if (discordant > 0) {
-        const double sd = paired_binary_sd(
-            static_cast<double>(*out.only_a) / n, static_cast<double>(*out.only_b) / n
-        );
+        const double sd =
+            paired_binary_sd(static_cast<double>(only_a) / n, static_cast<double>(only_b) / n);
         out.planning_sd = sd > 0 ? sd : kNaN;
     }
     if (discordant > 0 && discordant < kFewDiscordant) {
@@ -217,8 +224,8 @@ void compare_clustered(
         }
     }
     if (zero_or_one) {
-        count_table(out, pairs);
-        const McNemar table = mcnemar(*out.only_a, *out.only_b);
+        const auto [only_a, only_b] = count_table(out, pairs);
+        const McNemar table = mcnemar(only_a, only_b);
         const bool exact = options.mcnemar == domain::McNemarKind::exact;
         out.tests.push_back(
             {exact ? "McNemar, exact (ignores clusters)" : "McNemar, mid-p (ignores clusters)",
@@ -274,7 +281,7 @@ void compare_corpora(
 
 /// Two one-sided tests with the standard error and df of the comparison.
 double equivalence_of(const Comparison& c, double margin) {
-    if (c.design == Design::proportion && *c.only_a + *c.only_b == 0) {
+    if (c.design == Design::proportion && c.only_a == 0 && c.only_b == 0) {
         // A true difference of the margin means at least that share of discordant items: seeing
         // none of them in n has at most this probability.
         return std::pow(std::max(0.0, 1 - margin), static_cast<double>(c.n));
