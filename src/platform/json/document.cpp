@@ -289,9 +289,13 @@ class Builder final : public YAML::EventHandler {
     bool wants_key() const {
         return !frames_.empty() && frames_.back().value.is_object() && !frames_.back().key;
     }
+    Error error_at(std::size_t offset, std::string_view message, Code code = Code::bad_request) {
+        return {code, at(lines_.mark(offset), message)};
+    }
+    /// The first thing that is wrong is the one that is told.
     void fail(std::size_t offset, std::string_view message, Code code = Code::bad_request) {
         if (!error_) {
-            error_ = Error(code, at(lines_.mark(offset), message));
+            error_ = error_at(offset, message, code);
         }
     }
     bool check_tag(const std::string& tag, std::size_t offset) {
@@ -455,17 +459,16 @@ std::string_view in_plain_words(std::string_view message) {
 Error Builder::syntax_error(const YAML::Mark& mark, std::string_view message) {
     const std::size_t offset = lines_.offset(mark);
     if (message == "bad file") {
-        error_.reset();
-        fail(offset, "nested too deeply", Code::payload_too_large);
+        return error_at(offset, "nested too deeply", Code::payload_too_large);
     }
     if (message.find("flow not found") != std::string_view::npos) {
         // An open bracket also makes the parser see keys where there are none: it goes first.
         for (const std::size_t open : brackets_ | std::views::reverse) {
             const std::string_view text = lines_.from(open);
             if (text.starts_with('[') || text.starts_with('{')) {
-                error_.reset();
-                fail(open, std::string("the \"") + text[0] + "\" that starts here is never closed");
-                break;
+                return error_at(
+                    open, std::string("the \"") + text[0] + "\" that starts here is never closed"
+                );
             }
         }
     }
@@ -476,11 +479,9 @@ Error Builder::syntax_error(const YAML::Mark& mark, std::string_view message) {
     const std::string_view line = lines_.from(start);
     const std::size_t tab = line.substr(0, line.find_first_not_of(" \t")).find('\t');
     if (tab != std::string_view::npos) {
-        fail(start + tab, "a tab in the indentation: YAML wants spaces");
-    } else {
-        fail(offset, in_plain_words(message));
+        return error_at(start + tab, "a tab in the indentation: YAML wants spaces");
     }
-    return *error_;
+    return error_at(offset, in_plain_words(message));
 }
 
 /// What the YAML parser would swallow in silence: byte 4 ends its input, invalid UTF-8 becomes
@@ -531,8 +532,8 @@ Result<Document> parse_yaml(std::string_view text, const JsonLimits& limits) {
     } catch (const YAML::Exception& problem) {
         return builder.syntax_error(problem.mark, problem.msg);
     }
-    if (builder.error()) {
-        return *builder.error();
+    if (const std::optional<Error>& error = builder.error()) {
+        return *error;
     }
     if (builder.empty()) {
         return Error(Code::bad_request, "1:1: the text is empty");
