@@ -22,30 +22,37 @@ class ReplayProvider final : public Provider {
     domain::Usage worst_case(const CallRequest&) const override { return {}; }
 
   private:
-    CallResult answer(const CallRequest& request) {
+    static CallResult refused(Error error) {
         CallResult result;
         result.replayed = true;
+        result.outcome = Outcome::refused;
+        result.error = std::move(error);
+        return result;
+    }
+
+    CallResult answer(const CallRequest& request) {
         auto found = index_.find(request.item_id);
-        if (!found || !*found) {
-            result.outcome = Outcome::refused;
-            result.error = found ? Error(
-                                       Code::not_found,
-                                       "no recorded output for the item \"" +
-                                           shorten(sanitize_utf8(request.item_id), 100) + "\""
-                                   )
-                                 : std::move(found.error());
-            return result;
+        if (!found) {
+            return refused(std::move(found.error()));
         }
-        ReplayRow& row = **found;
-        if (!row.output) {
-            result.outcome = Outcome::refused;
-            result.error = Error(Code::upstream_error, "recorded as having no output");
-            return result;
+        std::optional<ReplayRow>& row = *found;
+        if (!row) {
+            return refused(Error(
+                Code::not_found,
+                "no recorded output for the item \"" +
+                    shorten(sanitize_utf8(request.item_id), 100) + "\""
+            ));
         }
-        result.output = is_utf8(*row.output) ? std::move(*row.output) : sanitize_utf8(*row.output);
-        result.finish_reason = std::move(row.finish_reason);
-        result.latency = row.latency.value_or(Duration::zero());
-        result.usage = row.usage.value_or(domain::Usage{
+        if (!row->output) {
+            return refused(Error(Code::upstream_error, "recorded as having no output"));
+        }
+        CallResult result;
+        result.replayed = true;
+        result.output =
+            is_utf8(*row->output) ? std::move(*row->output) : sanitize_utf8(*row->output);
+        result.finish_reason = std::move(row->finish_reason);
+        result.latency = row->latency.value_or(Duration::zero());
+        result.usage = row->usage.value_or(domain::Usage{
             .input = estimate_tokens(input_bytes(request)),
             .output = estimate_tokens(result.output.size()),
             .estimated = true
