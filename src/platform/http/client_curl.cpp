@@ -100,7 +100,7 @@ class CurlClient final : public Client {
     EventLoop& loop_;
     ClientOptions options_;
     int epoll_fd_;
-    asio::posix::stream_descriptor epoll_watch_;
+    asio::posix::stream_descriptor epoll_watch_;        ///< owns epoll_fd_
     std::vector<std::unique_ptr<Shard>> shards_;        ///< filled from the front
     std::vector<Socket> sockets_;                       ///< by descriptor
     std::vector<std::unique_ptr<Transfer>> transfers_;  ///< by index, reused
@@ -158,8 +158,6 @@ CurlClient::~CurlClient() {
     }
     transfers_.clear();
     shards_.clear();
-    boost::system::error_code ignored;
-    epoll_watch_.close(ignored);
 }
 
 // ---------------------------------------------------------------------------------------------
