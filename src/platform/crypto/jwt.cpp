@@ -295,7 +295,8 @@ Result<Jwt> Jwt::create(const JwtConfig& config, const Clock& clock) {
 }
 
 Result<std::string> Jwt::sign(const Claims& claims) const {
-    if (!impl_->signer) {
+    const std::optional<JwsKey>& signer = impl_->signer;
+    if (!signer) {
         return Error(Code::invalid_state, "tokens are only verified here: there is no private key");
     }
     const std::int64_t iat = seconds_of(claims.issued_at);
@@ -333,7 +334,7 @@ Result<std::string> Jwt::sign(const Claims& claims) const {
     );
     token += '.';
     token += base64url_encode(text);
-    const std::string signature = impl_->signer->sign(token);
+    const std::string signature = signer->sign(token);
     token += '.';
     token += base64url_encode(signature);
     if (token.size() > kTokenBytesMax) {
