@@ -26,6 +26,7 @@ struct Program::Parts {
     std::unique_ptr<storage::Database> database;
     std::unique_ptr<storage::ObjectFolder> objects;
     ThreadWorker worker;
+    ThreadWorker disk;
     service::Deps deps;
 
     Status make_home() const {
@@ -118,6 +119,7 @@ Program::Program(Settings settings, EnvLookup env) : parts_(std::make_unique<Par
     d.run_loop = [&p] { p.loop.run(); };
     d.stop_loop = [&p] { p.loop.stop(); };
     d.worker = &p.worker;
+    d.disk = &p.disk;
     d.database = [&p](const Ctx& ctx) { return p.open_database(ctx); };
     d.objects = [&p] { return p.open_objects(); };
     d.lock_folder = (fs::path(p.settings.home) / "locks").string();

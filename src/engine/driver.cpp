@@ -31,19 +31,9 @@ MachineConfig machine_config(const RunInput& input, const DriverDeps& deps) {
     config.planned = input.plan->samples();
     config.seed = deps.jitter_seed;
     config.opening.cost = input.opening.settled + input.opening.uncertain_cost;
-    // A call that was in flight when a process died may have been its sample's last attempt.
-    config.opening.calls = input.opening.calls + input.opening.uncertain * run.retry.max_attempts;
+    config.opening.calls = input.opening.calls + input.opening.uncertain_calls;
     config.opening.tokens = input.opening.usage.total() + input.opening.uncertain_tokens;
     return config;
-}
-
-std::vector<std::int64_t> samples_of(const std::vector<storage::Intent>& intents) {
-    std::vector<std::int64_t> samples;
-    samples.reserve(intents.size());
-    for (const storage::Intent& intent : intents) {
-        samples.push_back(intent.sample);
-    }
-    return samples;
 }
 
 void keep_error(domain::SampleResult& result, const Error& error, int http_status) {
@@ -63,17 +53,18 @@ struct Driver::Call {
     std::size_t model = 0;
     providers::CallId id = 0;
     bool in_flight = false;
+    bool maybe_billed = false;  ///< the last attempt, though it gave no answer
     storage::Intent intent;
 };
 
 struct Driver::Batch {
     std::vector<storage::Intent> intents;
-    std::vector<storage::Intent> doubts;
+    std::vector<storage::Attempt> attempts;
     std::vector<std::unique_ptr<Call>> finished;
     std::vector<std::int64_t> withdrawn;
     std::int64_t calls_withdrawn = 0;  ///< that were sent for them, without an answer
     bool empty() const {
-        return intents.empty() && doubts.empty() && finished.empty() && withdrawn.empty();
+        return intents.empty() && attempts.empty() && finished.empty() && withdrawn.empty();
     }
 };
 
@@ -129,7 +120,7 @@ void Driver::turn() {
     }
     turning_ = false;
     flush();
-    if (machine_.finished() && !flushing_ && batch_->empty()) {
+    if (machine_.finished() && all_on_disk()) {
         finish();
         return;
     }
@@ -164,9 +155,15 @@ void Driver::carry_out(const Command& command) {
         case CommandKind::store:
             store(command.sample);
             break;
-        case CommandKind::doubt:
-            batch_->doubts.push_back(calls_.at(command.sample)->intent);
+        case CommandKind::book: {
+            const Call& call = *calls_.at(command.sample);
+            storage::Attempt attempt{.sample = command.sample, .attempts = call.result.attempts};
+            if (call.maybe_billed) {
+                attempt.doubt = call.intent;
+            }
+            batch_->attempts.push_back(std::move(attempt));
             break;
+        }
         case CommandKind::withdraw:
             batch_->calls_withdrawn += calls_.at(command.sample)->result.attempts;
             batch_->withdrawn.push_back(command.sample);
@@ -310,6 +307,7 @@ void Driver::on_call_done(std::int64_t sample, CallResult result) {
     }
     Call& call = *calls_.at(sample);
     call.in_flight = false;
+    call.maybe_billed = result.maybe_billed;
     domain::SampleResult& out = call.result;
     out.replayed = result.replayed;
     CallReport report{.result = &result, .cost = std::nullopt, .tokens = 0};
@@ -351,17 +349,17 @@ void Driver::store(std::int64_t sample) {
 }
 
 void Driver::flush() {
-    if (flushing_ || batch_->empty() || ended_) {
+    if (writing_ || batch_->empty() || ended_) {
         return;
     }
-    flushing_ = true;
+    writing_ = true;
     std::shared_ptr<Batch> batch = std::move(batch_);
     batch_ = std::make_unique<Batch>();
     deps_.worker->submit([this, alive = alive_, loop = deps_.loop, batch]() mutable {
         Status status = write(*batch);
         loop->post([this, alive, batch = std::move(batch), status = std::move(status)] {
             if (*alive) {
-                on_flushed(status, *batch);
+                on_written(status, *batch);
             }
         });
     });
@@ -377,7 +375,7 @@ Status Driver::write(Batch& batch) {
         }
         results.push_back(std::move(call->result));
     }
-    LAB_CHECK(deps_.journal->doubt(deps_.ctx, input_.run, batch.doubts));
+    LAB_CHECK(deps_.journal->book(deps_.ctx, input_.run, batch.attempts));
     if (!batch.withdrawn.empty()) {
         LAB_CHECK(
             deps_.journal->withdraw(deps_.ctx, input_.run, batch.withdrawn, batch.calls_withdrawn)
@@ -386,23 +384,64 @@ Status Driver::write(Batch& batch) {
     return deps_.journal->commit(deps_.ctx, input_.run, batch.intents, results);
 }
 
-void Driver::on_flushed(const Status& status, const Batch& batch) {
-    flushing_ = false;
+void Driver::on_written(const Status& status, const Batch& batch) {
+    writing_ = false;
+    if (!status) {
+        fail(status.error());
+        return;
+    }
+    written_.anything = true;
+    for (const storage::Intent& intent : batch.intents) {
+        written_.intents.push_back(intent.sample);
+    }
+    for (const storage::Attempt& attempt : batch.attempts) {
+        written_.booked.push_back(attempt.sample);
+    }
+    std::vector<Stored> stored;
+    stored.reserve(batch.finished.size());
+    for (const std::unique_ptr<Call>& call : batch.finished) {
+        stored.push_back(
+            {.lane = static_cast<int>(call->model), .was_sent = call->result.attempts > 0}
+        );
+    }
+    sync();
+    machine_.on_stored(stored, deps_.loop->clock().now());
+    turn();
+}
+
+/// One wait at a time covers all that was written before it began.
+void Driver::sync() {
+    if (syncing_ || !written_.anything || ended_) {
+        return;
+    }
+    syncing_ = true;
+    deps_.disk->submit(
+        [this, alive = alive_, loop = deps_.loop, written = std::exchange(written_, {})]() mutable {
+            Status status = deps_.disk_journal->sync(deps_.ctx);
+            loop->post([this, alive, written = std::move(written), status = std::move(status)] {
+                if (*alive) {
+                    on_synced(status, written);
+                }
+            });
+        }
+    );
+}
+
+void Driver::on_synced(const Status& status, const Written& written) {
+    syncing_ = false;
     if (!status) {
         fail(status.error());
         return;
     }
     const TimePoint now = deps_.loop->clock().now();
-    if (!batch.intents.empty()) {
-        machine_.on_intents_committed(samples_of(batch.intents), now);
-    }
-    if (!batch.doubts.empty()) {
-        machine_.on_doubts_committed(samples_of(batch.doubts), now);
-    }
-    if (!batch.finished.empty()) {
-        machine_.on_stored(static_cast<std::int64_t>(batch.finished.size()), now);
-    }
+    sync();
+    machine_.on_intents_committed(written.intents, now);
+    machine_.on_booked(written.booked, now);
     turn();
+}
+
+bool Driver::all_on_disk() const {
+    return !writing_ && !syncing_ && batch_->empty() && !written_.anything;
 }
 
 /// The store does not take results any more: nothing further may be paid for.

@@ -36,8 +36,10 @@ struct RunInput {
 
 struct DriverDeps {
     Executor* loop = nullptr;
-    Worker* worker = nullptr;
+    Worker* worker = nullptr;                  ///< scores and commits
+    Worker* disk = nullptr;                    ///< waits for the disk
     storage::Journal* journal = nullptr;       ///< used on the worker only
+    storage::Journal* disk_journal = nullptr;  ///< used on the disk worker only
     storage::Journal* cache_reader = nullptr;  ///< used on the loop only; nullptr = cache off
     Ctx ctx;
     std::uint64_t jitter_seed = 0;
@@ -51,8 +53,10 @@ struct RunEnd {
 };
 
 /// Carries out what the machine decides: renders, calls, scores, stores. Loop thread only, except
-/// that scoring and storing run on the worker. Results are committed in the batches that come
-/// together while the previous batch is on its way to the disk.
+/// that scoring and storing run on the worker, and waiting for the disk on another. Results are
+/// committed in the batches that come together while the previous batch is written. From then on
+/// the death of the process cannot take them, and their slots are free; calls are sent only when
+/// their intents are on the disk, and the run ends when everything is.
 class Driver {
   public:
     Driver(RunInput input, DriverDeps deps);
@@ -66,6 +70,12 @@ class Driver {
   private:
     struct Call;
     struct Batch;
+    /// Written and not known to be on the disk.
+    struct Written {
+        std::vector<std::int64_t> intents;
+        std::vector<std::int64_t> booked;
+        bool anything = false;
+    };
 
     void turn();
     void carry_out(const Command& command);
@@ -74,7 +84,10 @@ class Driver {
     void on_call_done(std::int64_t sample, providers::CallResult result);
     void store(std::int64_t sample);
     void flush();
-    void on_flushed(const Status& status, const Batch& batch);
+    void on_written(const Status& status, const Batch& batch);
+    void sync();
+    void on_synced(const Status& status, const Written& written);
+    bool all_on_disk() const;
     Status write(Batch& batch);
     void fail(Error error);
     void finish();
@@ -88,7 +101,9 @@ class Driver {
     std::vector<std::int64_t> cursors_;  ///< by lane: next position of the plan
     std::unordered_map<std::int64_t, std::unique_ptr<Call>> calls_;
     std::unique_ptr<Batch> batch_;  ///< collects what goes to disk next
-    bool flushing_ = false;
+    Written written_;               ///< since the last sync began
+    bool writing_ = false;
+    bool syncing_ = false;
     bool turning_ = false;
     bool interrupted_ = false;
     bool ended_ = false;

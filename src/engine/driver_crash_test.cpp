@@ -58,6 +58,7 @@ class FailingSession final : public storage::Session {
             real_->rollback();
         }
     }
+    Status sync(const Ctx& ctx) override { return real_->sync(ctx); }
     Status prepare(const storage::Query& query) override { return real_->prepare(query); }
 
   private:
@@ -173,6 +174,7 @@ TEST(FailingStore, ACacheThatCannotBeReadIsAMiss) {
         Status begin(const Ctx&) override { return Error(Code::io, "unreadable"); }
         Status commit(const Ctx&) override { return Error(Code::io, "unreadable"); }
         void rollback() noexcept override {}
+        Status sync(const Ctx&) override { return ok(); }
         Status prepare(const storage::Query&) override { return ok(); }
     };
     World world(qa_yaml(test::kPaid) + "run: {cache: read_write}\n", qa_rows(9));
@@ -226,6 +228,8 @@ class CrashedRun {
         } else {
             lost_ += calls - done;
             EXPECT_GE(calls, done);
+            EXPECT_LE(calls - done, world_.spec.run.concurrency)
+                << "an answer holds its slot until it is stored";
         }
     }
     /// Calls that the provider answers, or has begun to.

@@ -284,16 +284,16 @@ TEST(Driver, OneInterruptFinishesWhatIsInFlight) {
     {
         Process process(world, [] { return 2ms; });
         process.start();
-        ASSERT_TRUE(world.loop.run_until([&] { return world.provider().calls() == 50; }));
-        const std::int64_t flying = world.provider().in_flight();
-        ASSERT_GT(flying, 0);
+        ASSERT_TRUE(world.loop.run_until([&] { return world.provider().calls() >= 50; }));
+        const std::int64_t sent = world.provider().calls();
+        ASSERT_GT(world.provider().in_flight(), 0);
         process.driver->interrupt();
         const RunEnd& end = process.finish();
         EXPECT_EQ(end.reason, StopReason::interrupted);
-        EXPECT_EQ(world.provider().calls(), 50) << "nothing more is sent";
+        EXPECT_EQ(world.provider().calls(), sent) << "nothing more is sent";
         EXPECT_EQ(world.provider().cancelled, 0);
-        EXPECT_EQ(end.counters.done, 50);
-        EXPECT_EQ(world.ledger().done, 50) << "what was in flight is saved";
+        EXPECT_EQ(end.counters.done, sent);
+        EXPECT_EQ(world.ledger().done, sent) << "what was in flight is saved";
         EXPECT_EQ(open_intents(world).open, 0) << "what was not sent is withdrawn";
         process.driver->interrupt();  // late: nothing happens
     }
@@ -311,7 +311,7 @@ TEST(Driver, TwoInterruptsCutCallsShort) {
     {
         Process process(world, [] { return 2ms; });
         process.start();
-        ASSERT_TRUE(world.loop.run_until([&] { return world.provider().calls() == 50; }));
+        ASSERT_TRUE(world.loop.run_until([&] { return world.provider().calls() >= 50; }));
         flying = world.provider().in_flight();
         ASSERT_GT(flying, 0);
         const TimePoint then = world.clock.now();
@@ -459,13 +459,17 @@ TEST(Driver, SharesNothingBetweenLoopAndWorker) {
         reply.at_once = attempt == 2;
         return reply;
     };
-    const auto worker_session = world.open_session();
+    const auto worker_session =
+        world.database->open_session(world.ctx, storage::Durability::on_sync).value();
+    const auto disk_session = world.open_session();
     const auto loop_session = world.open_session();
     storage::Journal journal(*worker_session);
+    storage::Journal disk_journal(*disk_session);
     storage::Journal cache(*loop_session);
     std::optional<RunEnd> end;
     {
         ThreadWorker worker;
+        ThreadWorker disk;
         Driver driver(
             RunInput{
                 .spec = &world.spec,
@@ -480,7 +484,9 @@ TEST(Driver, SharesNothingBetweenLoopAndWorker) {
             DriverDeps{
                 .loop = &loop,
                 .worker = &worker,
+                .disk = &disk,
                 .journal = &journal,
+                .disk_journal = &disk_journal,
                 .cache_reader = &cache,
                 .ctx = Ctx(clock),
             }

@@ -118,8 +118,8 @@ bool Machine::may_send(Lane& lane, const Active& active, TimePoint now) {
     if (lane.config.replay) {
         return true;
     }
-    if (lane.in_flight >= lane.concurrency.limit()) {
-        return false;  // a call that ends will pump again
+    if (lane.in_flight + lane.unstored >= lane.concurrency.limit()) {
+        return false;  // a call that ends, or is stored, will pump again
     }
     TimePoint when = std::max(now, lane.paused_until);
     const auto tokens = static_cast<double>(active.reserved_tokens);
@@ -182,7 +182,7 @@ void Machine::on_prepared(std::int64_t sample, const Prepared& prepared, TimePoi
         const bool answered = prepared.kind == PreparedKind::answered;
         counters_.answered += answered ? 1 : 0;
         last_error_ = answered ? last_error_ : "the prompt cannot be rendered";
-        finish_sample(sample, answered, now);
+        finish_sample(sample, answered, false, now);
         return;
     }
     if (lane.config.replay) {
@@ -250,7 +250,7 @@ void Machine::retry_blocked(TimePoint now) {
         blocked_.erase(blocked_.begin());
         if (active.intent_on_disk) {
             --lanes_[static_cast<std::size_t>(active.lane)].before_flight;
-            wait_for_retry(sample, active, now);
+            wait_for_retry(sample, active);
             continue;
         }
         active.stage = Stage::committing;
@@ -276,19 +276,20 @@ void Machine::on_intents_committed(const std::vector<std::int64_t>& samples, Tim
     pump(now);
 }
 
-/// Only now may the sample be sent again: what its last attempt may have cost is in the books.
-void Machine::on_doubts_committed(const std::vector<std::int64_t>& samples, TimePoint now) {
+/// Only now may the sample be sent again: its last attempt, and what it may have cost, are in the
+/// books.
+void Machine::on_booked(const std::vector<std::int64_t>& samples, TimePoint now) {
     for (const std::int64_t sample : samples) {
         const auto found = active_.find(sample);
-        if (found == active_.end() || found->second.stage != Stage::doubting) {
+        if (found == active_.end() || found->second.stage != Stage::booking) {
             continue;  // it ended with that attempt
         }
         Active& active = found->second;
         const Prepared again = prepared_again(active);
         if (stopping_) {
             drop(sample);
-        } else if (blocked_.empty() && reserve(active, again)) {
-            wait_for_retry(sample, active, now);
+        } else if (active.has_intent || (blocked_.empty() && reserve(active, again))) {
+            wait_for_retry(sample, active);
         } else {
             wait_for_budget(sample, active);
         }
@@ -312,7 +313,7 @@ void Machine::on_call_done(std::int64_t sample, const CallReport& report, TimePo
     }
     if (report.result->outcome == Outcome::ok) {
         settle(active, report);
-        finish_sample(sample, true, now);
+        finish_sample(sample, true, true, now);
         return;
     }
     fail_or_retry(sample, report, now);
@@ -386,12 +387,12 @@ void Machine::note_doubt(std::int64_t sample, const Active& active) {
     ++counters_.doubtful;
     counters_.doubtful_cost += active.reserved_cost;
     counters_.doubtful_tokens += active.reserved_tokens;
-    emit(CommandKind::doubt, active.lane, sample);
+    emit(CommandKind::book, active.lane, sample);
 }
 
-void Machine::wait_for_retry(std::int64_t sample, Active& active, TimePoint now) {
+void Machine::wait_for_retry(std::int64_t sample, Active& active) {
     active.stage = Stage::waiting;
-    lanes_[static_cast<std::size_t>(active.lane)].waiting.push({now + active.retry_delay, sample});
+    lanes_[static_cast<std::size_t>(active.lane)].waiting.push({active.retry_at, sample});
     ++counters_.waiting;
 }
 
@@ -435,32 +436,31 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
             ? retry_.next_delay(active.attempts, result)
             : std::nullopt;
     if (delay) {
-        active.retry_delay = *delay;
-        if (doubtful) {
+        active.retry_at = now + *delay;
+        if (doubtful || !may_call) {
+            // That the budget has no call left is no failure of the sample: it waits for one.
             release(active);
-            active.stage = Stage::doubting;
-        } else if (may_call) {
-            ++reserved_calls_;
-            wait_for_retry(sample, active, now);
         } else {
-            // That the budget has no call left is no failure of the sample.
-            release(active);
-            wait_for_budget(sample, active);
-            retry_blocked(now);
+            ++reserved_calls_;
+        }
+        active.stage = Stage::booking;
+        if (!doubtful) {
+            emit(CommandKind::book, active.lane, sample);
         }
         pump(now);
         return;
     }
     settle(active, CallReport{.result = report.result, .cost = Money(), .tokens = 0});
     last_error_ = result.error.message;
-    finish_sample(sample, false, now);
+    finish_sample(sample, false, true, now);
 }
 
-void Machine::finish_sample(std::int64_t sample, bool with_output, TimePoint now) {
+void Machine::finish_sample(std::int64_t sample, bool with_output, bool was_sent, TimePoint now) {
     const auto found = active_.find(sample);
     const int lane = found->second.lane;
     active_.erase(found);
     ++unstored_;
+    lanes_[static_cast<std::size_t>(lane)].unstored += was_sent ? 1 : 0;
     (with_output ? counters_.done : counters_.failed) += 1;
     emit(CommandKind::store, lane, sample);
     const double allowed = config_.max_error_share * static_cast<double>(config_.planned);
@@ -477,9 +477,15 @@ void Machine::finish_sample(std::int64_t sample, bool with_output, TimePoint now
     pump(now);
 }
 
-void Machine::on_stored(std::int64_t samples, TimePoint now) {
-    unstored_ -= samples;
-    LAB_ASSERT(unstored_ >= 0, "no more samples are stored than were finished");
+void Machine::on_stored(const std::vector<Stored>& samples, TimePoint now) {
+    for (const Stored& one : samples) {
+        --unstored_;
+        Lane& lane = lanes_[static_cast<std::size_t>(one.lane)];
+        lane.unstored -= one.was_sent ? 1 : 0;
+        LAB_ASSERT(
+            unstored_ >= 0 && lane.unstored >= 0, "no more samples are stored than were finished"
+        );
+    }
     pump(now);
 }
 

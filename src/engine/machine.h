@@ -49,8 +49,8 @@ enum class CommandKind : std::uint8_t {
     commit,    ///< write the intent; answer with on_intents_committed
     send,      ///< send the call; answer with on_call_done
     store,     ///< the sample is finished (with or without an output); answer with on_stored
-    doubt,     ///< the attempt may have been billed: book its worst case; answer with
-               ///< on_doubts_committed
+    book,      ///< the attempt ended without an answer: count it, and when it may have been billed
+               ///< its worst case; answer with on_booked
     withdraw,  ///< forget the sample and its intent: it was never sent, or ended without an answer
     cancel,    ///< cut the call short; its intent stays, and is uncertain from now on
 };
@@ -71,6 +71,12 @@ struct Prepared {
     PreparedKind kind = PreparedKind::call;
     std::optional<Money> cost;  ///< worst case
     std::int64_t tokens = 0;    ///< worst case
+};
+
+/// A finished sample that is in the store.
+struct Stored {
+    int lane = 0;
+    bool was_sent = false;  ///< a call was sent for it: it has held its slot until now
 };
 
 /// How a call went, as far as decisions need it.
@@ -105,8 +111,8 @@ class Machine {
     void on_intents_committed(const std::vector<std::int64_t>& samples, TimePoint now);
     /// The driver did send it: the moment counts for latency-free limits.
     void on_call_done(std::int64_t sample, const CallReport& report, TimePoint now);
-    void on_doubts_committed(const std::vector<std::int64_t>& samples, TimePoint now);
-    void on_stored(std::int64_t samples, TimePoint now);
+    void on_booked(const std::vector<std::int64_t>& samples, TimePoint now);
+    void on_stored(const std::vector<Stored>& samples, TimePoint now);
     void on_wake(TimePoint now) { pump(now); }
     /// Sends nothing more, lets what is in flight finish. The first reason stays.
     void stop(StopReason reason, std::string why, TimePoint now);
@@ -147,7 +153,7 @@ class Machine {
         committing,
         ready,
         in_flight,
-        doubting,
+        booking,
         waiting,
     };
     struct Active {
@@ -159,7 +165,7 @@ class Machine {
         Money reserved_cost;
         std::int64_t reserved_tokens = 0;
         bool intent_on_disk = false;
-        Duration retry_delay{0};
+        TimePoint retry_at{};
         TimePoint sent_at{};
     };
     struct Retry {
@@ -179,6 +185,9 @@ class Machine {
         std::deque<std::int64_t> ready;
         std::priority_queue<Retry, std::vector<Retry>, std::greater<>> waiting;
         std::int64_t in_flight = 0;
+        /// Answered, and not stored yet: they hold their slots, so that a crash never makes more
+        /// calls be sent again than there are slots.
+        std::int64_t unstored = 0;
         std::int64_t before_flight = 0;  ///< preparing, blocked, committing or ready
         bool exhausted = false;          ///< no further samples in the plan
         TimePoint paused_until{};
@@ -202,11 +211,11 @@ class Machine {
     void learn(
         Lane& lane, const Active& active, const providers::CallResult& result, TimePoint now
     );
-    void wait_for_retry(std::int64_t sample, Active& active, TimePoint now);
+    void wait_for_retry(std::int64_t sample, Active& active);
     void wait_for_budget(std::int64_t sample, Active& active);
     static Prepared prepared_again(const Active& active);
     void fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now);
-    void finish_sample(std::int64_t sample, bool with_output, TimePoint now);
+    void finish_sample(std::int64_t sample, bool with_output, bool was_sent, TimePoint now);
     void drop(std::int64_t sample);
     void withdraw_everything_not_in_flight();
     void check_lane_health(Lane& lane, const providers::CallResult& result, TimePoint now);

@@ -29,6 +29,7 @@ class World {
     std::optional<Money> price;
     std::int64_t tokens = 0;
     bool hold_calls = false;
+    bool hold_stores = false;  ///< what is finished stays on its way to the store
     std::function<void(CallResult&)> dress = [](CallResult&) {};
 
     /// Runs until nothing can happen any more, letting time jump to the next wake-up.
@@ -95,11 +96,17 @@ class World {
             case CommandKind::store:
                 EXPECT_TRUE(stored.insert(s).second) << "nothing is stored twice";
                 intents.erase(s);
-                machine_.on_stored(1, now);
+                if (hold_stores) {
+                    held_.push_back({.lane = command.lane, .was_sent = attempts_.contains(s)});
+                    break;
+                }
+                machine_.on_stored(
+                    {{.lane = command.lane, .was_sent = attempts_.contains(s)}}, now
+                );
                 break;
-            case CommandKind::doubt:
-                EXPECT_TRUE(intents.contains(s)) << "only what was sent can be in doubt";
-                machine_.on_doubts_committed({s}, now);
+            case CommandKind::book:
+                EXPECT_TRUE(intents.contains(s)) << "only what was sent can end without an answer";
+                machine_.on_booked({s}, now);
                 break;
             case CommandKind::withdraw:
                 EXPECT_FALSE(flight_.contains(s)) << "a call in flight is not withdrawn";
@@ -124,6 +131,7 @@ class World {
     Money billed;
     std::int64_t next_ = 0;
     std::set<std::int64_t> flight_;
+    std::vector<Stored> held_;
     std::map<std::int64_t, int> attempts_;
     Machine machine_;
 };
@@ -145,6 +153,21 @@ TEST(Machine, FinishesEverySampleOnceWithinItsConcurrency) {
     EXPECT_EQ(world.sent, 500);
     EXPECT_EQ(world.max_in_flight, 8);
     EXPECT_TRUE(world.intents.empty());
+}
+
+TEST(Machine, AnAnswerHoldsItsSlotUntilItIsStored) {
+    World world(config_for(8, 100), 100);
+    world.hold_stores = true;
+    world.machine_.start(world.now);
+    world.carry_out();
+    ASSERT_EQ(world.sent, 8);
+    for (int i = 0; i < 3; ++i) {
+        world.end_call(*world.flight_.begin());
+    }
+    EXPECT_EQ(world.sent, 8) << "a crash now would have eight calls sent again, not eleven";
+    world.machine_.on_stored({world.held_[0], world.held_[1]}, world.now);
+    world.carry_out();
+    EXPECT_EQ(world.sent, 10);
 }
 
 TEST(Machine, AnEmptyPlanIsComplete) {

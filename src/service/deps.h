@@ -25,6 +25,7 @@ struct Deps {
     std::function<void()> run_loop;
     std::function<void()> stop_loop;
     Worker* worker = nullptr;
+    Worker* disk = nullptr;  ///< waits for the disk while the other one works
     /// Opens (and migrates) the store on first use, so that what needs none works without one.
     std::function<Result<storage::Database*>(const Ctx&)> database;
     std::function<Result<storage::ObjectFolder*>()> objects;

@@ -56,16 +56,18 @@ domain::RunState state_of(StopReason reason) {
     return domain::RunState::failed;
 }
 
-/// The stores a running run uses: one session for the worker, one for the loop.
+/// The stores a running run uses: a session for each thread.
 struct Sessions {
     std::unique_ptr<storage::Session> worker;
+    std::unique_ptr<storage::Session> disk;
     std::unique_ptr<storage::Session> loop;
 };
 
 Result<Sessions> open_sessions(const Ctx& ctx, const Deps& deps) {
     LAB_TRY(storage::Database * database, deps.database(ctx));
     Sessions sessions;
-    LAB_TRY(sessions.worker, database->open_session(ctx));
+    LAB_TRY(sessions.worker, database->open_session(ctx, storage::Durability::on_sync));
+    LAB_TRY(sessions.disk, database->open_session(ctx));
     LAB_TRY(sessions.loop, database->open_session(ctx));
     return sessions;
 }
@@ -125,6 +127,7 @@ Result<RunResult> drive(
     std::vector<bool> finished
 ) {
     storage::Journal journal(*sessions.worker);
+    storage::Journal disk(*sessions.disk);
     storage::Journal cache(*sessions.loop);
     storage::Runs runs(*sessions.loop);
     std::vector<std::unique_ptr<providers::Provider>> providers;
@@ -155,7 +158,9 @@ Result<RunResult> drive(
         std::move(input),
         {.loop = deps.loop,
          .worker = deps.worker,
+         .disk = deps.disk,
          .journal = &journal,
+         .disk_journal = &disk,
          .cache_reader = cached ? &cache : nullptr,
          .ctx = ctx,
          .jitter_seed = entropy()}
@@ -261,7 +266,7 @@ Result<RunResult> resume_run(
     own.max_cost = budget.max_cost ? budget.max_cost : own.max_cost;
     own.max_calls = budget.max_calls ? budget.max_calls : own.max_calls;
     own.max_tokens = budget.max_tokens ? budget.max_tokens : own.max_tokens;
-    storage::Journal journal(*sessions.worker);
+    storage::Journal journal(*sessions.disk);
     LAB_CHECK(journal.reclaim_intents(ctx, run.key));
     LAB_CHECK(journal.drop_failed(ctx, run.key));
     std::vector<bool> finished(static_cast<std::size_t>(experiment->plan->samples()));

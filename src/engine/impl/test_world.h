@@ -258,7 +258,9 @@ class Process {
         : world_(world),
           worker_session_(std::move(sessions.first)),
           loop_session_(std::move(sessions.second)),
-          worker_(world.loop, std::move(commit_latency)) {
+          disk_session_(world.open_session()),
+          worker_(world.loop, commit_latency),
+          disk_(world.loop, commit_latency) {
         RunInput input;
         input.spec = &world.spec;
         input.plan = &*world.plan;
@@ -277,7 +279,9 @@ class Process {
             DriverDeps{
                 .loop = &world.loop,
                 .worker = &worker_,
+                .disk = &disk_,
                 .journal = &journal_,
+                .disk_journal = &disk_journal_,
                 .cache_reader = world.spec.run.cache == domain::CacheMode::off ? nullptr : &cache_,
                 .ctx = world.ctx,
                 .jitter_seed = 7,
@@ -307,9 +311,12 @@ class Process {
     World& world_;
     std::unique_ptr<storage::Session> worker_session_;
     std::unique_ptr<storage::Session> loop_session_;
+    std::unique_ptr<storage::Session> disk_session_;
+    storage::Journal disk_journal_{*disk_session_};
     storage::Journal journal_{*worker_session_};
     storage::Journal cache_{*loop_session_};
     ManualWorker worker_;
+    ManualWorker disk_;
 
   public:
     std::optional<Driver> driver;  ///< goes first

@@ -62,6 +62,7 @@ class Lab : public testing::Test {
         };
         deps_.stop_loop = [this] { stopped_ = true; };
         deps_.worker = &worker_;
+        deps_.disk = &disk_;
         deps_.database = [this](const Ctx& ctx) -> Result<storage::Database*> {
             if (!database_) {
                 LAB_TRY(database_, storage::open_sqlite(ctx, {.path = ":memory:"}));
@@ -156,6 +157,7 @@ class Lab : public testing::Test {
     Ctx ctx_{clock_};
     engine::test::ManualExecutor loop_{clock_};
     engine::test::ManualWorker worker_{loop_, [] { return std::chrono::milliseconds(1); }};
+    engine::test::ManualWorker disk_{loop_, [] { return std::chrono::milliseconds(1); }};
     CountedUuids uuids_;
     storage::ObjectFolder objects_{home_.file("objects")};
     std::unique_ptr<storage::Database> database_;

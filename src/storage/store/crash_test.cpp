@@ -27,7 +27,7 @@ Status commit_batch(const Ctx& ctx, Journal& journal, std::int64_t run, std::int
 
 /// What a killed process has acknowledged, batch by batch, must be there; of what it had not, only
 /// whole batches may be.
-class Crash : public testing::Test {
+class Crash : public testing::TestWithParam<Durability> {
   protected:
     /// Commits batches from `first` on and says so after each, until it is killed.
     int write_until_killed(int fd, std::int64_t run, std::int64_t first) {
@@ -35,7 +35,7 @@ class Crash : public testing::Test {
         if (!database) {
             return 1;
         }
-        const auto session = *(*database)->open_session(ctx_);
+        const auto session = *(*database)->open_session(ctx_, durability_);
         Journal journal(*session);
         for (std::int64_t batch = first;; ++batch) {
             if (!commit_batch(ctx_, journal, run, batch) || !test::say(fd, "x")) {
@@ -64,9 +64,20 @@ class Crash : public testing::Test {
     Ctx ctx_{clock_};
     test::TestFolder home_;
     std::string path_ = home_.file("lab.db");
+    Durability durability_ = GetParam();
 };
 
-TEST_F(Crash, EveryAcknowledgedBatchSurvivesKills) {
+// The death of a process takes nothing that was committed, whether it had reached the disk or not.
+INSTANTIATE_TEST_SUITE_P(
+    Durabilities,
+    Crash,
+    testing::Values(Durability::on_commit, Durability::on_sync),
+    [](const auto& durability) {
+        return durability.param == Durability::on_commit ? "OnCommit" : "OnSync";
+    }
+);
+
+TEST_P(Crash, EveryAcknowledgedBatchSurvivesKills) {
     std::int64_t run = 0;
     {
         const auto database = *open_sqlite(ctx_, {.path = path_});

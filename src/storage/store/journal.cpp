@@ -71,11 +71,16 @@ constexpr Query kScanDone{"scan_done", R"sql(
 )sql"};
 
 constexpr Query kReclaimIntents{"reclaim_intents", R"sql(
-    INSERT INTO uncertain (run, sample, cost_pico, tokens, noted_at)
-    SELECT run, sample, cost_pico, tokens, CAST($2 AS TEXT) FROM intents WHERE run = $1
+    INSERT INTO uncertain (run, sample, cost_pico, tokens, calls, noted_at)
+    SELECT run, sample, cost_pico, tokens, attempts + 1, CAST($2 AS TEXT)
+    FROM intents WHERE run = $1
 )sql"};
 constexpr Query kInsertUncertain{"insert_uncertain", R"sql(
-    INSERT INTO uncertain (run, sample, cost_pico, tokens, noted_at) VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO uncertain (run, sample, cost_pico, tokens, calls, noted_at)
+    VALUES ($1, $2, $3, $4, 0, $5)
+)sql"};
+constexpr Query kSetAttempts{"set_attempts", R"sql(
+    UPDATE intents SET attempts = $3 WHERE run = $1 AND sample = $2
 )sql"};
 constexpr Query kDeleteIntents{"delete_intents", "DELETE FROM intents WHERE run = $1"};
 
@@ -104,7 +109,8 @@ constexpr Query kSumUncertain{"sum_uncertain", R"sql(
            CAST(COALESCE(SUM(cost_pico / 1000000000000), 0) AS BIGINT),
            CAST(COALESCE(SUM(cost_pico % 1000000000000), 0) AS BIGINT),
            CAST(COALESCE(SUM(tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(CASE WHEN cost_pico IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT)
+           CAST(COALESCE(SUM(CASE WHEN cost_pico IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT),
+           CAST(COALESCE(SUM(calls), 0) AS BIGINT)
     FROM uncertain WHERE run = $1
 )sql"};
 constexpr Query kGetCarried{"get_carried", R"sql(
@@ -139,6 +145,7 @@ constexpr const Query* kQueries[] = {
     &kScanDone,
     &kReclaimIntents,
     &kInsertUncertain,
+    &kSetAttempts,
     &kDeleteIntents,
     &kCountSamples,
     &kSumPaid,
@@ -418,21 +425,25 @@ Status Journal::withdraw(
     return transaction.commit(ctx);
 }
 
-Status Journal::doubt(const Ctx& ctx, std::int64_t run, std::span<const Intent> attempts) {
+Status Journal::book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts) {
     if (attempts.empty()) {
         return ok();
     }
     const std::string at = format_rfc3339(ctx.clock().wall());
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
-    for (const Intent& attempt : attempts) {
-        const Value values[] = {
-            run,
-            attempt.sample,
-            attempt.cost ? Value(attempt.cost->pico()) : Value(nullptr),
-            tokens_in_bounds(attempt.tokens),
-            std::string_view(at),
-        };
-        LAB_CHECK(session_.exec(ctx, kInsertUncertain, values));
+    for (const Attempt& attempt : attempts) {
+        const Value counted[] = {run, attempt.sample, std::int64_t{attempt.attempts}};
+        LAB_CHECK(session_.exec(ctx, kSetAttempts, counted));
+        if (attempt.doubt) {
+            const Value values[] = {
+                run,
+                attempt.sample,
+                cost_value(attempt.doubt->cost),
+                tokens_in_bounds(attempt.doubt->tokens),
+                std::string_view(at),
+            };
+            LAB_CHECK(session_.exec(ctx, kInsertUncertain, values));
+        }
     }
     return transaction.commit(ctx);
 }
@@ -469,6 +480,7 @@ Result<Ledger> Journal::ledger(const Ctx& ctx, std::int64_t run) {
         out.uncertain_cost = money_of(row.integer(1), row.integer(2));
         out.uncertain_tokens = row.integer(3);
         out.uncertain_unpriced = row.integer(4);
+        out.uncertain_calls = row.integer(5);
         return ok();
     }));
     return out;

@@ -17,6 +17,13 @@ struct Intent {
     std::int64_t tokens = 0;    ///< worst case
 };
 
+/// An attempt that ended without an answer, before the sample is tried again or given up.
+struct Attempt {
+    std::int64_t sample = 0;
+    int attempts = 0;             ///< of this process for the sample, this one included
+    std::optional<Intent> doubt;  ///< it may have been billed: its worst case
+};
+
 /// What stands in the books of a run. Sums saturate. What was paid for failed samples that were
 /// forgotten since (drop_failed) is still in calls, usage and settled.
 struct Ledger {
@@ -27,9 +34,10 @@ struct Ledger {
     std::int64_t calls = 0;      ///< requests sent for finished samples; replayed ones are none
     domain::Usage usage;         ///< of finished samples that were paid for
     Money settled;               ///< cost of finished samples
-    std::int64_t uncertain = 0;  ///< calls that were in flight when a process died
+    std::int64_t uncertain = 0;  ///< calls in flight when a process died, attempts in doubt
     Money uncertain_cost;        ///< their worst case: possibly billed
     std::int64_t uncertain_tokens = 0;
+    std::int64_t uncertain_calls = 0;     ///< requests that may have been sent and are not in calls
     std::int64_t uncertain_unpriced = 0;  ///< those of them without a known worst case
 };
 
@@ -56,13 +64,15 @@ class Journal {
         std::span<const std::int64_t> samples,
         std::int64_t calls = 0
     );
-    /// Attempts that were sent and ended without a usable answer: whether they are billed nobody
-    /// knows, so their worst case becomes "uncertain" entries of the ledger.
-    Status doubt(const Ctx& ctx, std::int64_t run, std::span<const Intent> attempts);
+    /// Attempts that ended without an answer. Where nobody knows whether one is billed, its worst
+    /// case becomes an "uncertain" entry of the ledger.
+    Status book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts);
     /// After a crash: open intents become "uncertain" entries of the ledger. Gives their number.
     /// Only for the process that holds the run's lock.
     Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
     Result<Ledger> ledger(const Ctx& ctx, std::int64_t run);
+    /// Waits until what any session has committed is on the disk.
+    Status sync(const Ctx& ctx) { return session_.sync(ctx); }
     /// Indexes of finished samples, ascending. With `failed_too` = false, failed ones are left out.
     /// Read in pages, like scan().
     Status scan_finished(

@@ -136,7 +136,25 @@ TEST_P(JournalContract, ReclaimingConcernsOneRunAndAddsUp) {
     EXPECT_EQ(books.uncertain_cost.pico(), 10'000);
     EXPECT_EQ(books.uncertain_tokens, 207);
     EXPECT_EQ(books.uncertain_unpriced, 1);
+    EXPECT_EQ(books.uncertain_calls, 3);
     EXPECT_EQ(journal_.ledger(ctx_, other_run_).value().uncertain, 0);
+}
+
+TEST_P(JournalContract, EveryAttemptOfALostCallIsCountedOnce) {
+    ASSERT_TRUE(commit({intent(1), intent(2)}, {}));
+    const Attempt refused{.sample = 1, .attempts = 1};
+    const Attempt broken{.sample = 1, .attempts = 2, .doubt = intent(1)};
+    ASSERT_TRUE(journal_.book(ctx_, run_, std::vector{refused, broken}));
+    EXPECT_EQ(ledger().uncertain, 1) << "one of them may have been billed";
+    EXPECT_EQ(ledger().uncertain_calls, 0) << "the sample counts its attempts while it lives";
+    ASSERT_TRUE(commit({}, {full_sample(2)}));
+    EXPECT_EQ(journal_.reclaim_intents(ctx_, run_).value(), 1);
+    const Ledger books = ledger();
+    EXPECT_EQ(books.uncertain, 2);
+    EXPECT_EQ(books.uncertain_calls, 3)
+        << "two ended without an answer, a third may have been sent";
+    EXPECT_EQ(books.calls, 3) << "those of the stored sample";
+    EXPECT_EQ(books.uncertain_cost.pico(), 2 * intent(1).cost->pico());
 }
 
 TEST_P(JournalContract, TheBooksTellPaidFromFree) {

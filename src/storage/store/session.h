@@ -57,6 +57,8 @@ class Session {
     virtual Status begin(const Ctx& ctx) = 0;
     virtual Status commit(const Ctx& ctx) = 0;
     virtual void rollback() noexcept = 0;
+    /// Waits until everything that any session has committed is on the disk. Errors: io.
+    virtual Status sync(const Ctx& ctx) = 0;
     /// Prepares without running: the test that stands in for compile-time checks.
     virtual Status prepare(const Query& query) = 0;
 };
@@ -75,11 +77,17 @@ class Transaction {
     Session* session_;
 };
 
+/// When a commit is on the disk. Whatever is committed survives the death of the process at once;
+/// `on_sync` leaves what a power cut may take to sync(), which any session may call.
+enum class Durability : std::uint8_t { on_commit, on_sync };
+
 /// Opens sessions on one database.
 class Database {
   public:
     virtual ~Database() = default;
-    virtual Result<std::unique_ptr<Session>> open_session(const Ctx& ctx) = 0;
+    virtual Result<std::unique_ptr<Session>> open_session(
+        const Ctx& ctx, Durability durability = Durability::on_commit
+    ) = 0;
     /// Brings the schema up to date; safe when two processes do it at once, safe when killed.
     /// Errors: unavailable when the schema is newer than this program.
     virtual Status migrate(const Ctx& ctx) = 0;

@@ -22,8 +22,8 @@ class SqliteDatabase final : public Database {
   public:
     SqliteDatabase(SqliteTarget target, std::unique_ptr<SqliteSession> anchor)
         : target_(std::move(target)), anchor_(std::move(anchor)) {}
-    Result<std::unique_ptr<Session>> open_session(const Ctx& ctx) override {
-        LAB_TRY(auto session, SqliteSession::open(ctx, target_));
+    Result<std::unique_ptr<Session>> open_session(const Ctx& ctx, Durability durability) override {
+        LAB_TRY(auto session, SqliteSession::open(ctx, target_, durability));
         return std::unique_ptr<Session>(std::move(session));
     }
     Status migrate(const Ctx& ctx) override {

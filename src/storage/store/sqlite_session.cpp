@@ -29,6 +29,7 @@ constexpr Query kBegin{"begin", "BEGIN IMMEDIATE"};
 constexpr Query kBeginExclusive{"begin_exclusive", "BEGIN EXCLUSIVE"};
 constexpr Query kCommit{"commit", "COMMIT"};
 constexpr Query kRollback{"rollback", "ROLLBACK"};
+constexpr Query kOpenLog{"open_log", "SELECT 1 FROM sqlite_master LIMIT 1"};
 
 class SqliteRow final : public Row {
   public:
@@ -212,12 +213,12 @@ Error SqliteSession::error(int code, std::string_view doing) const {
 }
 
 Result<std::unique_ptr<SqliteSession>> SqliteSession::open(
-    const Ctx& ctx, const SqliteTarget& target
+    const Ctx& ctx, const SqliteTarget& target, Durability durability
 ) {
     LAB_CHECK(ctx.check());
     std::unique_ptr<SqliteSession> session(new SqliteSession(target));
     LAB_CHECK(session->connect());
-    LAB_CHECK(session->configure(ctx));
+    LAB_CHECK(session->configure(ctx, durability));
     return session;
 }
 
@@ -249,7 +250,7 @@ Status SqliteSession::set_pragma(const Ctx& ctx, const char* sql) {
     return run_script(ctx, "pragma", sql);
 }
 
-Status SqliteSession::configure(const Ctx& ctx) {
+Status SqliteSession::configure(const Ctx& ctx, Durability durability) {
     sqlite3_db_config(connection_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(connection_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_db_config(connection_, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
@@ -260,7 +261,10 @@ Status SqliteSession::configure(const Ctx& ctx) {
         cache.data(), cache.size(), "PRAGMA cache_size = -%lld", static_cast<long long>(kib)
     );
     LAB_CHECK(set_pragma(ctx, cache.data()));
-    LAB_CHECK(set_pragma(ctx, "PRAGMA synchronous = FULL"));
+    // In WAL mode NORMAL writes a commit to the log and leaves the disk to sync().
+    const bool at_once = durability == Durability::on_commit;
+    LAB_CHECK(set_pragma(ctx, at_once ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
+    );
     LAB_CHECK(set_pragma(ctx, "PRAGMA mmap_size = 0"));
     // Overwriting what is deleted would cost a second write for every intent.
     LAB_CHECK(set_pragma(ctx, "PRAGMA secure_delete = OFF"));
@@ -456,6 +460,21 @@ void SqliteSession::rollback() noexcept {
         const Run run(**statement);
         sqlite3_step((*statement)->handle);
     }
+}
+
+Status SqliteSession::sync(const Ctx& ctx) {
+    if (!target_.uri.empty()) {
+        return ok();
+    }
+    // The log is one file for all sessions; this one opens it with its first read.
+    LAB_CHECK(query(ctx, kOpenLog, {}, [](const Row&) { return ok(); }));
+    sqlite3_file* log = nullptr;
+    int code = sqlite3_file_control(connection_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code == SQLITE_OK && log != nullptr && log->pMethods != nullptr) {
+        errno = 0;
+        code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    }
+    return code == SQLITE_OK ? ok() : error(code, "sync");
 }
 
 Status SqliteSession::prepare(const Query& query) {

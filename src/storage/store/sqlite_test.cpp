@@ -48,6 +48,9 @@ TEST_F(Sqlite, IsSetUpToKeepWhatItAcknowledges) {
     constexpr Query kMap{"mmap_size", "PRAGMA mmap_size"};
     constexpr Query kJournal{"journal_mode", "PRAGMA journal_mode"};
     EXPECT_EQ(number(*session, kSynchronous), 2);
+    const auto lazy = *database_->open_session(ctx_, Durability::on_sync);
+    EXPECT_EQ(number(*lazy, kSynchronous), 1);
+    EXPECT_TRUE(lazy->sync(ctx_));
     EXPECT_EQ(number(*session, kForeignKeys), 1);
     EXPECT_EQ(number(*session, kCache), -1234);
     EXPECT_EQ(number(*session, kMap), 0);

@@ -20,7 +20,9 @@ struct SqliteTarget {
 /// One connection to SQLite with its prepared statements. One thread at a time.
 class SqliteSession final : public Session {
   public:
-    static Result<std::unique_ptr<SqliteSession>> open(const Ctx& ctx, const SqliteTarget& target);
+    static Result<std::unique_ptr<SqliteSession>> open(
+        const Ctx& ctx, const SqliteTarget& target, Durability durability = Durability::on_commit
+    );
     ~SqliteSession() override;
     SqliteSession(const SqliteSession&) = delete;
     SqliteSession& operator=(const SqliteSession&) = delete;
@@ -33,6 +35,7 @@ class SqliteSession final : public Session {
     Status begin(const Ctx& ctx) override;
     Status commit(const Ctx& ctx) override;
     void rollback() noexcept override;
+    Status sync(const Ctx& ctx) override;
     Status prepare(const Query& query) override;
 
     /// Runs several statements without parameters or rows.
@@ -58,7 +61,7 @@ class SqliteSession final : public Session {
 
     explicit SqliteSession(SqliteTarget target) : target_(std::move(target)) {}
     Status connect();
-    Status configure(const Ctx& ctx);
+    Status configure(const Ctx& ctx, Durability durability);
     Status set_pragma(const Ctx& ctx, const char* sql);
     Status use_wal(const Ctx& ctx);
     Result<Statement> compile(const Query& query);
