@@ -55,6 +55,7 @@ struct FewShotSpec {
     /// Rendered once per example and put before the last user message (chat) or before the
     /// template.
     std::vector<Message> messages;
+    std::vector<std::string> paths;  ///< where the text of each message is written in the file
     std::string separator = "\n\n";
     /// Written as `template`: one message, whose renderings are joined with the separator and stand
     /// in front of the last message's text. Otherwise they stand before it as messages.
@@ -65,6 +66,7 @@ struct PromptSpec {
     std::string id;
     /// Templates. A prompt written as `template` + `system` becomes a system and a user message.
     std::vector<Message> messages;
+    std::vector<std::string> paths;  ///< where the text of each message is written in the file
     std::optional<FewShotSpec> few_shot;
 };
 
@@ -112,6 +114,10 @@ struct Variant {
     std::size_t model = 0;             ///< index into models
     std::size_t prompt = 0;            ///< index into prompts
     Json parameters = Json::object();  ///< the model's, with the variant's own on top
+    /// Where it is written in the file: "variants[2]", or "variants" when it is one of a matrix.
+    std::string path;
+    /// Its own parameters and where each is written: {"top_p", "variants.sweep.top_p[0]"}.
+    std::vector<std::pair<std::string, std::string>> own;
 };
 
 struct ScorerSpec {

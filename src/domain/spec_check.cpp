@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "domain/impl/spec_variants.h"
+#include "domain/problem_paths.h"
 #include "domain/spec_parse.h"
 
 #include <algorithm>
@@ -87,15 +88,18 @@ std::string url_problem(std::string_view url) {
     return "";
 }
 
+/// Where the provider could not be read, what else is written tells.
+bool is_replay(const SpecNode& node, const ModelSpec& model, const ProblemPaths& paths) {
+    return paths.covers(node.member("provider").path()) ? node.has("replay")
+                                                        : model.provider == "replay";
+}
+
 class Checker {
   public:
     Checker(const SpecNode& root, const ExperimentSpec& spec, std::vector<Detail>& problems)
-        : root_(root), spec_(spec), problems_(problems) {
-        // A broken model or variant would make every mention of it look unknown.
-        names_known_ = std::ranges::none_of(problems, [](const Detail& problem) {
-            return problem.field.starts_with("models") || problem.field.starts_with("prompts") ||
-                   problem.field.starts_with("variants");
-        });
+        : root_(root), spec_(spec), problems_(problems), paths_(problems) {
+        names_known_ = !paths_.touches("variants") && models_named(root, paths_) &&
+                       prompts_named(root, paths_);
         for (const Variant& variant : spec.variants) {
             variants_.push_back(variant.id);
         }
@@ -117,6 +121,12 @@ class Checker {
     void report(const SpecNode& node, std::string message) {
         problems_.push_back({node.path(), std::move(message)});
     }
+    /// A key that must be there; one that is only written wrong has been reported.
+    void missing(const SpecNode& key, std::string message) {
+        if (!paths_.misspelled(key.path())) {
+            report(key, std::move(message));
+        }
+    }
     /// Of two keys exactly one; only for mappings, the schema has the rest.
     void exactly_one(const SpecNode& node, std::string_view a, std::string_view b) {
         if (!node.is_object() || node.has(a) != node.has(b)) {
@@ -126,8 +136,8 @@ class Checker {
                                   " `" + std::string(b) + "`";
         if (node.has(a)) {
             report(node.member(b), names + " exclude each other");
-        } else {
-            report(node, names + " is missing");
+        } else if (!paths_.misspelled(node.member(b).path())) {
+            missing(node.member(a), names + " is missing");
         }
     }
     void not_both(const SpecNode& node, std::string_view a, std::string_view b) {
@@ -163,18 +173,11 @@ class Checker {
 
     void prompts() {
         const SpecNode list = root_.member("prompts");
-        const bool replays =
-            !spec_.models.empty() && std::ranges::all_of(spec_.models, [](const ModelSpec& model) {
-                return model.provider == "replay";
-            });
-        if (!list.given() && root_.is_object() && !replays && !spec_.models.empty()) {
-            report(list, "required key \"prompts\" is missing");
-        }
         std::vector<std::pair<std::string, SpecNode>> ids;
         const std::vector<SpecNode> entries = list.entries();
         for (std::size_t i = 0; i < entries.size(); ++i) {
             const SpecNode& node = entries[i];
-            ids.emplace_back(spec_.prompts[i].id, node.has("id") ? node.member("id") : node);
+            ids.emplace_back(spec_.prompts[i].id, node.member("id"));
             exactly_one(node, "template", "messages");
             not_both(node, "messages", "system");
             exactly_one(node.member("few_shot"), "template", "messages");
@@ -185,7 +188,8 @@ class Checker {
     void unique(std::string_view what, const std::vector<std::pair<std::string, SpecNode>>& ids) {
         std::set<std::string> seen;
         for (const auto& [id, node] : ids) {
-            if (!id.empty() && !seen.insert(id).second) {
+            const bool read = !id.empty() && !paths_.covers(node.path());
+            if (read && !seen.insert(id).second) {
                 report(
                     node,
                     "a second " + std::string(what) + " \"" + shorten(id, 60) +
@@ -200,7 +204,7 @@ class Checker {
         const std::vector<SpecNode> entries = root_.member("models").entries();
         for (std::size_t i = 0; i < entries.size(); ++i) {
             const SpecNode& node = entries[i];
-            ids.emplace_back(spec_.models[i].id, node.has("id") ? node.member("id") : node);
+            ids.emplace_back(spec_.models[i].id, node.member("id"));
             if (node.is_object()) {
                 check_model(node, spec_.models[i]);
             }
@@ -208,9 +212,9 @@ class Checker {
         unique("model", ids);
     }
     void check_model(const SpecNode& node, const ModelSpec& model) {
-        const bool replay = model.provider == "replay";
+        const bool replay = is_replay(node, model, paths_);
         if (replay && !node.has("replay")) {
-            report(
+            missing(
                 node.member("replay"), "required key \"replay\" is missing: `replay: {path: FILE}`"
             );
         }
@@ -218,10 +222,10 @@ class Checker {
             report(node.member("replay"), "goes only with `provider: replay`");
         }
         if (!replay && !node.has("model")) {
-            report(node.member("model"), "required key \"model\" is missing");
+            missing(node.member("model"), "required key \"model\" is missing");
         }
         if (replay && model.id.empty() && !node.has("id") && !node.has("model")) {
-            report(node.member("id"), "required key \"id\" is missing");
+            missing(node.member("id"), "required key \"id\" is missing");
         }
         const SpecNode url = node.member("base_url");
         if (!url.text().empty()) {
@@ -292,14 +296,14 @@ class Checker {
         const SpecNode cost = node.member("budget").member("max_cost_usd");
         if (const auto amount = cost.money(); amount && amount->is_zero()) {
             report(cost, "must be greater than 0");
-        } else if (cost.given() && !amount && !already_reported(cost)) {
+        } else if (cost.given() && !amount && !paths_.covers(cost.path())) {
             report(cost, "must be an amount in US dollars such as 0.15, at most 12 decimals");
         }
         for (const SpecNode& time :
              {node.member("timeout"),
               node.member("retry").member("initial"),
               node.member("retry").member("maximum")}) {
-            if (time.is_text() && !already_reported(time) &&
+            if (time.is_text() && !paths_.covers(time.path()) &&
                 !(time.duration().value_or(Seconds(0)).count() > 0)) {
                 report(time, "must be longer than nothing");
             }
@@ -309,16 +313,11 @@ class Checker {
         }
         for (const SpecNode& model : root_.member("models").entries()) {
             for (const auto& [name, price] : model.member("pricing").members()) {
-                if (price.given() && !price.money() && !already_reported(price)) {
+                if (price.given() && !price.money() && !paths_.covers(price.path())) {
                     report(price, "must be an amount with at most 12 decimals");
                 }
             }
         }
-    }
-    bool already_reported(const SpecNode& node) const {
-        return std::ranges::any_of(problems_, [&](const Detail& problem) {
-            return problem.field == node.path();
-        });
     }
 
     void check_gate(const SpecNode& gate) {
@@ -338,9 +337,11 @@ class Checker {
         } else if (gate.has("verdict") && gate.has("use_interval")) {
             report(gate.member("use_interval"), "goes with `min`/`max`");
         }
-        if (!bounds && !gate.has("verdict") && (gate.has("metric") || gate.has("figure"))) {
-            report(
-                gate,
+        if (!bounds && !gate.has("verdict") && (gate.has("metric") || gate.has("figure")) &&
+            !paths_.misspelled(gate.member("max").path()) &&
+            !paths_.misspelled(gate.member("verdict").path())) {
+            missing(
+                gate.member("min"),
                 gate.has("metric") ? "`min`, `max` or `verdict` is missing"
                                    : "`min` or `max` is missing"
             );
@@ -356,11 +357,29 @@ class Checker {
     const SpecNode& root_;
     const ExperimentSpec& spec_;
     std::vector<Detail>& problems_;
+    const ProblemPaths paths_;  ///< of the problems there were before
     std::vector<std::string> variants_;
     bool names_known_ = true;
 };
 
 }  // namespace
+
+void check_prompts_given(
+    const SpecNode& root, const ExperimentSpec& spec, std::vector<Detail>& problems
+) {
+    if (!root.is_object() || root.has("prompts")) {
+        return;
+    }
+    const ProblemPaths paths(problems);
+    const std::vector<SpecNode> models = root.member("models").entries();
+    bool replays = true;
+    for (std::size_t i = 0; i < models.size(); ++i) {
+        replays = replays && is_replay(models[i], spec.models[i], paths);
+    }
+    if (!replays && !paths.misspelled("prompts")) {
+        problems.push_back({"prompts", "required key \"prompts\" is missing"});
+    }
+}
 
 void check_spec(const SpecNode& root, const ExperimentSpec& spec, std::vector<Detail>& problems) {
     Checker(root, spec, problems).run();

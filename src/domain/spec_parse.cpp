@@ -5,6 +5,7 @@
 #include "domain/impl/spec_node.h"
 #include "domain/impl/spec_variants.h"
 #include "domain/impl/spec_words.h"
+#include "domain/problem_paths.h"
 #include "platform/json/schema.h"
 
 #include <algorithm>
@@ -12,11 +13,20 @@
 namespace lab::domain {
 namespace {
 
+/// A number of rows; nothing when it is none, because nobody can take less than one.
+std::optional<std::int64_t> row_count(const SpecNode& node) {
+    const std::optional<std::int64_t> count = node.whole();
+    return count && *count >= 1 ? count : std::nullopt;
+}
+
 DatasetSpec read_dataset(const SpecNode& node) {
     DatasetSpec out;
     out.path = node.member("path").text();
     out.ref = node.member("ref").text();
-    out.format = node.member("format").text();
+    const std::string format = node.member("format").text();
+    if (std::ranges::find(words::kFormats, format) != words::kFormats.end()) {
+        out.format = format;
+    }
     out.id_field = node.member("id").text(out.id_field);
     for (const auto& [name, field] : node.member("fields").members()) {
         out.fields.emplace_back(name, field.text());
@@ -28,30 +38,39 @@ DatasetSpec read_dataset(const SpecNode& node) {
         out.split_field = split.member("field").text("split");
         out.split = split.member("value").text();
     }
-    out.limit = node.member("limit").whole();
-    out.sample = node.member("sample").whole();
+    out.limit = row_count(node.member("limit"));
+    out.sample = row_count(node.member("sample"));
     out.seed = node.member("seed").seed();
     return out;
 }
 
-std::vector<Message> read_messages(const SpecNode& list) {
-    std::vector<Message> out;
+/// Fills the messages and paths of a prompt or of its examples.
+template <class Templates>
+void read_messages(const SpecNode& list, Templates& out) {
     for (const SpecNode& entry : list.entries()) {
-        out.push_back({entry.member("role").text(), entry.member("content").text()});
+        const SpecNode content = entry.member("content");
+        out.messages.push_back({entry.member("role").text(), content.text()});
+        out.paths.push_back(content.path());
     }
-    return out;
+}
+
+template <class Templates>
+void add_message(std::string role, const SpecNode& text, Templates& out) {
+    out.messages.push_back({std::move(role), text.text()});
+    out.paths.push_back(text.path());
 }
 
 FewShotSpec read_few_shot(const SpecNode& node) {
     FewShotSpec out;
-    out.count = node.member("count").whole().value_or(0);
+    out.count = std::clamp<std::int64_t>(node.member("count").whole().value_or(0), 0, kShotsMax);
     out.split = node.member("split").text();
     out.seed = node.member("seed").seed();
     out.separator = node.member("separator").text(out.separator);
-    out.messages = read_messages(node.member("messages"));
     if (node.has("template")) {
         out.in_text = true;
-        out.messages = {{"user", node.member("template").text()}};
+        add_message("user", node.member("template"), out);
+    } else {
+        read_messages(node.member("messages"), out);
     }
     return out;
 }
@@ -60,17 +79,17 @@ PromptSpec read_prompt(const SpecNode& node, std::size_t position) {
     PromptSpec out;
     if (node.is_text()) {
         out.id = "prompt" + std::to_string(position + 1);
-        out.messages = {{"user", node.text()}};
+        add_message("user", node, out);
         return out;
     }
     out.id = node.member("id").text();
-    out.messages = read_messages(node.member("messages"));
     if (node.has("template")) {
-        out.messages.clear();
         if (node.has("system")) {
-            out.messages.push_back({"system", node.member("system").text()});
+            add_message("system", node.member("system"), out);
         }
-        out.messages.push_back({"user", node.member("template").text()});
+        add_message("user", node.member("template"), out);
+    } else {
+        read_messages(node.member("messages"), out);
     }
     if (node.has("few_shot")) {
         out.few_shot = read_few_shot(node.member("few_shot"));
@@ -235,7 +254,7 @@ GateSpec read_gate(const SpecNode& node) {
 }
 
 /// Everything but the variants, which need models and prompts first.
-ExperimentSpec read_spec(
+ExperimentSpec read_sections(
     const SpecNode& root, const SpecVocabulary& vocabulary, std::vector<Detail>& problems
 ) {
     ExperimentSpec spec;
@@ -263,7 +282,7 @@ ExperimentSpec read_spec(
     }
     if (!root.has("prompts")) {
         // For recorded outputs nobody was asked anything; check_spec refuses it for other models.
-        spec.prompts.push_back({.id = "recorded", .messages = {}, .few_shot = {}});
+        spec.prompts.push_back({.id = "recorded", .messages = {}, .paths = {}, .few_shot = {}});
     }
     return spec;
 }
@@ -288,23 +307,41 @@ std::string format_of_path(std::string_view path) {
     return "";
 }
 
-Result<ExperimentSpec> parse_spec(const Json& source, const SpecVocabulary& vocabulary) {
-    std::vector<Detail> problems = check_schema(source, experiment_schema(vocabulary));
+ParsedSpec read_spec(const Json& source, const SpecVocabulary& vocabulary) {
+    ParsedSpec out;
+    std::vector<Detail>& problems = out.problems;
+    problems = check_schema(source, experiment_schema(vocabulary));
+    // A key that is written wrong is not missing as well.
+    const ProblemPaths paths(problems);
+    std::erase_if(problems, [&](const Detail& problem) {
+        return problem.message.starts_with("required key") && paths.misspelled(problem.field);
+    });
     const SpecNode root(&source, "");
-    ExperimentSpec spec = read_spec(root, vocabulary, problems);
-    resolve_variants(root.member("variants"), spec, problems);
+    ExperimentSpec& spec = out.spec;
+    spec = read_sections(root, vocabulary, problems);
+    check_prompts_given(root, spec, problems);
+    resolve_variants(root, spec, problems);
     check_spec(root, spec, problems);
-    if (!problems.empty()) {
-        const std::string count =
-            problems.size() == 1 ? "a problem" : std::to_string(problems.size()) + " problems";
-        return Error(Code::validation, "the experiment has " + count, std::move(problems));
-    }
     if (spec.analysis.baseline.empty()) {
-        spec.analysis.baseline =
-            spec.hypothesis ? spec.hypothesis->baseline : spec.variants.front().id;
+        if (spec.hypothesis) {
+            spec.analysis.baseline = spec.hypothesis->baseline;
+        } else if (!spec.variants.empty()) {
+            spec.analysis.baseline = spec.variants.front().id;
+        }
     }
     spec.source = source;
-    return spec;
+    return out;
+}
+
+Result<ExperimentSpec> parse_spec(const Json& source, const SpecVocabulary& vocabulary) {
+    ParsedSpec parsed = read_spec(source, vocabulary);
+    if (!parsed.problems.empty()) {
+        const std::size_t problems = parsed.problems.size();
+        const std::string count =
+            problems == 1 ? "a problem" : std::to_string(problems) + " problems";
+        return Error(Code::validation, "the experiment has " + count, std::move(parsed.problems));
+    }
+    return std::move(parsed.spec);
 }
 
 }  // namespace lab::domain

@@ -21,9 +21,22 @@ struct SpecVocabulary {
 /// `llm-research schema experiment` and the source of docs/experiment-file.md.
 Json experiment_schema(const SpecVocabulary& vocabulary);
 
+/// An experiment and everything that is wrong with it.
+struct ParsedSpec {
+    /// With problems it serves further checks and nothing else: what could not be read has its
+    /// default, counts and indexes are within their bounds, and any list may be empty.
+    ExperimentSpec spec;
+    /// Each with the path of the value that is wrong or missing ("models[1].limits"), never of one
+    /// around it: a problem of a mapping or list as a whole means that it could not be read.
+    std::vector<Detail> problems;
+};
+
 /// Checks `source` against the schema and everything the schema cannot say (duplicate ids, unknown
-/// variants, metric names are checked later by the service, which knows the scorers' metrics), all
-/// at once. Errors: validation, every problem in `details` with its path ("models[1].limits").
+/// variants; metric names are checked later by the service, which knows the scorers' metrics), all
+/// at once, and reads what can be read.
+ParsedSpec read_spec(const Json& source, const SpecVocabulary& vocabulary);
+
+/// The same for who wants a valid one. Errors: validation, every problem in `details`.
 Result<ExperimentSpec> parse_spec(const Json& source, const SpecVocabulary& vocabulary);
 
 /// jsonl, json, csv or tsv by the file's extension; empty when that does not tell.

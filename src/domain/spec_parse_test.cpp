@@ -333,7 +333,7 @@ TEST(Variants, AreBoundedAndUnique) {
         problems(with(
             std::string(kTwoByTwo) + "variants: [{model: a, prompt: p}, {model: a, prompt: p}]\n"
         )),
-        "variants[1]: two variants have the id \"a/p\": give each its own `id`"
+        "variants[1].id: two variants have the id \"a/p\": give each its own `id`"
     );
     EXPECT_EQ(
         problems(with(std::string(kTwoByTwo) + "variants: {models: [a, a]}\n")),
@@ -437,7 +437,7 @@ TEST(Checks, DatasetAndBudget) {
         );
     };
     EXPECT_EQ(rest("{path: a.csv, ref: b}"), "dataset.ref: `path` and `ref` exclude each other");
-    EXPECT_EQ(rest("{limit: 3}"), "dataset: `path` or `ref` is missing");
+    EXPECT_EQ(rest("{limit: 3}"), "dataset.path: `path` or `ref` is missing");
     EXPECT_EQ(
         rest("{path: a.csv, limit: 3, sample: 4}"),
         "dataset.sample: `limit` and `sample` exclude each other"
@@ -459,6 +459,121 @@ TEST(Checks, DatasetAndBudget) {
     EXPECT_EQ(
         rest("{path: a.csv}", "run: {timeout: 0s}"), "run.timeout: must be longer than nothing"
     );
+}
+
+TEST(Checks, TellOneMistakeOnce) {
+    const std::string head = std::string(kDataset) + std::string(kScorers);
+    EXPECT_EQ(
+        problems(
+            head + "promts: [x]\nmodels: [{provider: openai, model: m}]\n"
+                   "variants: {prompts: [direct]}\n"
+        ),
+        "promts: unknown key \"promts\", did you mean \"prompts\"?"
+    );
+    EXPECT_EQ(
+        problems(
+            head + "prompts: [{id: p, tmplate: x}]\n"
+                   "models: [{provider: openai, modle: m}, {id: n, provider: openai, model: n}]\n"
+                   "variants: [{model: m}, {model: n}]\nhypothesis: {metric: x, baseline: m}\n"
+        ),
+        "prompts[0].tmplate: unknown key \"tmplate\", did you mean \"template\"?\n"
+        "models[0].modle: unknown key \"modle\", did you mean \"model\"?"
+    ) << "the name of the first model is not known";
+    EXPECT_EQ(
+        problems(head + "models: [{id: r, provider: repaly, replay: {path: x.jsonl}}]\n"),
+        "models[0].provider: unknown provider \"repaly\", did you mean \"replay\"?"
+    );
+    EXPECT_EQ(
+        problems(
+            head + "prompts: [x]\n"
+                   "models: [{id: 5, provider: openai, model: m}, {provider: openai, model: m}]\n"
+        ),
+        "models[0].id: expected text, got the number 5: put it in quotes"
+    );
+    EXPECT_EQ(
+        problems("name: x\ndatset: {path: a.csv}\nprompts: [x]\n"
+                 "models: [{provider: openai, model: m}]\nscorers: [bleu]\n"),
+        "datset: unknown key \"datset\", did you mean \"dataset\"?"
+    );
+}
+
+TEST(Checks, FindUnknownVariantsBesideOtherMistakes) {
+    EXPECT_EQ(
+        problems(
+            std::string(kDataset) + std::string(kScorers) + std::string(kTwoByTwo) +
+            "  - {id: c, provider: opnai, model: m3, limits: {concurency: 1}}\n"
+            "hypothesis: {metric: exact_match, baseline: a/r}\n"
+        ),
+        "models[2].provider: unknown provider \"opnai\", did you mean \"openai\"?\n"
+        "models[2].limits.concurency: unknown key \"concurency\", did you mean \"concurrency\"?\n"
+        "hypothesis.baseline: unknown variant \"a/r\", did you mean \"a/p\"?"
+    );
+}
+
+TEST(ReadSpec, GivesWhatItCouldReadBesideTheProblems) {
+    const ParsedSpec parsed = read_spec(
+        source("name: 5\n"
+               "dataset: {path: rows.jsonl, format: xml, limit: 0, sample: -3}\n"
+               "prompts: [{id: p, template: '{{q}}', few_shot: {count: -1, template: x}}, 7]\n"
+               "models: [{id: a, provider: nobody, model: m, api: telegraph}]\n"
+               "variants: [{model: a, prompt: p, parameters: {n: 2}}, {model: b, prompt: p}]\n"
+               "scorers: [exact_mach]\n"
+               "analysis: {compare: nothing}\n"
+               "run: {repetitions: 99999999999}\n"),
+        test::small_vocabulary()
+    );
+    EXPECT_EQ(parsed.problems.size(), 13U);
+    const ExperimentSpec& spec = parsed.spec;
+    EXPECT_EQ(spec.dataset.path, "rows.jsonl");
+    EXPECT_EQ(spec.dataset.format, "");
+    EXPECT_FALSE(spec.dataset.limit);
+    EXPECT_FALSE(spec.dataset.sample);
+    ASSERT_EQ(spec.prompts.size(), 2U);
+    EXPECT_EQ(spec.prompts[0].few_shot->count, 0);
+    EXPECT_EQ(spec.models[0].model, "m");
+    EXPECT_EQ(spec.scorers[0].type, "exact_mach");
+    EXPECT_EQ(spec.analysis.compare, Compare::baseline);
+    EXPECT_EQ(spec.run.repetitions, 1);
+    ASSERT_EQ(spec.variants.size(), 1U) << "the other has no model";
+    EXPECT_EQ(spec.variants[0].parameters["n"], 2);
+    EXPECT_EQ(spec.source["name"], 5);
+
+    const ParsedSpec nothing = read_spec(Json::array(), test::small_vocabulary());
+    EXPECT_EQ(nothing.problems.size(), 1U);
+    EXPECT_TRUE(nothing.spec.models.empty());
+    EXPECT_TRUE(nothing.spec.variants.empty());
+}
+
+TEST(ReadSpec, KnowsWhereTemplatesAndParametersAreWritten) {
+    const ExperimentSpec spec =
+        parse(with("prompts:\n"
+                   "  - '{{q}}'\n"
+                   "  - {id: s, system: S, template: T, few_shot: {count: 1, template: E}}\n"
+                   "  - id: m\n"
+                   "    messages: [{role: system, content: S}, {role: user, content: U}]\n"
+                   "    few_shot: {count: 1, messages: [{role: user, content: E}]}\n"
+                   "models: [{id: a, provider: openai, model: m, parameters: {top_p: 1}}]\n"
+                   "variants: {prompts: [s], sweep: {t: [0, 1], n: [2]}}\n"));
+    EXPECT_EQ(spec.prompts[0].paths, Ids{"prompts[0]"});
+    EXPECT_EQ(spec.prompts[1].paths, (Ids{"prompts[1].system", "prompts[1].template"}));
+    EXPECT_EQ(spec.prompts[1].few_shot->paths, Ids{"prompts[1].few_shot.template"});
+    EXPECT_EQ(
+        spec.prompts[2].paths,
+        (Ids{"prompts[2].messages[0].content", "prompts[2].messages[1].content"})
+    );
+    EXPECT_EQ(spec.prompts[2].few_shot->paths, Ids{"prompts[2].few_shot.messages[0].content"});
+    using Own = std::vector<std::pair<std::string, std::string>>;
+    EXPECT_EQ(spec.variants[1].path, "variants");
+    EXPECT_EQ(
+        spec.variants[1].own, (Own{{"t", "variants.sweep.t[1]"}, {"n", "variants.sweep.n[0]"}})
+    );
+    const ExperimentSpec listed = parse(with(
+        std::string(kTwoByTwo) +
+        "variants: [{model: a, prompt: p}, {model: b, prompt: p, parameters: {'top p': 1}}]\n"
+    ));
+    EXPECT_EQ(listed.variants[1].path, "variants[1]");
+    EXPECT_EQ(listed.variants[1].own, (Own{{"top p", "variants[1].parameters[\"top p\"]"}}));
+    EXPECT_TRUE(listed.variants[0].own.empty());
 }
 
 TEST(Checks, NeverThrowWhateverTheShape) {

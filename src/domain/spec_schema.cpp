@@ -205,7 +205,7 @@ Json message_schema() {
 
 Json few_shot_schema() {
     Json properties = {
-        {"count", whole(1, 1000, "How many examples.")},
+        {"count", whole(1, kShotsMax, "How many examples.")},
         {"split",
          text("Drawn from rows with this split. Default: the whole dataset, the row itself never.")
         },

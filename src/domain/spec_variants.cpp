@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "domain/impl/spec_words.h"
+#include "platform/json/document.h"
 
 namespace lab::domain {
 namespace {
@@ -30,10 +31,24 @@ Json overlay(Json base, const Json& top) {
     return base;
 }
 
+bool all_named(
+    const SpecNode& list, std::initializer_list<std::string_view> keys, const ProblemPaths& paths
+) {
+    return !paths.covers(list.path()) &&
+           std::ranges::none_of(list.entries(), [&](const SpecNode& entry) {
+               return std::ranges::any_of(keys, [&](std::string_view key) {
+                   return paths.covers(entry.member(key).path());
+               });
+           });
+}
+
 class Resolver {
   public:
-    Resolver(ExperimentSpec& spec, std::vector<Detail>& problems)
+    Resolver(const SpecNode& root, ExperimentSpec& spec, std::vector<Detail>& problems)
         : spec_(spec), problems_(problems) {
+        const ProblemPaths paths(problems);
+        models_named_ = models_named(root, paths);
+        prompts_named_ = prompts_named(root, paths);
         for (const ModelSpec& model : spec.models) {
             models_.push_back(model.id);
         }
@@ -51,7 +66,11 @@ class Resolver {
         const auto models = chosen(source.member("models"), "model", models_);
         const auto prompts = chosen(source.member("prompts"), "prompt", prompts_);
         std::size_t count = models.size() * prompts.size();
-        const auto sweep = source.member("sweep").members();
+        auto sweep = source.member("sweep").members();
+        // What is no list of values does not keep the others from being checked.
+        std::erase_if(sweep, [](const auto& parameter) {
+            return parameter.second.entries().empty();
+        });
         for (const auto& [name, values] : sweep) {
             count = std::min(count, kVariantsMax + 1) * values.entries().size();
         }
@@ -63,11 +82,11 @@ class Resolver {
             );
             return;
         }
-        const std::vector<Json> combinations = product(sweep);
+        const std::vector<Own> combinations = product(sweep);
         for (const std::size_t model : models) {
             for (const std::size_t prompt : prompts) {
-                for (const Json& parameters : combinations) {
-                    add(model, prompt, "", parameters, source.path());
+                for (const Own& own : combinations) {
+                    add(model, prompt, "", own, source.path());
                 }
             }
         }
@@ -80,15 +99,22 @@ class Resolver {
         const auto model = only_or_named(source, "model", models_);
         const auto prompt = only_or_named(source, "prompt", prompts_);
         if (model && prompt) {
-            add(*model,
-                *prompt,
-                source.member("id").text(),
-                source.member("parameters").object(),
-                source.path());
+            Own own;
+            for (const auto& [name, value] : source.member("parameters").members()) {
+                own.values[name] = value.json();
+                own.paths.emplace_back(name, value.path());
+            }
+            add(*model, *prompt, source.member("id").text(), own, source.path());
         }
     }
 
   private:
+    /// A variant's own parameters and where each is written.
+    struct Own {
+        Json values = Json::object();
+        std::vector<std::pair<std::string, std::string>> paths;
+    };
+
     std::optional<std::size_t> find(
         const SpecNode& name, std::string_view what, const std::vector<std::string>& known
     ) {
@@ -96,7 +122,7 @@ class Resolver {
         if (at != known.end()) {
             return static_cast<std::size_t>(at - known.begin());
         }
-        if (name.is_text()) {
+        if (name.is_text() && (&known == &models_ ? models_named_ : prompts_named_)) {
             problems_.push_back({name.path(), unknown_name(what, name.text(), known)});
         }
         return std::nullopt;
@@ -141,14 +167,15 @@ class Resolver {
         }
         return std::nullopt;
     }
-    static std::vector<Json> product(const std::vector<std::pair<std::string, SpecNode>>& sweep) {
-        std::vector<Json> out{Json::object()};
+    static std::vector<Own> product(const std::vector<std::pair<std::string, SpecNode>>& sweep) {
+        std::vector<Own> out{Own()};
         for (const auto& [name, values] : sweep) {
-            std::vector<Json> longer;
-            for (const Json& combination : out) {
+            std::vector<Own> longer;
+            for (const Own& combination : out) {
                 for (const SpecNode& value : values.entries()) {
                     longer.push_back(combination);
-                    longer.back()[name] = value.json();
+                    longer.back().values[name] = value.json();
+                    longer.back().paths.emplace_back(name, value.path());
                 }
             }
             out = std::move(longer);
@@ -159,7 +186,7 @@ class Resolver {
         std::size_t model,
         std::size_t prompt,
         std::string id,
-        const Json& parameters,
+        const Own& own,
         const std::string& path
     ) {
         if (id.empty()) {
@@ -168,21 +195,23 @@ class Resolver {
             } else {
                 id = models_[model] + (prompts_.size() > 1 ? "/" + prompts_[prompt] : "");
             }
-            id += suffix_of(parameters);
+            id += suffix_of(own.values);
         }
-        for (const Variant& other : spec_.variants) {
-            if (other.id == id && names_differ_) {
-                problems_.push_back(
-                    {path, "two variants have the id \"" + id + "\": give each its own `id`"}
-                );
-                return;
-            }
+        const bool taken =
+            std::ranges::find(spec_.variants, id, &Variant::id) != spec_.variants.end();
+        if (taken && names_differ_) {
+            problems_.push_back(
+                {path_member(path, "id"),
+                 "two variants have the id \"" + id + "\": give each its own `id`"}
+            );
         }
         Variant variant;
         variant.id = std::move(id);
         variant.model = model;
         variant.prompt = prompt;
-        variant.parameters = overlay(spec_.models[model].parameters, parameters);
+        variant.parameters = overlay(spec_.models[model].parameters, own.values);
+        variant.path = path;
+        variant.own = own.paths;
         spec_.variants.push_back(std::move(variant));
     }
 
@@ -190,6 +219,8 @@ class Resolver {
     std::vector<Detail>& problems_;
     std::vector<std::string> models_;
     std::vector<std::string> prompts_;
+    bool models_named_ = true;
+    bool prompts_named_ = true;
     bool names_differ_ = true;  ///< otherwise that is reported, and equal variants follow from it
 };
 
@@ -206,11 +237,21 @@ std::string unknown_name(
     return message + (known.empty() ? "" : "; there are " + shorten(join(known, ", "), 200));
 }
 
-void resolve_variants(const SpecNode& source, ExperimentSpec& spec, std::vector<Detail>& problems) {
-    Resolver resolver(spec, problems);
+bool models_named(const SpecNode& root, const ProblemPaths& paths) {
+    return all_named(root.member("models"), {"id", "model"}, paths);
+}
+bool prompts_named(const SpecNode& root, const ProblemPaths& paths) {
+    return all_named(root.member("prompts"), {"id"}, paths);
+}
+
+void resolve_variants(const SpecNode& root, ExperimentSpec& spec, std::vector<Detail>& problems) {
+    Resolver resolver(root, spec, problems);
+    const SpecNode source = root.member("variants");
     if (source.is_array()) {
-        for (const SpecNode& entry : source.entries()) {
-            resolver.one(entry);
+        const std::vector<SpecNode> entries = source.entries();
+        // The schema has reported what goes beyond.
+        for (std::size_t i = 0; i < std::min(entries.size(), kVariantsMax); ++i) {
+            resolver.one(entries[i]);
         }
     } else {
         resolver.matrix(source);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,5 +27,6 @@ inline const std::vector<std::string> kFigures{
 namespace lab::domain {
 
 inline constexpr std::size_t kVariantsMax = 1000;
+inline constexpr std::int64_t kShotsMax = 1000;
 
 }  // namespace lab::domain
