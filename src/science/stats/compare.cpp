@@ -28,6 +28,10 @@ constexpr double kNoise = 1e-12;
 /// Above this many pairs the drawn sign flips would cost memory and say what t says already.
 constexpr std::size_t kSignFlipPairsMax = 50'000;
 constexpr std::int64_t kFewDiscordant = 10;
+/// 2^(1-n) matters for the p-values of up to this many pairs.
+constexpr std::int64_t kPairsForAnyP = 14;
+/// Up to here, the t distribution asks for visibly more items than the normal one.
+constexpr double kItemsForNormal = 1000;
 
 /// The items that both variants have.
 struct Pairs {
@@ -92,7 +96,7 @@ PairedT describe_differences(Comparison& out, const Pairs& pairs, double confide
         const double same = pairs.d.front();
         t.sd = t.se = 0;
         t.t = t.p_two_sided = kNaN;
-        t.interval = {same, same};
+        t.interval = {};
         out.notes.emplace_back(
             same == 0 ? "the two agree on every item: a standard error of 0 is not certainty"
                       : "every item differs by the same amount: a standard error of 0 is not "
@@ -199,7 +203,9 @@ void compare_clustered(
     const auto df = static_cast<double>(robust.clusters - 1);
     out.df = df;
     out.se = robust.cr1 <= pairs.noise ? 0 : robust.cr1;
-    out.interval = t_interval(out.difference, out.se, df, options.confidence);
+    // As above: no spread between clusters is not certainty.
+    out.interval =
+        out.se > 0 ? t_interval(out.difference, out.se, df, options.confidence) : Interval{};
     out.interval_method = fmt::format(
         "cluster-robust CR1 {}, t with {} df, {} clusters",
         format_percent(options.confidence),
@@ -234,6 +240,23 @@ void compare_clustered(
     }
 }
 
+/// Swapping the two sides of n pairs in all ways has 2^n outcomes of which two are as extreme as
+/// any: no fair test of n pairs goes below 2^(1-n), but a bootstrap of few pairs, which draws the
+/// same ones again and again, would. 0 where that bound is below what is printed.
+double smallest_p(Comparison& out, std::int64_t pairs) {
+    if (pairs > kPairsForAnyP) {
+        return 0;
+    }
+    const double bound = std::ldexp(1.0, 1 - static_cast<int>(pairs));
+    out.notes.push_back(fmt::format(
+        "{} {} cannot give a p-value below {:.2g}",
+        pairs,
+        out.clusters > 0 ? "clusters" : "items",
+        bound
+    ));
+    return bound;
+}
+
 void compare_corpora(
     Comparison& out, const Replicates& a, const Replicates& b, const AnalysisOptions& options
 ) {
@@ -263,10 +286,11 @@ void compare_corpora(
     }
     const std::string how = impl::describe(a, options);
     out.se = all.se;
-    out.interval = all.percentile;
+    out.interval = all.se > 0 ? all.percentile : Interval{};
     out.interval_method =
         "percentile of the paired bootstrap " + format_percent(options.confidence) + how;
-    const double p = bootstrap_p(differences, out.difference);
+    const double floor = smallest_p(out, a.units);
+    const double p = std::max(bootstrap_p(differences, out.difference), floor);
     const double error = std::sqrt(p * (1 - p) / static_cast<double>(differences.size()));
     const double z_p = out.se > 0 ? 2 * normal_upper(std::abs(out.difference) / out.se) : kNaN;
     out.tests = {
@@ -314,20 +338,32 @@ Comparison start(const MetricSample& a) {
 
 namespace impl {
 
-void set_detectable(Comparison& comparison, double alpha) {
-    comparison.detectable_alpha = alpha;
-    const double sd = comparison.planning_sd;
-    const double se = sd / std::sqrt(static_cast<double>(comparison.n));
-    if (comparison.clusters > 0 && std::isfinite(comparison.df)) {
+void set_detectable(Comparison& c, double alpha) {
+    c.detectable_alpha = alpha;
+    const double sd = c.planning_sd;
+    const auto n = static_cast<double>(c.n);
+    const double se = sd / std::sqrt(n);
+    double items = paired_items(sd, c.difference, alpha, c.power);
+    if (c.clusters > 0 && std::isfinite(c.df)) {
         // With few clusters the normal points would promise too much.
-        comparison.detectable = (t_quantile(1 - alpha / 2, comparison.df) +
-                                 t_quantile(comparison.power, comparison.df)) *
-                                se;
+        c.detectable = (t_quantile(1 - alpha / 2, c.df) + t_quantile(c.power, c.df)) * se;
     } else {
-        comparison.detectable = detectable_effect(se, alpha, comparison.power);
+        c.detectable = detectable_effect(se, alpha, c.power);
     }
-    comparison.items_needed =
-        items_up(paired_items(sd, comparison.difference, alpha, comparison.power));
+    if (c.design == Design::mean) {
+        if (n <= kItemsForNormal) {
+            c.detectable = sd * paired_t_effect(n, alpha, c.power);
+        }
+        if (items <= kItemsForNormal) {
+            items = paired_t_items(c.difference / sd, alpha, c.power);
+        }
+    } else if (c.design == Design::proportion) {
+        // All of k differing items on one side is a mid-p of 2^-k: fewer decide nothing.
+        const double least = std::ceil(-std::log2(alpha));
+        c.detectable = least > n ? kNaN : std::max(c.detectable, least / n);
+        items = std::max(items, least / std::abs(c.difference));
+    }
+    c.items_needed = items_up(items);
 }
 
 Comparison compare_with(

@@ -85,6 +85,26 @@ TEST(CompareBinary, DetectableDifferenceFollowsFromTheDiscordantShares) {
     EXPECT_EQ(got.verdict, Verdict::no_difference_shown);
 }
 
+TEST(CompareBinary, SoFewItemsThatNothingCanBeShownPromiseNothing) {
+    const Comparison four = compare_tables(table_of(1, 2, 1, 0));
+    EXPECT_GT(mcnemar(4, 0).p_mid, 0.05) << "even the largest difference of four items";
+    EXPECT_TRUE(std::isnan(four.detectable));
+    EXPECT_TRUE(four.sentence.ends_with(": so few items cannot show any difference"))
+        << four.sentence;
+    const Comparison eight = compare_tables(table_of(6, 1, 0, 1));
+    EXPECT_LE(mcnemar(5, 0).p_mid, 0.05) << "five that differ are needed";
+    EXPECT_EQ(eight.detectable, 5.0 / 8);
+    EXPECT_GE(eight.items_needed, 5 / (1.0 / 8)) << "five that differ, one in eight does";
+}
+
+TEST(CompareBinary, EqualDifferencesHaveNoInterval) {
+    const Comparison got = compare_tables(table_of(0, 6, 0, 0));
+    EXPECT_EQ(got.difference, 1);
+    EXPECT_TRUE(std::isnan(got.interval.lo) && std::isnan(got.interval.hi)) << "not [1, 1]";
+    EXPECT_EQ(got.verdict, Verdict::better);
+    EXPECT_EQ(got.p, mcnemar(6, 0).p_mid);
+}
+
 TEST(CompareBinary, NoDiscordantItemIsPOneAndNoCertainty) {
     AnalysisOptions options;
     options.minimum_effect = 0.02;
@@ -138,6 +158,15 @@ Comparison compare_scores(const Table& table, const AnalysisOptions& options) {
     );
 }
 
+TEST(CompareMeans, WhatFewItemsCanShowIsWhatTheTTestCanFind) {
+    const Comparison got = compare_scores(scores(6, 0.2), quick());
+    EXPECT_NEAR(paired_t_power(got.detectable / got.sd, 6, 0.05), 0.8, 1e-9);
+    EXPECT_GT(got.detectable, 1.2 * detectable_effect(got.se, 0.05, 0.8));
+    EXPECT_GE(paired_t_power(got.difference / got.sd, got.items_needed, 0.05), 0.8);
+    const Comparison two = compare_scores(scores(2, 1), quick());
+    EXPECT_GE(two.items_needed, 2);
+}
+
 TEST(CompareContinuous, PairedTDecidesBesideWilcoxonAndSignFlips) {
     const Table table = scores(150, 0.1);
     const Comparison got = compare_scores(table, quick());
@@ -186,8 +215,7 @@ TEST(CompareContinuous, IdenticalVariantsAreNotShownToDiffer) {
     EXPECT_EQ(got.verdict, Verdict::no_difference_shown);
     EXPECT_EQ(
         got.sentence,
-        "no difference shown (0.000, 0.000 to 0.000, p = 1; one comparison): the two agree on all "
-        "50 items"
+        "no difference shown (0.000, p = 1; one comparison): the two agree on all 50 items"
     );
 }
 
@@ -314,6 +342,24 @@ TEST(CompareCorpus, UnderNoDifferenceThePValueRejectsAsOftenAsItSays) {
     // 30 expected, standard deviation 5.2.
     EXPECT_GT(rejected, 30 - 16);
     EXPECT_LT(rejected, 30 + 16);
+}
+
+TEST(CompareCorpus, FewItemsCannotShowMoreThanTheirSwapsCan) {
+    AnalysisOptions options;
+    options.bootstrap_replicates = 1000;
+    for (const int items : {2, 5, 6}) {
+        // One side is far better in every item.
+        const Comparison got = compare(
+            make_corpus(items, 0.75, 1).sample(), make_corpus(items, 0.25, 1).sample(), options
+        );
+        EXPECT_EQ(got.p, std::ldexp(1.0, 1 - items)) << items;
+        EXPECT_EQ(got.verdict, items < 6 ? Verdict::no_difference_shown : Verdict::better);
+        EXPECT_TRUE(has_note(got.notes, "items cannot give a p-value below"));
+    }
+    const Comparison many =
+        compare(make_corpus(20, 0.75, 1).sample(), make_corpus(20, 0.25, 1).sample(), options);
+    EXPECT_EQ(many.p, 1.0 / 1001);
+    EXPECT_FALSE(has_note(many.notes, "cannot give"));
 }
 
 TEST(CompareCorpus, IdenticalSystemsHavePOne) {
