@@ -185,7 +185,7 @@ HeadReader::State HeadReader::check_unfinished(std::string_view line, std::size_
     }
     if (stage_ == Stage::fields) {
         const std::size_t before = line_begin_ - fields_begin_;
-        if (line != "\r" && before + line.size() + 1 > limits_.header_bytes_max) {
+        if (!line.empty() && line != "\r" && before + line.size() + 1 > limits_.header_bytes_max) {
             return refuse(431, "HEADERS_TOO_LARGE", "the header fields are too large");
         }
         return State::more;
@@ -345,8 +345,8 @@ HeadReader::State HeadReader::note_field(std::string_view name, std::string_view
             }
             break;
         case 10:
-            if (same_ignoring_case(name, "Connection")) {
-                note_connection(value);
+            if (same_ignoring_case(name, "Connection") && !note_connection(value)) {
+                return bad("an option of Connection is not a token");
             }
             break;
         case 14:
@@ -382,14 +382,18 @@ HeadReader::State HeadReader::note_field(std::string_view name, std::string_view
     return State::more;
 }
 
-void HeadReader::note_connection(std::string_view value) {
+bool HeadReader::note_connection(std::string_view value) {
     while (!value.empty()) {
         const std::size_t comma = std::min(value.find(','), value.size());
         const std::string_view option = trim_blanks(value.substr(0, comma));
+        if (!option.empty() && !is_token(option)) {
+            return false;
+        }
         says_close_ = says_close_ || same_ignoring_case(option, "close");
         says_keep_alive_ = says_keep_alive_ || same_ignoring_case(option, "keep-alive");
         value.remove_prefix(std::min(comma + 1, value.size()));
     }
+    return true;
 }
 
 HeadReader::State HeadReader::finish() {

@@ -71,7 +71,7 @@ class HeadReader {
     State read_version(std::string_view version);
     State read_field(std::string_view line);
     State note_field(std::string_view name, std::string_view value);
-    void note_connection(std::string_view value);
+    bool note_connection(std::string_view value);
     State finish();
 
     HeadLimits limits_;
