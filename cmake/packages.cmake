@@ -10,6 +10,7 @@ find_package(fmt REQUIRED)
 pkg_check_modules(yaml_cpp REQUIRED IMPORTED_TARGET yaml-cpp)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(spdlog REQUIRED IMPORTED_TARGET spdlog)
 find_package(CLI11 REQUIRED)
 
 find_library(LAB_UNISTRING unistring REQUIRED)

@@ -58,7 +58,7 @@ HEAVY = {
     r"boost/math/": ["src/science/stats/distributions.cpp"],
     r"boost/(asio|beast)": ["src/platform/process/", "src/platform/http/"],
     r"yaml-cpp/": ["src/platform/json/"],
-    r"spdlog/": ["src/platform/telemetry/"],
+    r"spdlog/": ["src/platform/telemetry/log.cpp"],
     r"CLI/": ["src/cli/"],
     r"csv\.h$": ["src/platform/data/"],
     r"sqlite3\.h$": ["src/storage/store/"],
