@@ -16,7 +16,8 @@ using domain::DatasetVersion;
 constexpr std::size_t kHashPrefixMin = 8;
 
 constexpr Query kAddDataset{"add_dataset", R"sql(
-    INSERT INTO datasets (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING
+    INSERT INTO datasets (id, name, search, created_at, updated_at)
+    VALUES ($1, $2, lower($2), $3, $3) ON CONFLICT (org, owner_id, name) DO NOTHING
 )sql"};
 constexpr Query kAddVersion{"add_dataset_version", R"sql(
     INSERT INTO dataset_versions (
@@ -25,7 +26,7 @@ constexpr Query kAddVersion{"add_dataset_version", R"sql(
     SELECT d.key, COALESCE(MAX(v.version), 0) + 1, CAST($2 AS TEXT), CAST($3 AS BIGINT),
            CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT)
     FROM datasets d LEFT JOIN dataset_versions v ON v.dataset = d.key
-    WHERE d.name = $1
+    WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1
     GROUP BY d.key
     ON CONFLICT (dataset, content_hash) DO NOTHING
 )sql"};
@@ -37,14 +38,14 @@ constexpr Query kAddVersion{"add_dataset_version", R"sql(
     "FROM dataset_versions v JOIN datasets d ON d.key = v.dataset "
 
 constexpr Query kVersionByHash{
-    "dataset_version_by_hash", LAB_SELECT_VERSIONS "WHERE d.name = $1 AND v.content_hash = $2"
+    "dataset_version_by_hash", LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 AND v.content_hash = $2"
 };
 constexpr Query kVersionByNumber{
-    "dataset_version_by_number", LAB_SELECT_VERSIONS "WHERE d.name = $1 AND v.version = $2"
+    "dataset_version_by_number", LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 AND v.version = $2"
 };
 constexpr Query kLatestVersion{
     "latest_dataset_version",
-    LAB_SELECT_VERSIONS "WHERE d.name = $1 ORDER BY v.version DESC LIMIT 1"
+    LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 ORDER BY v.version DESC LIMIT 1"
 };
 constexpr Query kVersionsByPrefix{
     "dataset_versions_by_prefix",
@@ -52,11 +53,11 @@ constexpr Query kVersionsByPrefix{
     "WHERE v.content_hash >= $1 AND v.content_hash < $2 ORDER BY v.key DESC LIMIT 100"
 };
 constexpr Query kListVersions{
-    "list_dataset_versions", LAB_SELECT_VERSIONS "ORDER BY d.name, v.version"
+    "list_dataset_versions", LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' ORDER BY d.name, v.version"
 };
 #undef LAB_SELECT_VERSIONS
 
-constexpr Query kListNames{"list_dataset_names", "SELECT name FROM datasets ORDER BY name"};
+constexpr Query kListNames{"list_dataset_names", "SELECT name FROM datasets WHERE org = 1 AND owner_id = '' ORDER BY name"};
 
 constexpr const Query* kQueries[] = {
     &kAddDataset,

@@ -9,6 +9,8 @@ std::vector<const Query*> all_queries() {
     for (const auto& family : {dataset_queries(), journal_queries(), run_queries()}) {
         out.insert(out.end(), family.begin(), family.end());
     }
+    const std::vector<const Query*> resources = resource_queries();
+    out.insert(out.end(), resources.begin(), resources.end());
     return out;
 }
 

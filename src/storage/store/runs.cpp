@@ -15,10 +15,12 @@ constexpr std::size_t kPrefixMin = 4;
 constexpr std::size_t kCandidatesMax = 10;
 
 constexpr Query kAddExperiment{"add_experiment", R"sql(
-    INSERT INTO experiments (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING
+    INSERT INTO experiments (id, name, search, created_at, updated_at)
+    VALUES ($1, $2, lower($2), $3, $3) ON CONFLICT (org, owner_id, name) DO NOTHING
 )sql"};
 constexpr Query kNextRunNumber{"next_run_number", R"sql(
-    UPDATE experiments SET run_number_last = run_number_last + 1 WHERE name = $1
+    UPDATE experiments SET run_number_last = run_number_last + 1
+    WHERE org = 1 AND owner_id = '' AND name = $1
     RETURNING key, id, run_number_last
 )sql"};
 constexpr Query kAddRun{"add_run", R"sql(

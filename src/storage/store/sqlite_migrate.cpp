@@ -12,6 +12,9 @@ constexpr std::int64_t kApplicationId = 0x4c4c4d52;
 
 constexpr Query kApplication{"application_id", "SELECT application_id FROM pragma_application_id"};
 constexpr Query kCountTables{"count_tables", "SELECT COUNT(*) FROM sqlite_schema"};
+constexpr Query kBrokenReferences{
+    "broken_references", "SELECT COUNT(*) FROM pragma_foreign_key_check"
+};
 constexpr Query kApplied{"applied_migrations", R"sql(
     SELECT version, description, checksum FROM _migrations ORDER BY version
 )sql"};
@@ -32,7 +35,9 @@ CREATE TABLE _migrations (
 ) STRICT;
 )sql";
 
-constexpr const Query* kQueries[] = {&kApplication, &kCountTables, &kApplied, &kNote};
+constexpr const Query* kQueries[] = {
+    &kApplication, &kCountTables, &kBrokenReferences, &kApplied, &kNote
+};
 
 Result<std::int64_t> number(const Ctx& ctx, Session& session, const Query& query) {
     std::int64_t out = 0;
@@ -94,6 +99,13 @@ Result<std::size_t> count_applied(
     return count;
 }
 
+Status check_references(const Ctx& ctx, SqliteSession& session) {
+    LAB_TRY(const std::int64_t broken, number(ctx, session, kBrokenReferences));
+    return broken == 0
+               ? ok()
+               : Status(Error(Code::internal, "a migration leaves rows without their parents"));
+}
+
 Status apply(const Ctx& ctx, SqliteSession& session, const Migration& migration) {
     const TimePoint start = ctx.clock().now();
     LAB_CHECK(session.run_script(ctx, migration.name, migration.sql));
@@ -126,6 +138,9 @@ Status migrate_sqlite(
             return ok();
         }
     }
+    // A table that is made anew is dropped on the way, which must not take what refers to it along;
+    // no effect inside a transaction (https://www.sqlite.org/lang_altertable.html, section 7).
+    LAB_CHECK(session.run_script(ctx, "pragma", "PRAGMA foreign_keys = OFF"));
     // From here on alone: another process that has done it meanwhile is seen now.
     LAB_CHECK(session.begin_exclusive(ctx));
     struct Undo {
@@ -144,9 +159,10 @@ Status migrate_sqlite(
     for (const Migration& migration : migrations.subspan(applied)) {
         LAB_CHECK(apply(ctx, session, migration));
     }
+    LAB_CHECK(check_references(ctx, session));
     LAB_CHECK(session.commit(ctx));
     undo.session = nullptr;
-    return ok();
+    return session.run_script(ctx, "pragma", "PRAGMA foreign_keys = ON");
 }
 
 }  // namespace lab::storage

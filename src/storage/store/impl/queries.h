@@ -1,12 +1,15 @@
 #pragma once
 #include "storage/store/session.h"
 
+#include <vector>
+
 namespace lab::storage {
 
 // The statements of each file, for all_queries().
 std::span<const Query* const> dataset_queries();
 std::span<const Query* const> journal_queries();
 std::span<const Query* const> run_queries();
+std::vector<const Query*> resource_queries();
 
 // Those that only the SQLite driver runs.
 std::span<const Query* const> migration_queries();

@@ -1,0 +1,381 @@
+#include "storage/store/resources.h"
+
+#include "storage/store/impl/queries.h"
+
+#include <algorithm>
+#include <array>
+
+namespace lab::storage {
+namespace {
+
+// The columns of read_resource(), in its order.
+#define LAB_RESOURCE_COLUMNS                                                          \
+    "key, id, org, name, status, owner_id, collaborators, visibility, tags, search, " \
+    "body, revision, created_at, updated_at "
+
+// Whether the viewer ($1 org, $2 user, $3 pattern of the user, $4 1 for admins) may see a row.
+#define LAB_VISIBLE                                               \
+    "org = $1 AND (visibility = 'org' OR CAST($4 AS BIGINT) = 1 " \
+    "OR (owner_id = CAST($2 AS TEXT) AND owner_id <> '') "        \
+    "OR collaborators LIKE CAST($3 AS TEXT) ESCAPE '\\') "
+
+// One optional condition: no value, no condition.
+#define LAB_IF(parameter, condition) "AND (CAST(" parameter " AS TEXT) IS NULL OR " condition ") "
+
+#define LAB_MATCHES(facet, experiment, run)                                        \
+    LAB_VISIBLE LAB_IF("$5", "status = $5") LAB_IF("$6", "owner_id = $6")          \
+        LAB_IF("$7", "name = $7") LAB_IF("$8", "search LIKE $8 ESCAPE '\\'")       \
+            LAB_IF("$9", "tags LIKE $9 ESCAPE '\\'") LAB_IF("$10", facet " = $10") \
+                LAB_IF("$11", experiment " = $11") LAB_IF("$12", run " = $12")
+
+#define LAB_LIST(table, facet, experiment, run, sort, order, sign)                            \
+    "SELECT " LAB_RESOURCE_COLUMNS "FROM " table                                              \
+    " WHERE " LAB_MATCHES(facet, experiment, run) "AND (CAST($13 AS TEXT) IS NULL OR (" sort  \
+                                                  ", id) " sign " ($13, $14)) ORDER BY " sort \
+                                                  " " order ", id " order " LIMIT $15 OFFSET $16"
+
+/// The statements of one kind.
+struct Statements {
+    Query create;
+    Query find;
+    Query find_named;
+    Query update;
+    Query remove;
+    Query count;
+    std::array<Query, 6> lists;  ///< by SortBy, each ascending and descending
+};
+
+#define LAB_STATEMENTS(kind, table, facet, experiment, run, columns, values, changes)             \
+    {                                                                                             \
+        .create =                                                                                 \
+            {"create_" kind,                                                                      \
+             "INSERT INTO " table                                                                 \
+             " (id, org, name, status, owner_id, collaborators, visibility, tags, search, "       \
+             "body, revision, created_at, updated_at" columns ") VALUES ($1, $2, $3, $4, $5, "    \
+             "$6, $7, $8, $9, $10, $11, $12, $13" values ") RETURNING key"},                      \
+        .find =                                                                                   \
+            {"find_" kind,                                                                        \
+             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE "AND id = $5"},   \
+        .find_named =                                                                             \
+            {"find_named_" kind,                                                                  \
+             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table                                         \
+             " WHERE org = $1 AND owner_id = $2 AND name = $3"},                                  \
+        .update =                                                                                 \
+            {"update_" kind,                                                                      \
+             "UPDATE " table                                                                      \
+             " SET name = $3, status = $4, owner_id = $5, collaborators = $6, visibility = $7, "  \
+             "tags = $8, search = $9, body = $10, revision = revision + 1, updated_at = "         \
+             "$11" changes " "                                                                    \
+             "WHERE key = $1 AND revision = $2"},                                                 \
+        .remove = {"remove_" kind, "DELETE FROM " table " WHERE key = $1"},                       \
+        .count =                                                                                  \
+            {"count_" kind,                                                                       \
+             "SELECT COUNT(*) FROM " table " WHERE " LAB_MATCHES(facet, experiment, run)},        \
+        .lists = {{                                                                               \
+            {"list_" kind "_by_created",                                                          \
+             LAB_LIST(table, facet, experiment, run, "created_at", "ASC", ">")},                  \
+            {"list_" kind "_by_created_desc",                                                     \
+             LAB_LIST(table, facet, experiment, run, "created_at", "DESC", "<")},                 \
+            {"list_" kind "_by_updated",                                                          \
+             LAB_LIST(table, facet, experiment, run, "updated_at", "ASC", ">")},                  \
+            {"list_" kind "_by_updated_desc",                                                     \
+             LAB_LIST(table, facet, experiment, run, "updated_at", "DESC", "<")},                 \
+            {"list_" kind "_by_name", LAB_LIST(table, facet, experiment, run, "name", "ASC", ">") \
+            },                                                                                    \
+            {"list_" kind "_by_name_desc",                                                        \
+             LAB_LIST(table, facet, experiment, run, "name", "DESC", "<")},                       \
+        }},                                                                                       \
+    }
+
+// By ResourceKind. A kind without a facet compares with nothing, which never holds.
+constexpr std::array<Statements, 5> kStatements{{
+    LAB_STATEMENTS("experiment", "experiments", "''", "''", "''", "", "", ""),
+    LAB_STATEMENTS(
+        "dataset", "datasets", "format", "''", "''", ", format", ", $14", ", format = $12"
+    ),
+    LAB_STATEMENTS(
+        "model", "models", "provider", "''", "''", ", provider", ", $14", ", provider = $12"
+    ),
+    LAB_STATEMENTS("prompt", "prompt_templates", "''", "''", "''", "", "", ""),
+    LAB_STATEMENTS(
+        "evaluation",
+        "evaluations",
+        "evaluation_type",
+        "experiment_id",
+        "run_id",
+        ", evaluation_type, experiment_id, run_id",
+        ", $14, $15, $16",
+        ", evaluation_type = $12, experiment_id = $13, run_id = $14"
+    ),
+}};
+
+const Statements& statements(ResourceKind kind) {
+    return kStatements[static_cast<std::size_t>(kind)];
+}
+
+/// ";a;;b;"
+std::string join_list(std::vector<std::string> words) {
+    std::ranges::sort(words);
+    std::string out;
+    for (const std::string& word : words) {
+        out += ";" + word + ";";
+    }
+    return out;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+    std::vector<std::string> out;
+    while (text.size() > 2) {
+        const std::size_t end = text.find(';', 1);
+        if (end == std::string_view::npos) {
+            break;
+        }
+        out.emplace_back(text.substr(1, end - 1));
+        text.remove_prefix(end + 1);
+    }
+    return out;
+}
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '%' || c == '_' || c == '\\') {
+            out += '\\';
+        }
+        out += c;
+    }
+    return out;
+}
+
+/// A pattern that finds lists which hold all of these.
+std::string list_pattern(std::vector<std::string> words) {
+    std::ranges::sort(words);
+    std::string out = "%";
+    for (const std::string& word : words) {
+        out += ";" + escaped(word) + ";%";
+    }
+    return out;
+}
+
+Value optional_text(const std::optional<std::string>& text) {
+    return text ? Value(std::string_view(*text)) : Value(nullptr);
+}
+
+/// The columns that only some kinds have.
+void append_facets(ResourceKind kind, const Resource& resource, std::vector<Value>& values) {
+    if (kind == ResourceKind::experiment || kind == ResourceKind::prompt) {
+        return;
+    }
+    values.emplace_back(std::string_view(resource.facet));
+    if (kind == ResourceKind::evaluation) {
+        values.emplace_back(std::string_view(resource.experiment_id));
+        values.emplace_back(std::string_view(resource.run_id));
+    }
+}
+
+Result<Resource> read_resource(const Row& row) {
+    Resource out;
+    out.key = row.integer(0);
+    out.id = row.text(1);
+    out.org = row.integer(2);
+    out.name = row.text(3);
+    out.status = row.text(4);
+    out.access.owner = row.text(5);
+    out.access.collaborators = split_list(row.text(6));
+    const auto visibility = domain::visibility_from(row.text(7));
+    if (!visibility) {
+        return Error(Code::internal, "a stored object has an unknown visibility");
+    }
+    out.access.visibility = *visibility;
+    out.tags = split_list(row.text(8));
+    out.search = row.text(9);
+    out.body = row.text(10);
+    out.revision = row.integer(11);
+    out.created_at = row.text(12);
+    out.updated_at = row.text(13);
+    return out;
+}
+
+/// The bound values of a viewer and a filter; what they point at lives here.
+class Conditions {
+  public:
+    Conditions(const Viewer& viewer, const ResourceFilter& filter)
+        : viewer_(viewer), filter_(filter), user_pattern_(pattern_of(viewer.user)) {
+        if (filter.text) {
+            text_pattern_ = "%" + escaped(*filter.text) + "%";
+        }
+        if (!filter.tags.empty()) {
+            tags_pattern_ = list_pattern(filter.tags);
+        }
+    }
+    std::vector<Value> values() const {
+        return {
+            viewer_.org,
+            std::string_view(viewer_.user),
+            std::string_view(user_pattern_),
+            std::int64_t{viewer_.is_admin ? 1 : 0},
+            optional_text(filter_.status),
+            optional_text(filter_.owner),
+            optional_text(filter_.name),
+            optional_text(text_pattern_),
+            optional_text(tags_pattern_),
+            optional_text(filter_.facet),
+            optional_text(filter_.experiment_id),
+            optional_text(filter_.run_id),
+        };
+    }
+    /// Nobody in particular is nobody's collaborator.
+    static std::string pattern_of(const std::string& user) {
+        return user.empty() ? std::string() : "%;" + escaped(user) + ";%";
+    }
+
+  private:
+    const Viewer& viewer_;
+    const ResourceFilter& filter_;
+    std::string user_pattern_;
+    std::optional<std::string> text_pattern_;
+    std::optional<std::string> tags_pattern_;
+};
+
+Result<std::vector<Resource>> read_all(
+    const Ctx& ctx, Session& session, const Query& query, std::span<const Value> values
+) {
+    std::vector<Resource> out;
+    LAB_CHECK(session.query(ctx, query, values, [&](const Row& row) -> Status {
+        LAB_TRY(out.emplace_back(), read_resource(row));
+        return ok();
+    }));
+    return out;
+}
+
+std::optional<Resource> first_of(std::vector<Resource> found) {
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+}  // namespace
+
+std::vector<const Query*> resource_queries() {
+    std::vector<const Query*> out;
+    for (const Statements& kind : kStatements) {
+        for (const Query* query :
+             {&kind.create, &kind.find, &kind.find_named, &kind.update, &kind.remove, &kind.count
+             }) {
+            out.push_back(query);
+        }
+        for (const Query& query : kind.lists) {
+            out.push_back(&query);
+        }
+    }
+    return out;
+}
+
+Resources::Resources(Session& session, ResourceKind kind) : session_(session), kind_(kind) {}
+
+Status Resources::create(const Ctx& ctx, Resource& resource) {
+    const std::string collaborators = join_list(resource.access.collaborators);
+    const std::string tags = join_list(resource.tags);
+    std::vector<Value> values = {
+        std::string_view(resource.id),
+        resource.org,
+        std::string_view(resource.name),
+        std::string_view(resource.status),
+        std::string_view(resource.access.owner),
+        std::string_view(collaborators),
+        to_string(resource.access.visibility),
+        std::string_view(tags),
+        std::string_view(resource.search),
+        std::string_view(resource.body),
+        resource.revision,
+        std::string_view(resource.created_at),
+        std::string_view(resource.updated_at),
+    };
+    append_facets(kind_, resource, values);
+    return session_.query(ctx, statements(kind_).create, values, [&](const Row& row) {
+        resource.key = row.integer(0);
+        return ok();
+    });
+}
+
+Result<std::optional<Resource>> Resources::find(
+    const Ctx& ctx, const Viewer& viewer, std::string_view id
+) {
+    const std::string pattern = Conditions::pattern_of(viewer.user);
+    const Value values[] = {
+        viewer.org,
+        std::string_view(viewer.user),
+        std::string_view(pattern),
+        std::int64_t{viewer.is_admin ? 1 : 0},
+        id,
+    };
+    LAB_TRY(auto found, read_all(ctx, session_, statements(kind_).find, values));
+    return first_of(std::move(found));
+}
+
+Result<std::optional<Resource>> Resources::find_named(
+    const Ctx& ctx, std::int64_t org, std::string_view owner, std::string_view name
+) {
+    const Value values[] = {org, owner, name};
+    LAB_TRY(auto found, read_all(ctx, session_, statements(kind_).find_named, values));
+    return first_of(std::move(found));
+}
+
+Result<bool> Resources::update(const Ctx& ctx, Resource& resource) {
+    const std::string collaborators = join_list(resource.access.collaborators);
+    const std::string tags = join_list(resource.tags);
+    std::vector<Value> values = {
+        resource.key,
+        resource.revision,
+        std::string_view(resource.name),
+        std::string_view(resource.status),
+        std::string_view(resource.access.owner),
+        std::string_view(collaborators),
+        to_string(resource.access.visibility),
+        std::string_view(tags),
+        std::string_view(resource.search),
+        std::string_view(resource.body),
+        std::string_view(resource.updated_at),
+    };
+    append_facets(kind_, resource, values);
+    LAB_TRY(const std::int64_t changed, session_.exec(ctx, statements(kind_).update, values));
+    resource.revision += changed;
+    return changed == 1;
+}
+
+Result<bool> Resources::remove(const Ctx& ctx, const Resource& resource) {
+    const Value values[] = {resource.key};
+    LAB_TRY(const std::int64_t gone, session_.exec(ctx, statements(kind_).remove, values));
+    return gone == 1;
+}
+
+Result<std::vector<Resource>> Resources::list(
+    const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
+) {
+    const Conditions conditions(viewer, filter);
+    std::vector<Value> values = conditions.values();
+    if (page.after) {
+        values.emplace_back(std::string_view(page.after->sort_value));
+        values.emplace_back(std::string_view(page.after->id));
+    } else {
+        values.emplace_back(nullptr);
+        values.emplace_back(nullptr);
+    }
+    values.emplace_back(page.limit);
+    values.emplace_back(page.offset);
+    const std::size_t which = 2 * static_cast<std::size_t>(page.sort) + (page.descending ? 1 : 0);
+    return read_all(ctx, session_, statements(kind_).lists[which], values);
+}
+
+Result<std::int64_t> Resources::count(
+    const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter
+) {
+    const Conditions conditions(viewer, filter);
+    std::int64_t out = 0;
+    LAB_CHECK(session_
+                  .query(ctx, statements(kind_).count, conditions.values(), [&](const Row& row) {
+                      out = row.integer(0);
+                      return ok();
+                  }));
+    return out;
+}
+
+}  // namespace lab::storage
