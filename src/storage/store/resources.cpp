@@ -226,7 +226,7 @@ class Conditions {
     }
     /// Nobody in particular is nobody's collaborator.
     static std::string pattern_of(const std::string& user) {
-        return user.empty() ? std::string() : "%;" + escaped(user) + ";%";
+        return user.empty() ? std::string(";;") : "%;" + escaped(user) + ";%";
     }
 
   private:
