@@ -287,6 +287,7 @@ void write_cost_plots(Out& out, const Report& report) {
             << "</p>\n";
         return;
     }
+    bool numbered = false;
     for (std::size_t m = 0; m < report.metrics.size(); ++m) {
         if (!report.metrics[m].primary) {
             continue;
@@ -302,9 +303,9 @@ void write_cost_plots(Out& out, const Report& report) {
         caption += price == Price::tokens
                        ? "Prices are not known for all: tokens stand in for cost."
                        : "Cost is what was settled in this run; cached answers cost nothing.";
+        numbered = numbered || cost_plot_is_numbered(report, m, kWidePx);
         write_figure(out, cost_plot(report, m, kWidePx), cost_plot(report, m, kNarrowPx), caption);
     }
-    const bool numbered = report.variants.size() > kNamesMax;
     out << "<ol class=\"legend" << (numbered ? " always" : "") << "\">";
     for (const VariantSummary& variant : report.variants) {
         out << "<li>" << markup(variant.id) << "</li>";

@@ -239,8 +239,50 @@ TEST(Plots, CostIsHiddenWhenNothingIsKnown) {
     report.variants[0].usage.input = 5;
     report.variants[1].usage.input = 7;
     EXPECT_EQ(price_of(report), Price::tokens);
+    report.variants[0].usage.estimated = report.variants[1].usage.estimated = true;
+    EXPECT_EQ(price_of(report), Price::none) << "the length of recorded outputs is no price";
     EXPECT_EQ(interval_plot(report, 0, 900), "");
     EXPECT_EQ(latency_plot(report, 900), "");
+}
+
+Report two_prices(const std::vector<double>& values, const std::vector<std::string>& costs) {
+    Report report;
+    report.metrics.resize(1);
+    report.metrics[0].info = {.name = "quality"};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        VariantSummary variant;
+        variant.id = "variant-with-a-long-name-" + std::to_string(i);
+        variant.cost = Money::parse(costs[i]).value();
+        variant.metrics.emplace_back();
+        variant.metrics[0].value = values[i];
+        report.variants.push_back(variant);
+    }
+    return report;
+}
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) {
+        ++count;
+    }
+    return count;
+}
+
+TEST(Plots, EveryDotHasItsNameOrAllHaveNumbers) {
+    const Report apart = two_prices({0.2, 0.5, 0.9}, {"1", "2", "4"});
+    EXPECT_FALSE(cost_plot_is_numbered(apart, 0, 1090));
+    EXPECT_EQ(count_of(cost_plot(apart, 0, 1090), ">variant-with-a-long-name-"), 6)
+        << "as a title and as a label each";
+    EXPECT_TRUE(cost_plot_is_numbered(apart, 0, 340));
+    // Names of dots that stand as close as these would be taken for each other's.
+    const Report together =
+        two_prices({0.51, 0.5, 0.52, 0.515, 0.9}, {"1", "1.01", "1.02", "1.03", "4"});
+    EXPECT_TRUE(cost_plot_is_numbered(together, 0, 1090));
+    const std::string svg = cost_plot(together, 0, 1090);
+    for (const char* const number :
+         {">1</text>", ">2</text>", ">3</text>", ">4</text>", ">5</text>"}) {
+        EXPECT_GE(count_of(svg, number), 1) << number;
+    }
 }
 
 TEST(Plots, StayInsideTheirPicture) {

@@ -19,12 +19,15 @@ std::string comparison_plot(
 
 /// What a variant's price is measured in.
 enum class Price : unsigned char { none, money, tokens };
-/// Money when the cost of at least two variants is known and not all are 0; else tokens if known.
+/// Money when the cost of at least two variants is known and not all are 0; else tokens if known,
+/// which those counted from the text are not.
 Price price_of(const Report& report);
 /// Figure against price with the Pareto front: variants that no other beats in both. Dots are
-/// named; in narrow pictures, or when there are more than kNamesMax, numbered as report.variants.
+/// named; in narrow pictures, or where not all names find a place beside their dots, numbered as
+/// report.variants.
 inline constexpr std::size_t kNamesMax = 12;
 std::string cost_plot(const Report& report, std::size_t metric, double width);
+bool cost_plot_is_numbered(const Report& report, std::size_t metric, double width);
 /// The variants on the front, in order of price.
 std::vector<std::size_t> pareto_front(const Report& report, std::size_t metric, Price price);
 double price_value(const VariantSummary& variant, Price price);

@@ -18,7 +18,8 @@ double price_value(const VariantSummary& variant, Price price) {
     if (price == Price::money && variant.cost) {
         return static_cast<double>(variant.cost->pico()) * 1e-12;
     }
-    if (price == Price::tokens && variant.usage.total() > 0) {
+    // Tokens counted from the text of recorded outputs say nothing of what they cost.
+    if (price == Price::tokens && variant.usage.total() > 0 && !variant.usage.estimated) {
         return static_cast<double>(variant.usage.total());
     }
     return std::numeric_limits<double>::quiet_NaN();
@@ -73,31 +74,88 @@ struct Box {
     }
 };
 
-/// A place for a label beside a point where it covers nothing yet; nullopt when there is none.
+/// A variant in the picture: its dot and the ends of its interval.
+struct Mark {
+    std::size_t variant;
+    Svg::Point at;
+    double top;
+    double bottom;
+};
+
+double distance(const Box& box, Svg::Point point) {
+    const double x = std::max({box.left - point.x, 0.0, point.x - box.right});
+    const double y = std::max({box.top - point.y, 0.0, point.y - box.bottom});
+    return std::hypot(x, y);
+}
+
+/// Whether a reader takes the label for that of `own`: no other dot is as near.
+bool belongs_to(const Box& box, const Mark& own, const std::vector<Mark>& marks) {
+    return std::ranges::all_of(marks, [&](const Mark& other) {
+        return other.variant == own.variant || distance(box, other.at) > distance(box, own.at) + 4;
+    });
+}
+
+/// A place for a label beside a dot where it covers nothing yet and belongs to no other; nullopt
+/// when there is none.
 std::optional<Box> place_label(
-    Svg::Point point, double width, const Box& page, const std::vector<Box>& taken
+    const Mark& mark,
+    double width,
+    const Box& page,
+    const std::vector<Mark>& marks,
+    const std::vector<Box>& taken
 ) {
     constexpr double h = 15;
-    const double x = point.x;
-    const double y = point.y;
+    const auto [x, y] = mark.at;
     const Box tries[] = {
-        {x + 7, y + 5, x + 7 + width, y + 5 + h},
-        {x - 7 - width, y - 5 - h, x - 7, y - 5},
-        {x + 10, y - h / 2, x + 10 + width, y + h / 2},
-        {x - 10 - width, y - h / 2, x - 10, y + h / 2},
-        {x + 7, y - 5 - h, x + 7 + width, y - 5},
-        {x - 7 - width, y + 5, x - 7, y + 5 + h},
+        {x + 9, y + 5, x + 9 + width, y + 5 + h},
+        {x - 9 - width, y - 5 - h, x - 9, y - 5},
+        {x + 11, y - h / 2, x + 11 + width, y + h / 2},
+        {x - 11 - width, y - h / 2, x - 11, y + h / 2},
+        {x + 9, y - 5 - h, x + 9 + width, y - 5},
+        {x - 9 - width, y + 5, x - 9, y + 5 + h},
     };
     for (const Box& box : tries) {
         const bool inside = box.left >= page.left && box.right <= page.right &&
                             box.top >= page.top && box.bottom <= page.bottom;
         const bool free =
             std::ranges::none_of(taken, [&](const Box& other) { return box.meets(other); });
-        if (inside && free) {
+        if (inside && free && belongs_to(box, mark, marks)) {
             return box;
         }
     }
     return std::nullopt;
+}
+
+struct Label {
+    std::string text;
+    Box box;
+};
+
+/// One label for each mark; empty when one finds no place. Numbers find one in any case.
+std::vector<Label> place_labels(
+    const Report& report,
+    const std::vector<Mark>& marks,
+    const Box& page,
+    std::vector<Box> taken,
+    bool numbers
+) {
+    std::vector<Label> out;
+    for (const Mark& mark : marks) {
+        std::string text = numbers ? std::to_string(mark.variant + 1)
+                                   : abbreviate(report.variants[mark.variant].id, 30);
+        const double width = text_width(text, 12.5);
+        std::optional<Box> box = place_label(mark, width, page, marks, taken);
+        if (!box && !numbers) {
+            return {};
+        }
+        if (!box) {
+            const double left = std::min(mark.at.x + 9, page.right - width);
+            box = Box{left, mark.at.y + 5, left + width, mark.at.y + 20};
+        }
+        taken.push_back(*box);
+        out.push_back({std::move(text), *box});
+    }
+    return out;
 }
 
 std::string price_text(Price price, double value) {
@@ -208,19 +266,12 @@ std::vector<Svg::Point> front_steps(
     return out;
 }
 
-/// Where no label may stand: on the dots and on the stairs.
-std::vector<Box> occupied(
-    const Report& report,
-    std::size_t metric,
-    Price price,
-    const Scale& x,
-    const Scale& y,
-    const std::vector<Svg::Point>& steps
-) {
+/// Where no label may stand: on the dots, the intervals and the stairs.
+std::vector<Box> occupied(const std::vector<Mark>& marks, const std::vector<Svg::Point>& steps) {
     std::vector<Box> out;
-    for (const VariantSummary& variant : report.variants) {
-        const Svg::Point at{x(price_value(variant, price)), y(variant.metrics[metric].value)};
-        out.push_back({at.x - 7, at.y - 7, at.x + 7, at.y + 7});
+    for (const Mark& mark : marks) {
+        out.push_back({mark.at.x - 7, mark.at.y - 7, mark.at.x + 7, mark.at.y + 7});
+        out.push_back({mark.at.x - 2, mark.top, mark.at.x + 2, mark.bottom});
     }
     for (std::size_t i = 1; i < steps.size(); ++i) {
         const auto [left, right] = std::minmax(steps[i - 1].x, steps[i].x);
@@ -230,19 +281,73 @@ std::vector<Box> occupied(
     return out;
 }
 
-}  // namespace
+/// Everything of a picture that is placed before it is drawn.
+struct Layout {
+    Price price;
+    Scatter range;
+    double height;
+    Box page;
+    Scale x;
+    Scale y;
+    std::vector<Mark> marks;
+    std::vector<Svg::Point> steps;
+    bool numbered = false;
+    std::vector<Label> labels;
+};
 
-std::string cost_plot(const Report& report, std::size_t metric, double width) {
+std::vector<Mark> marks_of(const Report& report, std::size_t metric, const Layout& layout) {
+    std::vector<Mark> out;
+    for (std::size_t v = 0; v < report.variants.size(); ++v) {
+        const science::Estimate& e = report.variants[v].metrics[metric];
+        const double cost = price_value(report.variants[v], layout.price);
+        if (std::isfinite(cost) && std::isfinite(e.value)) {
+            const double y = layout.y(e.value);
+            const bool sure = !std::isnan(e.interval.lo);
+            const double top = sure ? layout.y(e.interval.hi) : y;
+            out.push_back({v, {layout.x(cost), y}, top, sure ? layout.y(e.interval.lo) : y});
+        }
+    }
+    return out;
+}
+
+std::optional<Layout> lay_out(const Report& report, std::size_t metric, double width) {
     const Price price = price_of(report);
     const Scatter range = scatter_of(report, metric, price);
     if (price == Price::none || range.x.empty()) {
-        return "";
+        return std::nullopt;
     }
     const bool narrow = width < kNarrowBelow;
     const double height = narrow ? 300 : 380;
     const Box page{44, 24, width - 8, height - 46};
     const Scale x(range.x.lo, range.x.hi, page.left, page.right, range.logarithmic);
     const Scale y(range.y.lo, range.y.hi, page.bottom, page.top);
+    Layout out{price, range, height, page, x, y, {}, {}, false, {}};
+    out.marks = marks_of(report, metric, out);
+    out.steps = front_steps(report, metric, price, x, y, page.right);
+    const std::vector<Box> taken = occupied(out.marks, out.steps);
+    if (!narrow && report.variants.size() <= kNamesMax) {
+        out.labels = place_labels(report, out.marks, page, taken, false);
+    }
+    out.numbered = out.labels.empty();
+    if (out.numbered) {
+        out.labels = place_labels(report, out.marks, page, taken, true);
+    }
+    return out;
+}
+
+}  // namespace
+
+bool cost_plot_is_numbered(const Report& report, std::size_t metric, double width) {
+    const std::optional<Layout> layout = lay_out(report, metric, width);
+    return layout && layout->numbered;
+}
+
+std::string cost_plot(const Report& report, std::size_t metric, double width) {
+    const std::optional<Layout> layout = lay_out(report, metric, width);
+    if (!layout) {
+        return "";
+    }
+    const auto& [price, range, height, page, x, y, marks, steps, numbered, labels] = *layout;
     const science::MetricInfo& info = report.metrics[metric].info;
     const std::vector<std::size_t> front = pareto_front(report, metric, price);
     std::vector<std::string> names;
@@ -252,34 +357,23 @@ std::string cost_plot(const Report& report, std::size_t metric, double width) {
     const std::string what = info.name + " against price; on the Pareto front";
     Svg svg(width, height, spoken(what, names), "plot");
     draw_scatter_axes(svg, page, x, y, range.logarithmic, price, info);
-    const std::vector<Svg::Point> steps = front_steps(report, metric, price, x, y, page.right);
     svg.path(steps, false, "front");
-    std::vector<Box> taken = occupied(report, metric, price, x, y, steps);
-    for (std::size_t v = 0; v < report.variants.size(); ++v) {
-        const VariantSummary& variant = report.variants[v];
+    for (std::size_t i = 0; i < marks.size(); ++i) {
+        const Mark& mark = marks[i];
+        const VariantSummary& variant = report.variants[mark.variant];
         const science::Estimate& e = variant.metrics[metric];
-        const double cost = price_value(variant, price);
-        if (!std::isfinite(cost) || !std::isfinite(e.value)) {
-            continue;
-        }
-        const Svg::Point at{x(cost), y(e.value)};
-        const bool on_front = std::ranges::find(front, v) != front.end();
+        const bool on_front = std::ranges::find(front, mark.variant) != front.end();
         svg.begin_group(
             variant.id + ": " + format_figure(info, e.value) + " " +
-            format_interval(info, e.interval) + ", " + price_text(price, cost)
+            format_interval(info, e.interval) + ", " +
+            price_text(price, price_value(variant, price))
         );
         if (!std::isnan(e.interval.lo)) {
-            svg.line(at.x, y(e.interval.lo), at.x, y(e.interval.hi), "whisker thin");
+            svg.line(mark.at.x, mark.bottom, mark.at.x, mark.top, "whisker thin");
         }
-        svg.circle(at.x, at.y, 6, on_front ? "dot" : "dot off");
+        svg.circle(mark.at.x, mark.at.y, 6, on_front ? "dot" : "dot off");
         svg.end_group();
-        const bool numbered = narrow || report.variants.size() > kNamesMax;
-        const std::string label = numbered ? std::to_string(v + 1) : abbreviate(variant.id, 30);
-        const auto box = place_label(at, text_width(label, 12.5), page, taken);
-        if (box) {
-            taken.push_back(*box);
-            svg.text(box->left, box->bottom - 3, Anchor::start, "pt", label);
-        }
+        svg.text(labels[i].box.left, labels[i].box.bottom - 3, Anchor::start, "pt", labels[i].text);
     }
     return svg.finish();
 }

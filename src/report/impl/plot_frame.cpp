@@ -9,9 +9,12 @@
 
 namespace lab::report {
 
+namespace {
+std::size_t columns_in(double room) { return static_cast<std::size_t>(room / (13 * 0.61)); }
+}  // namespace
+
 std::size_t Frame::label_columns() const {
-    const double room = narrow ? width * 0.52 : track_left - 16;
-    return static_cast<std::size_t>(room / (13 * 0.61));
+    return columns_in(narrow ? width * 0.52 : track_left - 16);
 }
 
 Frame make_frame(
@@ -40,7 +43,13 @@ void draw_row_texts(
     const std::string& label,
     const std::string& value
 ) {
-    const std::string shown = abbreviate(label, frame.label_columns());
+    std::size_t columns = frame.label_columns();
+    if (frame.narrow) {
+        // What the value leaves of the line, and a gap.
+        const double room = std::max(frame.width - text_width(value) - 12, 0.0);
+        columns = std::clamp(columns, std::size_t{4}, std::max(columns_in(room), std::size_t{4}));
+    }
+    const std::string shown = abbreviate(label, columns);
     if (frame.narrow) {
         const double y = frame.y(row) - 18;
         svg.text(0, y, Anchor::start, "lbl", shown);
