@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "report/write.h"
 
 #include <CLI/CLI.hpp>
 
@@ -56,6 +57,12 @@ const CLI::App& chosen(const CLI::App& app) {
     return subs.empty() ? app : chosen(*subs.front());
 }
 
+/// The same in words: "llm-research runs list".
+std::string chosen_path(const CLI::App& app) {
+    const std::vector<CLI::App*> subs = app.get_subcommands();
+    return app.get_name() + (subs.empty() ? "" : " " + chosen_path(*subs.front()));
+}
+
 /// The first argument that no command knows, with what may have been meant.
 std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
     const CLI::App& command = chosen(app);
@@ -89,17 +96,29 @@ int usage_error(
 ) {
     const Console console = make_console(deps.out, deps.err, !deps.env("NO_COLOR"), false);
     std::string words = message;
-    const std::string command = chosen(app).get_name();
     const std::string hint = suggestion(app, argc, argv);
     std::vector<Detail> details;
     if (!hint.empty()) {
         details.push_back({"", hint});
     }
-    const bool top = &chosen(app) == &app;
-    details.push_back({"", "see: llm-research " + (top ? std::string() : command + " ") + "--help"}
-    );
+    details.push_back({"", "see: " + chosen_path(app) + " --help"});
     print_error(console, Error(Code::bad_request, std::move(words), std::move(details)));
     return kUsageError;
+}
+
+/// Help of the chosen command, called by its whole name, with the options every command has.
+std::string help_text(const CLI::App& app) {
+    const bool whole = &chosen(app) == &app;
+    return app.help() + (whole ? "" : "\nOptions of all commands: llm-research --help\n");
+}
+
+/// What cannot be written is said before a run, not behind it.
+Status check_save(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+        LAB_TRY(const report::Format format, report::format_of_path(path));
+        (void)format;
+    }
+    return ok();
 }
 
 int carry_out(const Action& action, const Globals& globals, Deps& deps) {
@@ -111,6 +130,10 @@ int carry_out(const Action& action, const Globals& globals, Deps& deps) {
         return info(settings.error().code).exit_code;
     }
     const Console console = make_console(deps.out, deps.err, settings->color, globals.verbose);
+    if (const Status saved = check_save(globals.save); !saved) {
+        print_error(console, saved.error());
+        return info(saved.error().code).exit_code;
+    }
     const Invocation invocation{deps, *settings, console, globals.save};
     const Result<int> code = action(invocation);
     if (!code) {
@@ -159,7 +182,7 @@ int run(int argc, const char* const* argv, Deps& deps) {
     } catch (const CLI::Success& asked) {  // --help and --version
         const std::string text = dynamic_cast<const CLI::CallForVersion*>(&asked) != nullptr
                                      ? std::string(asked.what()) + "\n"
-                                     : chosen(app).help();
+                                     : help_text(app);
         return write_all(deps.out, text) ? 0 : 1;
     } catch (const CLI::Error& error) {
         return usage_error(app, error.what(), argc, argv, deps);

@@ -111,23 +111,20 @@ Result<int> do_get(const Invocation& in, const std::string& id, bool cancel) {
         const domain::Run run,
         cancel ? service::cancel_run(ctx, *services, id) : service::get_run(ctx, *services, id)
     );
-    const Table table{
-        .columns = {"field", "value"},
-        .rows =
-            {{"id", run.id},
-             {"experiment", run.experiment_name},
-             {"number", std::to_string(run.number)},
-             {"state", std::string(to_string(run.state))},
-             {"why", run.stop_reason},
-             {"samples", std::to_string(run.planned)},
-             {"dataset", run.dataset_hash},
-             {"created", run.created_at},
-             {"started", run.started_at},
-             {"completed", run.completed_at},
-             {"manifest", run.manifest}},
-        .numeric = {},
+    const std::vector<Field> fields = {
+        {"id", run.id},
+        {"experiment", run.experiment_name},
+        {"number", std::to_string(run.number), true},
+        {"state", std::string(to_string(run.state))},
+        {"why", run.stop_reason},
+        {"samples", std::to_string(run.planned), true},
+        {"dataset", run.dataset_hash},
+        {"created", run.created_at},
+        {"started", run.started_at},
+        {"completed", run.completed_at},
+        {"manifest", run.manifest, true},
     };
-    LAB_CHECK(print_table(in.console, table, in.settings.output));
+    LAB_CHECK(print_fields(in.console, fields, in.settings.output));
     return 0;
 }
 

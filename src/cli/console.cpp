@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "platform/json/json.h"
+#include "report/terminal.h"
 
 #include <nlohmann/json.hpp>
 #include <sys/ioctl.h>
@@ -9,12 +10,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstring>
 
 namespace lab::cli {
 namespace {
 
-std::string quoted_csv(const std::string& cell) {
+std::string quoted_csv(std::string cell) {
+    if (!cell.empty() && std::string_view("=+-@\t\r").contains(cell.front())) {
+        cell.insert(0, "'");  // a name must not be a formula
+    }
     if (cell.find_first_of(",\"\r\n") == std::string::npos) {
         return cell;
     }
@@ -24,6 +30,27 @@ std::string quoted_csv(const std::string& cell) {
         out += c == '"' ? "\"" : "";
     }
     return out + '"';
+}
+
+/// Names of experiments and words of servers must not steer the terminal; line breaks stay.
+std::string safe_lines(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        out += at > 0 ? "\n" : "";
+        out += report::printable(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return out;
+}
+
+Table printable_table(Table table) {
+    for (std::vector<std::string>& row : table.rows) {
+        for (std::string& cell : row) {
+            cell = report::printable(cell);
+        }
+    }
+    return table;
 }
 
 std::string as_table(const Table& table, bool color) {
@@ -58,6 +85,29 @@ std::string as_table(const Table& table, bool color) {
     return out;
 }
 
+/// A cell as JSON: whole numbers of numeric columns are numbers, the rest is text.
+Json cell_json(const Table& table, std::size_t column, const std::string& cell) {
+    if (!table.numeric.empty() && table.numeric[column]) {
+        std::int64_t number = 0;
+        const char* const end = cell.data() + cell.size();
+        const auto [rest, error] = std::from_chars(cell.data(), end, number);
+        if (error == std::errc() && rest == end) {
+            return number;
+        }
+    }
+    return cell;
+}
+
+/// One line for each member; what JSON writes after the colon is YAML too.
+std::string as_yaml(const Json& object, std::string lead, const std::string& next) {
+    std::string text;
+    for (const auto& [key, value] : object.items()) {
+        text += lead + key + ": " + dump_json(value) + "\n";
+        lead = next;
+    }
+    return text;
+}
+
 }  // namespace
 
 Console make_console(std::FILE* out, std::FILE* err, bool color_wanted, bool verbose) {
@@ -86,32 +136,32 @@ Status write_all(std::FILE* file, std::string_view text) {
 
 void print_error(const Console& console, const Error& error) {
     std::string text = console.err_color ? "\033[1;31merror:\033[0m " : "error: ";
-    text += error.message + "\n";
+    text += safe_lines(error.message) + "\n";
     for (const Detail& detail : error.details) {
-        text += "  " + detail.field;
+        text += "  " + report::printable(detail.field);
         text += detail.field.empty() || detail.message.empty() ? "" : ": ";
-        text += detail.message + "\n";
+        text += safe_lines(detail.message) + "\n";
     }
     if (console.verbose && !error.cause.empty()) {
-        text += "  cause: " + error.cause + "\n";
+        text += "  cause: " + safe_lines(error.cause) + "\n";
     }
     (void)write_all(console.err, text);
 }
 
 void note(const Console& console, std::string_view text) {
-    (void)write_all(console.err, std::string(text) + "\n");
+    (void)write_all(console.err, safe_lines(text) + "\n");
 }
 
 Status print_table(const Console& console, const Table& table, const std::string& format) {
     std::string text;
     if (format == "table") {
-        text = as_table(table, console.color);
+        text = as_table(printable_table(table), console.color);
     } else if (format == "csv" || format == "compact") {
         const std::string separator = format == "csv" ? "," : "\t";
         const auto line = [&](const std::vector<std::string>& cells) {
             std::vector<std::string> parts;
             for (const std::string& cell : cells) {
-                parts.push_back(format == "csv" ? quoted_csv(cell) : cell);
+                parts.push_back(format == "csv" ? quoted_csv(cell) : report::printable(cell));
             }
             text += join(parts, separator) + "\n";
         };
@@ -128,18 +178,13 @@ Status print_table(const Console& console, const Table& table, const std::string
             for (std::size_t c = 0; c < row.size(); ++c) {
                 std::string key = to_lower(table.columns[c]);
                 std::ranges::replace(key, ' ', '_');
-                object[key] = row[c];
+                object[key] = cell_json(table, c, row[c]);
             }
             list.push_back(std::move(object));
         }
         if (format == "yaml") {
             for (const Json& object : list) {
-                std::string lead = "- ";
-                for (const auto& [key, value] : object.items()) {
-                    // A JSON string is a YAML string.
-                    text += lead + key + ": " + dump_json(value) + "\n";
-                    lead = "  ";
-                }
+                text += as_yaml(object, "- ", "  ");
             }
             text = list.empty() ? "[]\n" : text;
         } else {
@@ -147,6 +192,27 @@ Status print_table(const Console& console, const Table& table, const std::string
         }
     }
     return write_all(console.out, text);
+}
+
+Status print_fields(
+    const Console& console, const std::vector<Field>& fields, const std::string& format
+) {
+    if (format == "json" || format == "yaml") {
+        Json object = Json::object();
+        for (const Field& field : fields) {
+            object[field.name] = field.is_json ? parse_json(field.value).value_or(Json(field.value))
+                                               : Json(field.value);
+        }
+        return write_all(
+            console.out,
+            format == "yaml" ? as_yaml(object, "", "") : dump_json_pretty(object) + "\n"
+        );
+    }
+    Table table{.columns = {"field", "value"}, .rows = {}, .numeric = {}};
+    for (const Field& field : fields) {
+        table.rows.push_back({field.name, field.value});
+    }
+    return print_table(console, table, format);
 }
 
 }  // namespace lab::cli

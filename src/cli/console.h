@@ -34,7 +34,18 @@ struct Table {
     std::vector<std::vector<std::string>> rows;
     std::vector<bool> numeric;  ///< by column; empty = none
 };
-/// format: table, json, yaml, csv or compact.
+/// format: table, json, yaml, csv or compact. Whole numbers of numeric columns are numbers in JSON.
 Status print_table(const Console& console, const Table& table, const std::string& format);
+
+/// One thing with many properties.
+struct Field {
+    std::string name;
+    std::string value;
+    bool is_json = false;  ///< `value` is JSON: a number, an object; else it is text
+};
+/// As print_table with the columns "field" and "value"; in JSON and YAML one object.
+Status print_fields(
+    const Console& console, const std::vector<Field>& fields, const std::string& format
+);
 
 }  // namespace lab::cli

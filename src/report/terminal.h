@@ -21,4 +21,8 @@ Status write_terminal(const Report& report, const TerminalOptions& options, cons
 /// One line per variant, comparison and gate, for grep and small screens.
 Status write_compact(const Report& report, const Sink& sink);
 
+/// One line without anything a terminal obeys: control characters, escape sequences' first bytes
+/// and direction overrides become U+FFFD; line breaks and tabs become a space.
+std::string printable(std::string_view utf8);
+
 }  // namespace lab::report

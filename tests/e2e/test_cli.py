@@ -62,6 +62,45 @@ class Help(support.LabTest):
                 self.assert_says(done, f'"{near}"')
                 self.assertEqual(done.out, "")
 
+    def test_help_and_errors_name_the_whole_command(self):
+        for arguments, path in ((["runs", "list", "-l", "0"], "runs list"), (["datasets", "import"], "datasets import"),
+                                (["resume"], "resume")):
+            with self.subTest(arguments=arguments):
+                self.assert_says(self.home.run(*arguments), f"see: llm-research {path} --help")
+                usage = self.home.run(*path.split(" "), "--help").out
+                self.assertIn(f"Usage: llm-research {path} ", usage)
+                self.assertIn("Options of all commands: llm-research --help", usage)
+
+    def test_a_report_that_cannot_be_written_is_refused_before_the_run(self):
+        example = support.ROOT / "examples/gsm8k/experiment.yaml"
+        done = self.home.run("run", str(example), "--save", "report.pdf")
+        self.assert_code(done, support.BAD_INPUT)
+        self.assert_says(done, "report.pdf")
+        self.assertEqual(self.home.run("runs", "list", "-o", "json").json(), [])
+
+    def test_a_name_does_not_steer_the_terminal_or_become_a_formula(self):
+        folder = self.home.folder
+        (folder / "d.jsonl").write_text('{"id": "1", "reference": "a"}\n', encoding="utf-8")
+        (folder / "o.jsonl").write_text('{"id": "1", "output": "a"}\n', encoding="utf-8")
+        for name in ("=1+1", "red" + ESCAPE + "[31m"):
+            (folder / "e.json").write_text(json.dumps({
+                "name": name, "dataset": {"path": "d.jsonl"}, "scorers": ["exact_match"],
+                "models": [{"id": "m", "provider": "replay", "replay": {"path": "o.jsonl"}}],
+            }), encoding="utf-8")
+            done = self.home.run("run", str(folder / "e.json"))
+            self.assert_code(done, support.PASSED)
+            self.assertNotIn(ESCAPE, done.err + done.out)
+        for form in ("table", "compact"):
+            self.assertNotIn(ESCAPE, self.home.run("runs", "list", "-o", form).out)
+        rows = list(csv.DictReader(io.StringIO(self.home.run("runs", "list", "-o", "csv").out)))
+        self.assertEqual(rows[1]["experiment"], "'=1+1")
+        listed = self.home.run("runs", "list", "-o", "json").json()
+        self.assertEqual(listed[1]["experiment"], "=1+1")
+        self.assertEqual([row["samples"] for row in listed], [1, 1])
+        got = self.home.run("runs", "get", "last", "-o", "json").json()
+        self.assertEqual(got["id"], listed[0]["id"])
+        self.assertEqual(got["manifest"]["dataset"]["rows"], 1)
+
     def test_nothing_to_do_is_bad_input(self):
         self.assert_code(self.home.run(), support.BAD_INPUT)
         self.assert_code(self.home.run("run"), support.BAD_INPUT)

@@ -1,4 +1,6 @@
 #pragma once
+#include "report/terminal.h"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -9,9 +11,6 @@ namespace lab::report {
 
 /// Columns that a terminal needs: East Asian wide characters take two, combining marks none.
 std::size_t display_width(std::string_view utf8);
-/// One line without anything a terminal obeys: control characters, escape sequences' first bytes
-/// and direction overrides become U+FFFD; line breaks and tabs become a space.
-std::string printable(std::string_view utf8);
 /// At most `width` columns; "…" stands where something was cut (in the middle, since identifiers
 /// tell themselves apart at their ends).
 std::string abbreviate(std::string_view utf8, std::size_t width);
