@@ -157,6 +157,41 @@ Hint hint_of(std::string_view lower) {
     return Hint::none;
 }
 
+/// What one header says. `precise` is a wait in milliseconds, better than one in seconds.
+void read_hint(
+    Hint hint,
+    std::string_view value,
+    WallTime now,
+    RateHints& hints,
+    std::optional<Duration>& precise
+) {
+    switch (hint) {
+        case Hint::retry_after:
+            hints.retry_after = parse_wait(value, now);
+            break;
+        case Hint::retry_after_ms:
+            if (const auto ms = parse_count(value)) {
+                precise = from_seconds(static_cast<double>(*ms) / 1000);
+            }
+            break;
+        case Hint::requests_remaining:
+            hints.requests_remaining = parse_count(value);
+            break;
+        case Hint::requests_reset:
+            hints.requests_reset = parse_wait(value, now);
+            break;
+        case Hint::tokens_remaining:
+            hints.tokens_remaining = parse_count(value);
+            break;
+        case Hint::tokens_reset:
+            hints.tokens_reset = parse_wait(value, now);
+            break;
+        case Hint::none:
+        case Hint::date:
+            break;
+    }
+}
+
 }  // namespace
 
 std::optional<Duration> parse_duration(std::string_view text) {
@@ -241,31 +276,7 @@ RateHints read_hints(const http::Headers& headers, WallTime now) {
     RateHints hints;
     std::optional<Duration> precise;
     for (const auto& [hint, value] : std::span(found.data(), count)) {
-        switch (hint) {
-            case Hint::retry_after:
-                hints.retry_after = parse_wait(value, now);
-                break;
-            case Hint::retry_after_ms:
-                if (const auto ms = parse_count(value)) {
-                    precise = from_seconds(static_cast<double>(*ms) / 1000);
-                }
-                break;
-            case Hint::requests_remaining:
-                hints.requests_remaining = parse_count(value);
-                break;
-            case Hint::requests_reset:
-                hints.requests_reset = parse_wait(value, now);
-                break;
-            case Hint::tokens_remaining:
-                hints.tokens_remaining = parse_count(value);
-                break;
-            case Hint::tokens_reset:
-                hints.tokens_reset = parse_wait(value, now);
-                break;
-            case Hint::none:
-            case Hint::date:
-                break;
-        }
+        read_hint(hint, value, now, hints, precise);
     }
     if (precise) {
         hints.retry_after = precise;
