@@ -362,6 +362,12 @@ void set_detectable(Comparison& c, double alpha) {
         const double least = std::ceil(-std::log2(alpha));
         c.detectable = least > n ? kNaN : std::max(c.detectable, least / n);
         items = std::max(items, least / std::abs(c.difference));
+    } else if (c.design == Design::corpus || c.design == Design::clustered_corpus) {
+        // smallest_p() of fewer pairs than these is above alpha.
+        const double least = 1 + std::ceil(-std::log2(alpha));
+        const double pairs = c.clusters > 0 ? static_cast<double>(c.clusters) : n;
+        c.detectable = least > pairs ? kNaN : c.detectable;
+        items = std::max(items, c.clusters > 0 ? 0 : least);
     }
     c.items_needed = items_up(items);
 }

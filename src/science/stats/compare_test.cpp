@@ -355,6 +355,9 @@ TEST(CompareCorpus, FewItemsCannotShowMoreThanTheirSwapsCan) {
         EXPECT_EQ(got.p, std::ldexp(1.0, 1 - items)) << items;
         EXPECT_EQ(got.verdict, items < 6 ? Verdict::no_difference_shown : Verdict::better);
         EXPECT_TRUE(has_note(got.notes, "items cannot give a p-value below"));
+        EXPECT_EQ(std::isnan(got.detectable), items < 6);
+        EXPECT_EQ(got.sentence.ends_with(": so few items cannot show any difference"), items < 6);
+        EXPECT_GE(got.items_needed, 6);
     }
     const Comparison many =
         compare(make_corpus(20, 0.75, 1).sample(), make_corpus(20, 0.25, 1).sample(), options);

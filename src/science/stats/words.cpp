@@ -140,8 +140,10 @@ std::string equivalence_sentence(const Comparison& c) {
 
 /// What this set could have shown, and what would decide.
 std::string reach_text(const Comparison& c) {
-    if (std::isnan(c.detectable) && c.design == Design::proportion && c.planning_sd > 0) {
-        return ": so few items cannot show any difference";
+    if (std::isnan(c.detectable) && c.planning_sd > 0) {
+        return fmt::format(
+            ": so few {} cannot show any difference", c.clusters > 0 ? "clusters" : "items"
+        );
     }
     if (std::isnan(c.detectable)) {
         return c.difference == 0 && c.se == 0
