@@ -6,7 +6,16 @@ namespace lab::storage {
 
 std::vector<const Query*> all_queries() {
     std::vector<const Query*> out;
-    for (const auto& family : {dataset_queries(), journal_queries(), run_queries()}) {
+    for (const auto& family :
+         {dataset_queries(),
+          journal_queries(),
+          run_queries(),
+          user_queries(),
+          token_queries(),
+          api_key_queries(),
+          audit_queries(),
+          setting_queries(),
+          idempotency_queries()}) {
         out.insert(out.end(), family.begin(), family.end());
     }
     const std::vector<const Query*> resources = resource_queries();

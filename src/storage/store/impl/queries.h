@@ -9,6 +9,12 @@ namespace lab::storage {
 std::span<const Query* const> dataset_queries();
 std::span<const Query* const> journal_queries();
 std::span<const Query* const> run_queries();
+std::span<const Query* const> user_queries();
+std::span<const Query* const> token_queries();
+std::span<const Query* const> api_key_queries();
+std::span<const Query* const> audit_queries();
+std::span<const Query* const> setting_queries();
+std::span<const Query* const> idempotency_queries();
 std::vector<const Query*> resource_queries();
 
 // Those that only the SQLite driver runs.

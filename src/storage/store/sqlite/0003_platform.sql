@@ -229,7 +229,7 @@ CREATE TABLE audit_log (
     action_name TEXT NOT NULL DEFAULT '',
     outcome_status TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX audit_log_by_time ON audit_log (org, timestamp, key);
+CREATE INDEX audit_log_by_time ON audit_log (org, timestamp, id);
 -- What is written stays as it is.
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE ON audit_log
 BEGIN
