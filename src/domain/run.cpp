@@ -5,7 +5,7 @@
 
 namespace lab::domain {
 namespace {
-constexpr std::array<std::pair<RunState, std::string_view>, 7> kStates{{
+constexpr std::array<std::pair<RunState, std::string_view>, 9> kStates{{
     {RunState::pending, "pending"},
     {RunState::running, "running"},
     {RunState::completed, "completed"},
@@ -13,6 +13,8 @@ constexpr std::array<std::pair<RunState, std::string_view>, 7> kStates{{
     {RunState::interrupted, "interrupted"},
     {RunState::budget_exhausted, "budget_exhausted"},
     {RunState::cancelled, "cancelled"},
+    {RunState::queued, "queued"},
+    {RunState::timed_out, "timed_out"},
 }};
 }  // namespace
 

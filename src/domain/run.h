@@ -9,6 +9,8 @@
 
 namespace lab::domain {
 
+/// Of the service, a run waits as `queued` for a worker and goes back to it when the worker stops;
+/// `timed_out` is said by clients of their own runs.
 /// pending -> running -> completed | failed | cancelled | budget_exhausted; an interrupted or
 /// killed run stays `running` and may be resumed. The last four are terminal, except that cancelled
 /// and budget_exhausted and failed may be resumed (with a larger budget, after an outage).
@@ -20,6 +22,8 @@ enum class RunState : std::uint8_t {
     interrupted,
     budget_exhausted,
     cancelled,
+    queued,
+    timed_out,
 };
 std::string_view to_string(RunState state);
 std::optional<RunState> run_state_from(std::string_view text);
@@ -39,6 +43,11 @@ struct Run {
     std::string started_at;
     std::string completed_at;
     std::int64_t planned = 0;  ///< samples
+    // Of the service.
+    std::string name;
+    std::string origin = "engine";  ///< "client": somebody else carries it out and reports here
+    std::string created_by;         ///< user id
+    std::string body = "{}";        ///< JSON object: config, environment, error
 };
 
 /// A dataset's immutable version.

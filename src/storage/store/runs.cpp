@@ -26,15 +26,28 @@ constexpr Query kNextRunNumber{"next_run_number", R"sql(
 constexpr Query kAddRun{"add_run", R"sql(
     INSERT INTO runs (
         id, experiment, run_number, state, stop_reason, spec, manifest, dataset_hash, created_at,
-        started_at, completed_at, planned
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        started_at, completed_at, planned, name, origin, created_by, body
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     RETURNING key
 )sql"};
+constexpr Query kNextNumberIn{"next_run_number_in", R"sql(
+    UPDATE experiments SET run_number_last = run_number_last + 1 WHERE key = $1
+    RETURNING run_number_last
+)sql"};
+constexpr Query kMoveRun{"move_run", R"sql(
+    UPDATE runs SET state = $3 WHERE key = $1 AND state = $2
+)sql"};
+constexpr Query kSetRunBody{"set_run_body", "UPDATE runs SET body = $2 WHERE key = $1"};
+constexpr Query kSetRunPlan{"set_run_plan", R"sql(
+    UPDATE runs SET planned = $2, manifest = $3, dataset_hash = $4 WHERE key = $1
+)sql"};
+constexpr Query kCountRunsIn{"count_runs_in", "SELECT COUNT(*) FROM runs WHERE experiment = $1"};
 
 // The columns of read_run(), in its order.
 #define LAB_SELECT_RUNS                                                                  \
     "SELECT r.key, r.id, e.id, e.name, r.run_number, r.state, r.stop_reason, r.spec, "   \
-    "r.manifest, r.dataset_hash, r.created_at, r.started_at, r.completed_at, r.planned " \
+    "r.manifest, r.dataset_hash, r.created_at, r.started_at, r.completed_at, r.planned, " \
+    "r.name, r.origin, r.created_by, r.body "                                            \
     "FROM runs r JOIN experiments e ON e.key = r.experiment "
 
 constexpr Query kGetRun{"get_run", LAB_SELECT_RUNS "WHERE r.id = $1"};
@@ -43,6 +56,17 @@ constexpr Query kFindRuns{
     "find_runs", LAB_SELECT_RUNS "WHERE r.id >= $1 AND r.id < $2 ORDER BY r.key DESC LIMIT $3"
 };
 constexpr Query kListRuns{"list_runs", LAB_SELECT_RUNS "ORDER BY r.key DESC LIMIT $1 OFFSET $2"};
+constexpr Query kListRunsIn{
+    "list_runs_in",
+    LAB_SELECT_RUNS "WHERE r.experiment = $1 ORDER BY r.run_number DESC LIMIT $2 OFFSET $3"
+};
+constexpr Query kFindRunIn{
+    "find_run_in", LAB_SELECT_RUNS "WHERE r.experiment = $1 AND r.id = $2"
+};
+constexpr Query kRunsByState{
+    "runs_by_state",
+    LAB_SELECT_RUNS "WHERE r.state = $1 AND r.origin = 'engine' ORDER BY r.key LIMIT $2"
+};
 #undef LAB_SELECT_RUNS
 
 constexpr Query kStartRun{"start_run", R"sql(
@@ -64,6 +88,14 @@ constexpr const Query* kQueries[] = {
     &kListRuns,
     &kStartRun,
     &kEndRun,
+    &kNextNumberIn,
+    &kMoveRun,
+    &kSetRunBody,
+    &kSetRunPlan,
+    &kCountRunsIn,
+    &kListRunsIn,
+    &kFindRunIn,
+    &kRunsByState,
 };
 
 Value text_or_null(const std::string& text) {
@@ -93,6 +125,10 @@ Result<Run> read_run(const Row& row) {
     run.started_at = row.text(11);
     run.completed_at = row.text(12);
     run.planned = row.integer(13);
+    run.name = row.text(14);
+    run.origin = row.text(15);
+    run.created_by = row.text(16);
+    run.body = row.text(17);
     return run;
 }
 
@@ -106,6 +142,31 @@ Result<std::vector<Run>> read_runs(
         return ok();
     }));
     return out;
+}
+
+Status insert_run(const Ctx& ctx, Session& session, std::int64_t experiment_key, Run& run) {
+    const Value values[] = {
+        std::string_view(run.id),
+        experiment_key,
+        run.number,
+        domain::to_string(run.state),
+        std::string_view(run.stop_reason),
+        std::string_view(run.spec),
+        std::string_view(run.manifest),
+        std::string_view(run.dataset_hash),
+        std::string_view(run.created_at),
+        text_or_null(run.started_at),
+        text_or_null(run.completed_at),
+        run.planned,
+        std::string_view(run.name),
+        std::string_view(run.origin),
+        std::string_view(run.created_by),
+        std::string_view(run.body),
+    };
+    return session.query(ctx, kAddRun, values, [&](const Row& row) {
+        run.key = row.integer(0);
+        return ok();
+    });
 }
 
 Error no_run(std::string_view id) {
@@ -148,26 +209,80 @@ Result<Run> Runs::create(const Ctx& ctx, Run run) {
         run.number = row.integer(2);
         return ok();
     }));
-    const Value values[] = {
-        std::string_view(run.id),
-        experiment_key,
-        run.number,
-        domain::to_string(run.state),
-        std::string_view(run.stop_reason),
-        std::string_view(run.spec),
-        std::string_view(run.manifest),
-        std::string_view(run.dataset_hash),
-        std::string_view(run.created_at),
-        text_or_null(run.started_at),
-        text_or_null(run.completed_at),
-        run.planned,
-    };
-    LAB_CHECK(session_.query(ctx, kAddRun, values, [&](const Row& row) {
-        run.key = row.integer(0);
-        return ok();
-    }));
+    LAB_CHECK(insert_run(ctx, session_, experiment_key, run));
     LAB_CHECK(transaction.commit(ctx));
     return run;
+}
+
+Result<Run> Runs::create_in(const Ctx& ctx, std::int64_t experiment_key, Run run) {
+    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    const Value key[] = {experiment_key};
+    LAB_CHECK(session_.query(ctx, kNextNumberIn, key, [&](const Row& row) {
+        run.number = row.integer(0);
+        return ok();
+    }));
+    if (run.number == 0) {
+        return Error(Code::not_found, "there is no such experiment any more");
+    }
+    LAB_CHECK(insert_run(ctx, session_, experiment_key, run));
+    LAB_CHECK(transaction.commit(ctx));
+    return run;
+}
+
+Result<std::vector<Run>> Runs::list_in(
+    const Ctx& ctx, std::int64_t experiment_key, std::int64_t limit, std::int64_t offset
+) {
+    const Value values[] = {experiment_key, limit, offset};
+    return read_runs(ctx, session_, kListRunsIn, values);
+}
+
+Result<std::int64_t> Runs::count_in(const Ctx& ctx, std::int64_t experiment_key) {
+    std::int64_t out = 0;
+    const Value key[] = {experiment_key};
+    LAB_CHECK(session_.query(ctx, kCountRunsIn, key, [&](const Row& row) {
+        out = row.integer(0);
+        return ok();
+    }));
+    return out;
+}
+
+Result<std::optional<Run>> Runs::find_in(
+    const Ctx& ctx, std::int64_t experiment_key, std::string_view id
+) {
+    const Value values[] = {experiment_key, id};
+    LAB_TRY(auto found, read_runs(ctx, session_, kFindRunIn, values));
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+Result<std::vector<Run>> Runs::list_by_state(
+    const Ctx& ctx, RunState state, std::int64_t limit
+) {
+    const Value values[] = {domain::to_string(state), limit};
+    return read_runs(ctx, session_, kRunsByState, values);
+}
+
+Result<bool> Runs::move_state(const Ctx& ctx, std::int64_t run, RunState from, RunState to) {
+    const Value values[] = {run, domain::to_string(from), domain::to_string(to)};
+    LAB_TRY(const std::int64_t moved, session_.exec(ctx, kMoveRun, values));
+    return moved == 1;
+}
+
+Status Runs::set_body(const Ctx& ctx, std::int64_t run, std::string_view body) {
+    const Value values[] = {run, body};
+    LAB_CHECK(session_.exec(ctx, kSetRunBody, values));
+    return ok();
+}
+
+Status Runs::set_plan(
+    const Ctx& ctx,
+    std::int64_t run,
+    std::int64_t planned,
+    std::string_view manifest,
+    std::string_view dataset_hash
+) {
+    const Value values[] = {run, planned, manifest, dataset_hash};
+    LAB_CHECK(session_.exec(ctx, kSetRunPlan, values));
+    return ok();
 }
 
 Result<Run> Runs::get(const Ctx& ctx, std::string_view id) {

@@ -2,6 +2,7 @@
 #include "domain/run.h"
 #include "storage/store/session.h"
 
+#include <optional>
 #include <vector>
 
 namespace lab::storage {
@@ -19,6 +20,35 @@ class Runs {
     Result<domain::Run> get(const Ctx& ctx, std::string_view id);
     /// Newest first.
     Result<std::vector<domain::Run>> list(const Ctx& ctx, std::int64_t limit, std::int64_t offset);
+    /// A run of an experiment of the service: numbered and keyed like the others.
+    /// `run.experiment_id` names the experiment. Errors: not_found, conflict (a run of this id).
+    Result<domain::Run> create_in(const Ctx& ctx, std::int64_t experiment_key, domain::Run run);
+    /// Newest first; of one experiment.
+    Result<std::vector<domain::Run>> list_in(
+        const Ctx& ctx, std::int64_t experiment_key, std::int64_t limit, std::int64_t offset
+    );
+    Result<std::int64_t> count_in(const Ctx& ctx, std::int64_t experiment_key);
+    /// By its whole id; nullopt when the experiment has no such run.
+    Result<std::optional<domain::Run>> find_in(
+        const Ctx& ctx, std::int64_t experiment_key, std::string_view id
+    );
+    /// Runs of the engine in this state, oldest first.
+    Result<std::vector<domain::Run>> list_by_state(
+        const Ctx& ctx, domain::RunState state, std::int64_t limit
+    );
+    /// From one state to another, by whoever is first. false: it was not in that state any more.
+    Result<bool> move_state(
+        const Ctx& ctx, std::int64_t run, domain::RunState from, domain::RunState to
+    );
+    Status set_body(const Ctx& ctx, std::int64_t run, std::string_view body);
+    /// What is known only when the run begins: samples, manifest and rows.
+    Status set_plan(
+        const Ctx& ctx,
+        std::int64_t run,
+        std::int64_t planned,
+        std::string_view manifest,
+        std::string_view dataset_hash
+    );
     /// `at` becomes the time of the start (running, the first time) or of the end (every state but
     /// pending and running). Errors: not_found.
     Status set_state(
