@@ -58,6 +58,7 @@ HEAVY = {
     r"boost/math/": ["src/science/stats/distributions.cpp"],
     r"boost/(asio|beast)": ["src/platform/process/", "src/platform/http/"],
     r"yaml-cpp/": ["src/platform/json/"],
+    r"prometheus/": ["src/platform/telemetry/metrics.cpp"],
     r"spdlog/": ["src/platform/telemetry/log.cpp"],
     r"CLI/": ["src/cli/"],
     r"csv\.h$": ["src/platform/data/"],

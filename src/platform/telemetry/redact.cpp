@@ -50,10 +50,18 @@ constexpr std::array kKeyShapes{
     KeyShape{"whsec_", 8, false},
 };
 
+constexpr std::array<bool, 256> kStartsKey = [] {
+    std::array<bool, 256> starts{};
+    for (const KeyShape& shape : kKeyShapes) {
+        starts[static_cast<unsigned char>(shape.prefix[0])] = true;
+    }
+    return starts;
+}();
+
 /// Where in a run a key begins, or npos.
 std::size_t find_key(std::string_view run) {
     for (std::size_t i = 0; i < run.size(); ++i) {
-        if (i > 0 && is_alnum(run[i - 1])) {
+        if (!kStartsKey[static_cast<unsigned char>(run[i])] || (i > 0 && is_alnum(run[i - 1]))) {
             continue;
         }
         const std::string_view here = run.substr(i);
@@ -75,6 +83,9 @@ std::size_t find_key(std::string_view run) {
 /// Where in a run something begins that looks like a JSON Web Token, or npos.
 std::size_t find_token(std::string_view run) {
     constexpr std::size_t kBytesMin = 20;
+    if (run.size() < kBytesMin) {
+        return run.npos;
+    }
     const std::size_t at = run.find("eyJ");  // {"
     const bool is_token =
         at != run.npos && run.size() - at >= kBytesMin && run.find('.', at) != run.npos;

@@ -146,6 +146,40 @@ Secrecy of_word(Words words, std::size_t i) {
     return has("key") ? of_key(words, i) : Secrecy::open;
 }
 
+/// Most names hold nothing that begins like one of the words above; this is how they are told fast.
+bool may_hide(std::string_view name) {
+    const auto lower = [&](std::size_t i) {
+        return is_upper(name[i]) ? static_cast<char>(name[i] + 32) : name[i];
+    };
+    for (std::size_t i = 0; i + 2 < name.size(); ++i) {
+        constexpr std::array<std::string_view, 13> kStarts{
+            "pas",
+            "pwd",
+            "sec",
+            "cre",
+            "aut",
+            "coo",
+            "pep",
+            "bea",
+            "api",
+            "pri",
+            "key",
+            "tok",
+            "sig"
+        };
+        constexpr std::string_view kLetters = "abcpkst";
+        const char first = lower(i);
+        if (kLetters.find(first) == kLetters.npos) {
+            continue;
+        }
+        const std::array<char, 3> three{first, lower(i + 1), lower(i + 2)};
+        if (among(kStarts, {three.data(), three.size()})) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 Secrecy secrecy_of(std::string_view name) {
@@ -153,6 +187,9 @@ Secrecy secrecy_of(std::string_view name) {
     constexpr std::size_t kWordsMax = kNameMax / 2;
     // The end of a long name is what it is a name of.
     name = name.substr(name.size() - std::min(name.size(), kNameMax));
+    if (!may_hide(name)) {
+        return Secrecy::open;
+    }
     std::array<char, kNameMax> lower{};
     std::array<std::string_view, kWordsMax> words;
     std::size_t count = 0;
