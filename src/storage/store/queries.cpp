@@ -15,7 +15,10 @@ std::vector<const Query*> all_queries() {
           api_key_queries(),
           audit_queries(),
           setting_queries(),
-          idempotency_queries()}) {
+          idempotency_queries(),
+          prompt_version_queries(),
+          dataset_version_queries(),
+          reference_queries()}) {
         out.insert(out.end(), family.begin(), family.end());
     }
     const std::vector<const Query*> resources = resource_queries();

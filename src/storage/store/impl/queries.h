@@ -15,6 +15,9 @@ std::span<const Query* const> api_key_queries();
 std::span<const Query* const> audit_queries();
 std::span<const Query* const> setting_queries();
 std::span<const Query* const> idempotency_queries();
+std::span<const Query* const> prompt_version_queries();
+std::span<const Query* const> dataset_version_queries();
+std::span<const Query* const> reference_queries();
 std::vector<const Query*> resource_queries();
 
 // Those that only the SQLite driver runs.
