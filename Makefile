@@ -27,7 +27,7 @@ build: deps ## The program, optimized: build/release/llm-research
 demo: build ## Run the examples and print our figures beside the published ones
 	@tools/demo.sh
 
-test: deps ## Everything: lint, unit tests with sanitizers, end-to-end tests
+test: deps ## Everything: lint, clang-tidy, unit tests with sanitizers, end-to-end tests
 	@python3 tools/test.py
 
 test-kill: build ## 200 runs killed at random moments (make test has 20)
@@ -45,8 +45,7 @@ format: deps ## Rewrite the C++ sources in the house format
 	@tools/sources.sh | xargs -0 clang-format-19 -i
 
 tidy: deps ## clang-tidy over all rooms; ROOMS="src/engine src/providers" for some
-	@$(MAKE) --no-print-directory build/dev/build.ninja
-	@tools/tidy.sh $(ROOMS)
+	@tools/tidy.py $(ROOMS)
 
 clean: ## Remove what was built
 	@rm -rf build

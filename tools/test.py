@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test there is, stage by stage; `make test` calls it.
 
-Usage: test.py [STAGE...]     stages: lint unit tsan e2e (default: all, in this order)
+Usage: test.py [STAGE...]     stages: lint tidy unit tsan e2e (default: all, in this order)
 One line a stage; its output is in build/logs/. The last line is "N passed, N failed": the tests of
 gtest and unittest, and one failure for a stage that breaks without naming a test. With
 LAB_REQUIRE_BACKENDS=1 (as in .ci/run) a skipped test has failed.
@@ -183,6 +183,7 @@ def stages():
     }
     return {
         "lint": [Part("lint", [(["tools/lint.sh"], {})], read_unittest, 10, must_have_tests=True)],
+        "tidy": [Part("tidy", [(["tools/tidy.py"], {"JOBS": JOBS})], minutes=30)],
         "unit": [build("asan", "unit_tests"),
                  sharded("unit tests, asan", "build/asan/tests/unit_tests", 20)],
         "tsan": [build("tsan", "tsan_tests"),

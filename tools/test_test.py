@@ -1,6 +1,7 @@
 """How test.py counts: a wrong count would hide a failure."""
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import unittest
@@ -59,12 +60,25 @@ class Running(unittest.TestCase):
     def test_no_tests_at_all_is_a_failure(self):
         self.assertEqual(self.run_script("", must_have_tests=True), runner.Outcome(0, 1, 0))
 
+    def test_a_stage_without_tests_fails_when_its_command_does(self):
+        self.assertEqual(self.run_script("raise SystemExit(1)", runner.no_tests),
+                         runner.Outcome(0, 1, 0))
+        self.assertEqual(self.run_script("", runner.no_tests), runner.Outcome())
+
     def test_a_skip_is_a_failure_where_everything_must_run(self):
         script = "print('a_test.cpp:1: Skipped\\nno server\\n[  SKIPPED ] A.B (0 ms)')"
         with mock.patch.dict(os.environ, {"LAB_REQUIRE_BACKENDS": "1"}):
             self.assertEqual(self.run_script(script), runner.Outcome(0, 1, 0))
         with mock.patch.dict(os.environ, {"LAB_REQUIRE_BACKENDS": ""}):
             self.assertEqual(self.run_script(script), runner.Outcome(0, 0, 1))
+
+
+class Stages(unittest.TestCase):
+    def test_the_usage_and_the_contributors_guide_name_them_all(self):
+        names = " ".join(runner.stages())
+        self.assertEqual(re.search(r"stages: ([a-z0-9 ]+) \(", runner.__doc__).group(1), names)
+        self.assertIn(f"`tools/test.py {names}`",
+                      (runner.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
