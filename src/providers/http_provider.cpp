@@ -46,6 +46,8 @@ class HttpCall final : public http::ResponseSink {
             result.hints.retry_after = said_in_body;
         }
         result.request_id = sanitize_utf8(codec_->redact(std::move(request_id_)));
+        result.unreachable =
+            result.outcome == Outcome::network && end.failure == http::TransferFailure::connect;
         if (result.outcome != Outcome::ok) {
             result.error.message = codec_->redact(std::move(result.error.message));
         }

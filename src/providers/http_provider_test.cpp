@@ -131,6 +131,31 @@ TEST_F(HttpProviderTest, ARefusedPortIsANetworkError) {
     EXPECT_TRUE(got.counts_for_breaker);
     EXPECT_NE(got.error.message.find("openai cannot be reached"), std::string::npos)
         << got.error.message;
+    EXPECT_TRUE(got.unreachable);
+    EXPECT_FALSE(got.maybe_billed);
+}
+
+TEST_F(HttpProviderTest, NobodyIsThereUnderANameThatIsNoneOrBehindTlsThatIsNone) {
+    connect("http://no-such-host.invalid/v1");
+    EXPECT_TRUE(ask().unreachable);
+    FakeLlmServer plain([](const ServerRequest&) { return lab::test::openai_chat_json("four"); });
+    connect("https://127.0.0.1:" + std::to_string(plain.port()) + "/v1");
+    const CallResult got = ask();
+    EXPECT_EQ(got.outcome, Outcome::network) << got.error.message;
+    EXPECT_TRUE(got.unreachable) << got.error.message;
+}
+
+TEST_F(HttpProviderTest, WhoTakesTheRequestAndBreaksOffIsThere) {
+    for (const bool begun : {false, true}) {
+        const Script head = lab::test::chunked_head(200, {{"Content-Type", "text/event-stream"}}) +
+                            lab::test::chunk(R"(data: {"choices":[{"delta":{"content":"a"}}]})"
+                                             "\n\n");
+        const CallResult got =
+            ask_one((begun ? head : Script{}) + Script{lab::test::close_connection()});
+        EXPECT_EQ(got.outcome, Outcome::network) << got.error.message;
+        EXPECT_FALSE(got.unreachable) << got.error.message;
+        EXPECT_TRUE(got.maybe_billed);
+    }
 }
 
 TEST_F(HttpProviderTest, AnEndpointThatHangsTimesOut) {

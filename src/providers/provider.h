@@ -52,6 +52,8 @@ struct CallResult {
     // With any other:
     Error error;  ///< message safe to show: never a key, at most 500 bytes of a body
     bool counts_for_breaker = false;
+    /// Nobody was there (refused, no such name, no TLS): the request was not sent.
+    bool unreachable = false;
     /// The request was sent and no usable answer came back: whether it is billed nobody knows.
     bool maybe_billed = false;
     // Always:

@@ -26,6 +26,7 @@ struct FakeReply {
     int http_status = 200;
     bool at_once = false;  ///< answers before start() returns
     bool billed = false;   ///< although it fails: the answer was lost on its way
+    bool unreachable = false;
 };
 
 /// A source of answers that does what a script says, on the executor's clock, and keeps the books
@@ -143,6 +144,7 @@ class FakeProvider final : public providers::Provider {
                 late ? Code::upstream_timeout : Code::upstream_error, std::move(reply.message)
             );
             result.maybe_billed = reply.billed;
+            result.unreachable = reply.unreachable;
             result.counts_for_breaker = late || reply.outcome == providers::Outcome::overloaded;
         }
         done(std::move(result));
