@@ -94,6 +94,15 @@ void Driver::interrupt() {
     turn();
 }
 
+std::vector<LaneStatus> Driver::lane_status() const {
+    const TimePoint now = deps_.loop->clock().now();
+    std::vector<LaneStatus> out;
+    for (std::size_t lane = 0; lane < machine_.lanes(); ++lane) {
+        out.push_back(machine_.lane_status(lane, now));
+    }
+    return out;
+}
+
 std::optional<std::int64_t> Driver::next_sample(int lane) {
     std::int64_t& cursor = cursors_[static_cast<std::size_t>(lane)];
     const std::int64_t count = input_.plan->lane_samples(lane);

@@ -66,6 +66,8 @@ class Driver {
     /// First call: send nothing more, finish and store what is in flight. Second: cut it short.
     void interrupt();
     const Machine::Counters& counters() const { return machine_.counters(); }
+    /// By model: what it is doing, or why it does nothing.
+    std::vector<LaneStatus> lane_status() const;
 
   private:
     struct Call;

@@ -40,6 +40,37 @@ TEST(Budget, ACostIsNeverExceededAndIsUsedUp) {
     }
 }
 
+TEST(Budget, AServerThatChargesTooMuchIsStoppedWithWhatIsInFlight) {
+    World world(with_budget("max_cost_usd: 0.002"), qa_rows(100));
+    world.provider().script = [](const providers::CallRequest& request, int) {
+        FakeReply reply{.output = request.item_id};
+        reply.usage = {.input = 20, .output = 500};  // ten were allowed
+        return reply;
+    };
+    const Money one = Money::parse("0.00102").value();
+    {
+        Process process(world, [] { return 2ms; });
+        const RunEnd& end = process.run();
+        EXPECT_EQ(end.reason, StopReason::budget_exhausted);
+        EXPECT_LE(world.provider().calls(), 8 + 1) << "the second answer leaves nothing";
+        EXPECT_EQ(world.ledger().settled, world.bill()) << "results are kept";
+        EXPECT_NE(
+            end.words.find(
+                "the calls cost $" + world.bill().exact() + ", more than the budget of $0.002: "
+            ),
+            std::string::npos
+        ) << end.words;
+        EXPECT_EQ(storage::Journal(*world.reader).reclaim_intents(world.ctx, world.run).value(), 0)
+            << "what was held back is withdrawn";
+    }
+    EXPECT_GE(world.bill(), one + one);
+    const std::int64_t calls = world.provider().calls();
+    Process again(world);
+    EXPECT_EQ(again.run().reason, StopReason::budget_exhausted);
+    EXPECT_EQ(world.provider().calls(), calls);
+    EXPECT_NE(again.end->words.find("more than the budget"), std::string::npos);
+}
+
 TEST(Budget, AResumedRunGoesOnWhereTheBooksStand) {
     World world(with_budget("max_cost_usd: 0.0005"), qa_rows(60));
     {

@@ -278,6 +278,60 @@ TEST(Driver, GivesUpOnAnEndpointThatRefusesEverything) {
     EXPECT_EQ(open_intents(world).open, 0);
 }
 
+TEST(Driver, AModelThatIsGoneDoesNotStopTheOthersAndAResumeTriesWhatIsMissing) {
+    World world(
+        qa_yaml("{id: a, provider: openai, model: a1}, {id: b, provider: openai, model: b1}") +
+            "run: {concurrency: 4}\n",
+        qa_rows(50)
+    );
+    answer_as_qa(world);
+    const auto script = world.provider(1).script;
+    world.provider(1).script = [](const providers::CallRequest&, int) {
+        return FakeReply{
+            .outcome = Outcome::network,
+            .message = "b1 cannot be reached",
+            .http_status = 0,
+            .unreachable = true
+        };
+    };
+    {
+        Process process(world, [] { return 2ms; });
+        const RunEnd& end = process.run();
+        EXPECT_EQ(end.reason, StopReason::endpoint_down);
+        EXPECT_EQ(end.words, "model b does not answer: b1 cannot be reached");
+        EXPECT_EQ(world.provider(0).calls(), 50);
+        EXPECT_LE(world.provider(1).calls(), 8);
+        const std::vector<LaneStatus> status = process.driver->lane_status();
+        ASSERT_EQ(status.size(), 2U);
+        EXPECT_EQ(status[0].state, LaneState::done);
+        EXPECT_EQ(status[1].state, LaneState::given_up);
+        EXPECT_EQ(status[1].name, "b");
+        EXPECT_EQ(status[1].last_error, end.words);
+        EXPECT_EQ(world.ledger().done, 50);
+        EXPECT_EQ(open_intents(world).open, 0);
+    }
+    world.provider(1).script = script;
+    Process again(world);
+    EXPECT_EQ(again.run().reason, StopReason::completed);
+    EXPECT_EQ(world.provider(0).calls(), 50) << "what is there is not asked for again";
+    EXPECT_EQ(world.ledger().done, 100);
+}
+
+TEST(Driver, AStartThatBreaksOffIsTriedAgain) {
+    World world(qa_yaml(test::kPaid) + "run: {concurrency: 4}\n", qa_rows(20));
+    world.provider().script = [](const providers::CallRequest& request, int attempt) {
+        FakeReply reply = qa_reply(request);
+        reply.outcome = attempt == 1 ? Outcome::network : Outcome::ok;
+        reply.billed = true;
+        return reply;
+    };
+    Process process(world);
+    EXPECT_EQ(process.run().reason, StopReason::completed);
+    EXPECT_EQ(world.ledger().done, 20);
+    EXPECT_EQ(world.provider().calls(), 40);
+    EXPECT_EQ(world.ledger().uncertain, 20);
+}
+
 TEST(Driver, OneInterruptFinishesWhatIsInFlight) {
     World world(qa_yaml(test::kPaid) + "run: {concurrency: 8}\n", qa_rows(100));
     answer_as_qa(world);

@@ -8,11 +8,6 @@ namespace {
 using providers::CallResult;
 using providers::Outcome;
 
-/// A lane whose breaker opened this often without one success in between is given up: with the
-/// default breaker that is after about two minutes of silence.
-constexpr std::int64_t kOpeningsToGiveUp = 3;
-/// So many refusals in a row before the first success mean a wrong key or model name, not bad luck.
-constexpr std::int64_t kRefusalsToGiveUp = 10;
 /// Samples of a lane that may wait for their retry while others use the slots.
 constexpr std::int64_t waiting_max(std::int64_t concurrency) {
     return std::max<std::int64_t>(256, 4 * concurrency);
@@ -58,23 +53,34 @@ void Machine::pump(TimePoint now) {
         return;
     }
     wake_at_.reset();
-    for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) {
-        send_ready(i, now);
-        take_new(i);
-    }
-    if (active_.empty() && unstored_ == 0) {
-        const bool all_taken =
-            std::ranges::all_of(lanes_, [](const Lane& l) { return l.exhausted; });
-        if (stopping_ || all_taken) {
-            finished_ = true;
-            // An interruption that came when there was nothing left to leave out changed nothing.
-            const bool too_late =
-                stop_reason_ == StopReason::interrupted && all_taken && !left_out_;
-            if (stop_reason_ == StopReason::none || too_late) {
-                stop_reason_ = StopReason::completed;
-                stop_words_.clear();
-            }
+    do {
+        for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) {
+            send_ready(i, now);
+            take_new(i);
         }
+    } while (retry_blocked(now));
+    const bool all_taken = std::ranges::all_of(lanes_, [](const Lane& lane) {
+        return lane.exhausted || !lane.given_up.empty();
+    });
+    if (active_.empty() && unstored_ == 0 && (stopping_ || all_taken) && !finished_) {
+        finish();
+    }
+}
+
+void Machine::finish() {
+    finished_ = true;
+    const std::string gone = given_up_words();
+    // An interruption that came when there was nothing left to leave out changed nothing.
+    const bool too_late = stop_reason_ == StopReason::interrupted && !left_out_ && gone.empty() &&
+                          std::ranges::all_of(lanes_, &Lane::exhausted);
+    if (stop_reason_ == StopReason::none || too_late) {
+        stop_reason_ = gone.empty() ? StopReason::completed : StopReason::endpoint_down;
+        stop_words_ = gone;
+    } else if (!gone.empty() && stop_reason_ != StopReason::endpoint_down) {
+        stop_words_ += "; " + gone;
+    }
+    if (const std::string overspent = overspent_words(); !overspent.empty()) {
+        stop_words_ += (stop_words_.empty() ? "" : "; ") + overspent;
     }
 }
 
@@ -94,6 +100,11 @@ void Machine::send_ready(int lane_index, TimePoint now) {
     while (!lane.ready.empty() && !stopping_) {
         const std::int64_t sample = lane.ready.front();
         Active& active = active_.at(sample);
+        // Reserved is not enough: since then a call may have cost more than its worst case.
+        if (!lane.config.replay && !within_budget(Money(), 0, 0)) {
+            hold_back(lane);
+            continue;
+        }
         if (!may_send(lane, active, now)) {
             return;
         }
@@ -151,7 +162,8 @@ void Machine::take_new(int lane_index) {
     // Intents are committed ahead, one concurrency's worth, so that a slot that falls free is used
     // at once and not after the disk.
     const std::int64_t ahead = lane.config.replay ? 512 : lane.concurrency.limit();
-    while (!stopping_ && !lane.exhausted && blocked_.empty() && unstored_ < config_.unstored_max &&
+    const bool open = !stopping_ && lane.given_up.empty();
+    while (open && !lane.exhausted && blocked_.empty() && unstored_ < config_.unstored_max &&
            lane.before_flight < ahead &&
            static_cast<std::int64_t>(lane.waiting.size()) < waiting_max(lane.config.concurrency)) {
         const std::optional<std::int64_t> sample = next_(lane_index);
@@ -168,8 +180,8 @@ void Machine::take_new(int lane_index) {
 
 void Machine::on_prepared(std::int64_t sample, const Prepared& prepared, TimePoint now) {
     Active& active = active_.at(sample);
-    Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
-    if (stopping_) {
+    Lane& lane = lane_of(active);
+    if (takes_no_more(active)) {
         --lane.before_flight;
         left_out_ = true;
         emit(CommandKind::withdraw, active.lane, sample);
@@ -197,64 +209,7 @@ void Machine::on_prepared(std::int64_t sample, const Prepared& prepared, TimePoi
     } else {
         active.stage = Stage::blocked;
         blocked_.emplace_back(sample, prepared);
-        retry_blocked(now);
-    }
-}
-
-bool Machine::reserve(Active& active, const Prepared& prepared) {
-    const domain::Budget& budget = config_.budget;
-    const Money cost = prepared.cost.value_or(Money());
-    const Money committed =
-        config_.opening.cost + counters_.cost + counters_.doubtful_cost + reserved_cost_;
-    const std::int64_t tokens =
-        config_.opening.tokens + counters_.tokens + counters_.doubtful_tokens + reserved_tokens_;
-    const std::int64_t calls = config_.opening.calls + counters_.calls + reserved_calls_;
-    if ((budget.max_cost && committed + cost > *budget.max_cost) ||
-        (budget.max_tokens && tokens + prepared.tokens > *budget.max_tokens) ||
-        (budget.max_calls && calls + 1 > *budget.max_calls)) {
-        return false;
-    }
-    active.has_intent = true;
-    active.reserved_cost = cost;
-    active.reserved_tokens = prepared.tokens;
-    reserved_cost_ += cost;
-    reserved_tokens_ += prepared.tokens;
-    ++reserved_calls_;
-    ++open_intents_;
-    return true;
-}
-
-void Machine::release(Active& active) {
-    if (!active.has_intent) {
-        return;
-    }
-    active.has_intent = false;
-    reserved_cost_ -= active.reserved_cost;
-    reserved_tokens_ -= active.reserved_tokens;
-    --open_intents_;
-    reserved_calls_ -= active.stage == Stage::in_flight ? 0 : 1;
-}
-
-/// What does not fit now may fit when calls in flight turn out cheaper than their worst case. Only
-/// when nothing is reserved any more is the budget spent.
-void Machine::retry_blocked(TimePoint now) {
-    while (!blocked_.empty() && !stopping_) {
-        const auto [sample, prepared] = blocked_.front();
-        Active& active = active_.at(sample);
-        if (!reserve(active, prepared)) {
-            if (open_intents_ == 0) {
-                stop(StopReason::budget_exhausted, "the next call could exceed the budget", now);
-            }
-            return;
-        }
-        blocked_.erase(blocked_.begin());
-        if (active.intent_on_disk) {
-            --lanes_[static_cast<std::size_t>(active.lane)].before_flight;
-            wait_for_retry(sample, active);
-            continue;
-        }
-        active.stage = Stage::committing;
-        emit(CommandKind::commit, active.lane, sample);
+        pump(now);
     }
 }
 
@@ -263,8 +218,8 @@ void Machine::on_intents_committed(const std::vector<std::int64_t>& samples, Tim
         const auto found = active_.find(sample);
         LAB_ASSERT(found != active_.end(), "a committed intent belongs to an active sample");
         Active& active = found->second;
-        Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
-        if (stopping_) {
+        Lane& lane = lane_of(active);
+        if (takes_no_more(active)) {
             --lane.before_flight;
             drop(sample);
             continue;
@@ -286,7 +241,7 @@ void Machine::on_booked(const std::vector<std::int64_t>& samples, TimePoint now)
         }
         Active& active = found->second;
         const Prepared again = prepared_again(active);
-        if (stopping_) {
+        if (takes_no_more(active)) {
             drop(sample);
         } else if (active.has_intent || (blocked_.empty() && reserve(active, again))) {
             wait_for_retry(sample, active);
@@ -294,13 +249,12 @@ void Machine::on_booked(const std::vector<std::int64_t>& samples, TimePoint now)
             wait_for_budget(sample, active);
         }
     }
-    retry_blocked(now);
     pump(now);
 }
 
 void Machine::on_call_done(std::int64_t sample, const CallReport& report, TimePoint now) {
     Active& active = active_.at(sample);
-    Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
+    Lane& lane = lane_of(active);
     --lane.in_flight;
     --counters_.in_flight;
     if (!lane.config.replay) {
@@ -309,7 +263,7 @@ void Machine::on_call_done(std::int64_t sample, const CallReport& report, TimePo
             lane.tokens->correct(static_cast<double>(active.reserved_tokens - report.tokens), now);
         }
         learn(lane, active, *report.result, now);
-        check_lane_health(lane, *report.result, now);
+        check_lane_health(active.lane, *report.result, now);
     }
     if (report.result->outcome == Outcome::ok) {
         settle(active, report);
@@ -319,97 +273,15 @@ void Machine::on_call_done(std::int64_t sample, const CallReport& report, TimePo
     fail_or_retry(sample, report, now);
 }
 
-void Machine::learn(Lane& lane, const Active& active, const CallResult& result, TimePoint now) {
-    const bool overload =
-        result.outcome == Outcome::rate_limited || result.outcome == Outcome::overloaded;
-    counters_.rate_limited += result.outcome == Outcome::rate_limited ? 1 : 0;
-    if (overload) {
-        lane.concurrency.on_overload();
-    } else if (result.outcome == Outcome::ok) {
-        lane.concurrency.on_success();
-    }
-    if (result.counts_for_breaker) {
-        lane.breaker.on_failure(now);
-    } else if (result.outcome == Outcome::ok || result.outcome == Outcome::refused) {
-        lane.breaker.on_success(now);  // it answers, whatever it says
-    } else {
-        lane.breaker.on_neutral();
-    }
-    const providers::RateHints& hints = result.hints;
-    if (hints.requests_remaining == 0 && hints.requests_reset) {
-        lane.paused_until = std::max(lane.paused_until, now + *hints.requests_reset);
-    }
-    if (hints.tokens_remaining && hints.tokens_reset &&
-        *hints.tokens_remaining < active.reserved_tokens / 2) {
-        lane.paused_until = std::max(lane.paused_until, now + *hints.tokens_reset);
-    }
-}
-
-void Machine::check_lane_health(Lane& lane, const CallResult& result, TimePoint now) {
-    if (result.outcome == Outcome::ok) {
-        lane.opened_without_success = 0;
-        lane.refused_in_a_row = 0;
-        lane.ever_succeeded = true;
-    }
-    lane.refused_in_a_row += result.outcome == Outcome::refused ? 1 : 0;
-    if (lane.breaker.times_opened() > lane.times_opened_seen) {
-        lane.times_opened_seen = lane.breaker.times_opened();
-        ++lane.opened_without_success;
-    }
-    // Nobody there from the first call on is a wrong address, not an outage to sit out.
-    const bool nobody = !lane.ever_succeeded && result.outcome == Outcome::network;
-    if (lane.opened_without_success >= (nobody ? 1 : kOpeningsToGiveUp)) {
-        stop(
-            StopReason::endpoint_down,
-            "model " + lane.config.name + " does not answer: " + result.error.message,
-            now
-        );
-    } else if (!lane.ever_succeeded && lane.refused_in_a_row >= kRefusalsToGiveUp) {
-        stop(
-            StopReason::endpoint_down,
-            "model " + lane.config.name + " refuses every call: " + result.error.message,
-            now
-        );
-    }
-}
-
-void Machine::settle(Active& active, const CallReport& report) {
-    if (!active.has_intent) {
-        return;
-    }
-    release(active);
-    counters_.cost += report.cost.value_or(Money());
-    counters_.unpriced += report.cost ? 0 : 1;
-    counters_.tokens += report.tokens;
-}
-
-void Machine::note_doubt(std::int64_t sample, const Active& active) {
-    ++counters_.doubtful;
-    counters_.doubtful_cost += active.reserved_cost;
-    counters_.doubtful_tokens += active.reserved_tokens;
-    emit(CommandKind::book, active.lane, sample);
-}
-
 void Machine::wait_for_retry(std::int64_t sample, Active& active) {
     active.stage = Stage::waiting;
-    lanes_[static_cast<std::size_t>(active.lane)].waiting.push({active.retry_at, sample});
+    lane_of(active).waiting.push({active.retry_at, sample});
     ++counters_.waiting;
-}
-
-/// Its intent is on the disk; what it would take must be reserved again before it is retried.
-void Machine::wait_for_budget(std::int64_t sample, Active& active) {
-    active.stage = Stage::blocked;
-    ++lanes_[static_cast<std::size_t>(active.lane)].before_flight;
-    blocked_.emplace_back(sample, prepared_again(active));
-}
-
-Prepared Machine::prepared_again(const Active& active) {
-    return {.cost = active.reserved_cost, .tokens = active.reserved_tokens};
 }
 
 void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now) {
     Active& active = active_.at(sample);
-    Lane& lane = lanes_[static_cast<std::size_t>(active.lane)];
+    const Lane& lane = lane_of(active);
     const CallResult& result = *report.result;
     if (result.outcome == Outcome::cancelled) {
         // Cut short by stop_now(): whether it was billed nobody knows, so its intent stays on disk.
@@ -423,7 +295,7 @@ void Machine::fail_or_retry(std::int64_t sample, const CallReport& report, TimeP
     if (doubtful) {
         note_doubt(sample, active);
     }
-    if (stopping_ && providers::is_retryable(result.outcome)) {
+    if (takes_no_more(active) && providers::is_retryable(result.outcome)) {
         drop(sample);
         pump(now);
         return;
@@ -468,12 +340,10 @@ void Machine::finish_sample(std::int64_t sample, bool with_output, bool was_sent
         stop(
             StopReason::too_many_errors,
             std::to_string(counters_.failed) + " of " + std::to_string(config_.planned) +
-                " samples have no output, more than run.max_error_share allows; the last: " +
-                last_error_,
+                " samples failed, more than run.max_error_share allows; the last: " + last_error_,
             now
         );
     }
-    retry_blocked(now);
     pump(now);
 }
 
@@ -497,31 +367,38 @@ void Machine::drop(std::int64_t sample) {
     active_.erase(sample);
 }
 
-void Machine::withdraw_everything_not_in_flight() {
+void Machine::withdraw_what_is_not_in_flight(std::optional<int> only_lane) {
     std::vector<std::int64_t> idle;
+    const auto concerned = [&](int lane) { return !only_lane || *only_lane == lane; };
     for (const auto& [sample, active] : active_) {
-        if (active.stage == Stage::ready || active.stage == Stage::waiting ||
-            active.stage == Stage::blocked) {
+        if (concerned(active.lane) &&
+            (active.stage == Stage::ready || active.stage == Stage::waiting ||
+             active.stage == Stage::blocked)) {
             idle.push_back(sample);
         }
     }
     std::ranges::sort(idle);
+    std::erase_if(blocked_, [&](const auto& one) { return concerned(active_.at(one.first).lane); });
     for (const std::int64_t sample : idle) {
         drop(sample);
     }
-    blocked_.clear();
-    for (Lane& lane : lanes_) {
-        lane.ready.clear();
-        lane.waiting = {};
-        lane.before_flight = 0;
+    counters_.waiting = 0;
+    for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) {
+        Lane& lane = lanes_[static_cast<std::size_t>(i)];
+        if (concerned(i)) {
+            lane.ready.clear();
+            lane.waiting = {};
+            lane.before_flight = 0;
+        }
+        counters_.waiting += static_cast<std::int64_t>(lane.waiting.size());
     }
     for (const auto& [sample, active] : active_) {
         // What is being prepared or committed comes back with an event and is withdrawn then.
-        if (active.stage == Stage::preparing || active.stage == Stage::committing) {
-            ++lanes_[static_cast<std::size_t>(active.lane)].before_flight;
+        if (concerned(active.lane) &&
+            (active.stage == Stage::preparing || active.stage == Stage::committing)) {
+            ++lane_of(active).before_flight;
         }
     }
-    counters_.waiting = 0;
 }
 
 void Machine::stop(StopReason reason, std::string why, TimePoint now) {
@@ -531,7 +408,7 @@ void Machine::stop(StopReason reason, std::string why, TimePoint now) {
     stopping_ = true;
     stop_reason_ = reason;
     stop_words_ = std::move(why);
-    withdraw_everything_not_in_flight();
+    withdraw_what_is_not_in_flight(std::nullopt);
     pump(now);
 }
 

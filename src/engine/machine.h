@@ -1,6 +1,7 @@
 #pragma once
 #include "base/clock.h"
 #include "domain/spec.h"
+#include "engine/lane_status.h"
 #include "providers/breaker.h"
 #include "providers/limits.h"
 #include "providers/provider.h"
@@ -126,7 +127,12 @@ class Machine {
     /// Everything is done and stored; stop_reason() says how it ended.
     bool finished() const { return finished_; }
     StopReason stop_reason() const { return stop_reason_; }
+    /// Why it ended, for people. Not empty after a completed run when that cost more than its
+    /// budget: a server may charge more than it was asked to.
     const std::string& stop_words() const { return stop_words_; }
+
+    std::size_t lanes() const { return lanes_.size(); }
+    LaneStatus lane_status(std::size_t lane, TimePoint now) const;
 
     struct Counters {
         std::int64_t done = 0;  ///< with an output
@@ -149,7 +155,7 @@ class Machine {
   private:
     enum class Stage : std::uint8_t {
         preparing,
-        blocked,
+        blocked,  ///< waits for money
         committing,
         ready,
         in_flight,
@@ -195,38 +201,60 @@ class Machine {
         std::int64_t times_opened_seen = 0;
         std::int64_t refused_in_a_row = 0;
         bool ever_succeeded = false;
+        bool ever_reached = false;  ///< somebody is there, whatever they said
+        providers::Outcome last_failure = providers::Outcome::ok;
+        std::string last_error;
+        std::string given_up;  ///< why; empty = it is not
     };
 
     void pump(TimePoint now);
+    void finish();
     void send_ready(int lane_index, TimePoint now);
     void take_new(int lane_index);
     /// Whether the head of the lane may be sent now; else when to look again.
     bool may_send(Lane& lane, const Active& active, TimePoint now);
+    void wait_for_retry(std::int64_t sample, Active& active);
+    void fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now);
+    void finish_sample(std::int64_t sample, bool with_output, bool was_sent, TimePoint now);
+    void drop(std::int64_t sample);
+    /// Of all lanes, or of one.
+    void withdraw_what_is_not_in_flight(std::optional<int> only_lane);
+    Lane& lane_of(const Active& active) { return lanes_[static_cast<std::size_t>(active.lane)]; }
+    bool takes_no_more(const Active& active) {
+        return stopping_ || !lane_of(active).given_up.empty();
+    }
+    void wake_no_later_than(TimePoint when);
+    void emit(CommandKind kind, int lane, std::int64_t sample);
+
+    // machine_money.cpp
+    /// Whether the books, everything in them at its worst, stay within the budget with this too.
+    bool within_budget(Money cost, std::int64_t tokens, std::int64_t calls) const;
     bool reserve(Active& active, const Prepared& prepared);
-    void retry_blocked(TimePoint now);
+    /// Reserves for blocked samples what there is; true when one of them may go on at once.
+    bool retry_blocked(TimePoint now);
     /// Gives the reservation back and books what the sample really took.
     void settle(Active& active, const CallReport& report);
     void note_doubt(std::int64_t sample, const Active& active);
     void release(Active& active);
+    void wait_for_budget(std::int64_t sample, Active& active);
+    void hold_back(Lane& lane);
+    std::string overspent_words() const;
+    static Prepared prepared_again(const Active& active);
+
+    // machine_lanes.cpp
     void learn(
         Lane& lane, const Active& active, const providers::CallResult& result, TimePoint now
     );
-    void wait_for_retry(std::int64_t sample, Active& active);
-    void wait_for_budget(std::int64_t sample, Active& active);
-    static Prepared prepared_again(const Active& active);
-    void fail_or_retry(std::int64_t sample, const CallReport& report, TimePoint now);
-    void finish_sample(std::int64_t sample, bool with_output, bool was_sent, TimePoint now);
-    void drop(std::int64_t sample);
-    void withdraw_everything_not_in_flight();
-    void check_lane_health(Lane& lane, const providers::CallResult& result, TimePoint now);
-    void wake_no_later_than(TimePoint when);
-    void emit(CommandKind kind, int lane, std::int64_t sample);
+    void check_lane_health(int lane_index, const providers::CallResult& result, TimePoint now);
+    void give_up(int lane_index, std::string why, TimePoint now);
+    std::string given_up_words() const;
+    bool waits_for_budget(std::size_t lane_index) const;
 
     MachineConfig config_;
     NextSample next_;
     std::vector<Lane> lanes_;
     std::unordered_map<std::int64_t, Active> active_;
-    std::vector<std::pair<std::int64_t, Prepared>> blocked_;  ///< wait for budget to come back
+    std::deque<std::pair<std::int64_t, Prepared>> blocked_;  ///< wait for budget to come back
     providers::RetryPolicy retry_;
     std::vector<Command> commands_;
     std::optional<TimePoint> wake_at_;
@@ -236,8 +264,9 @@ class Machine {
     std::int64_t reserved_calls_ = 0;  ///< intents and retries that are still to be sent
     std::int64_t open_intents_ = 0;
     std::int64_t unstored_ = 0;
+    bool overcharged_ = false;  ///< a call took more than its worst case
     bool stopping_ = false;
-    bool left_out_ = false;  ///< some sample was given up because of that
+    bool left_out_ = false;  ///< some sample was given up because of that, or with its lane
     bool finished_ = false;
     StopReason stop_reason_ = StopReason::none;
     std::string stop_words_;
