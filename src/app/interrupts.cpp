@@ -12,7 +12,14 @@ namespace {
 /// Written by the handler, read on the loop: a signal handler may do no more than this.
 std::atomic<int> signals_seen{0};
 
-extern "C" void on_signal(int) { signals_seen.fetch_add(1, std::memory_order_relaxed); }
+/// A terminal that closes says so twice, through the shell and by itself: one interruption.
+std::atomic<bool> hung_up{false};
+
+extern "C" void on_signal(int signal) {
+    if (signal != SIGHUP || !hung_up.exchange(true, std::memory_order_relaxed)) {
+        signals_seen.fetch_add(1, std::memory_order_relaxed);
+    }
+}
 
 /// Looks at the counter often enough for a person; a signal handler cannot post to a loop safely.
 class Watch : public std::enable_shared_from_this<Watch> {
@@ -47,6 +54,12 @@ class Watch : public std::enable_shared_from_this<Watch> {
 
 std::shared_ptr<Watch> current;
 
+/// Whoever started us under nohup wants to survive the end of the terminal.
+bool is_ignored(int signal) {
+    struct sigaction now{};
+    return ::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 void set_action(void (*action)(int)) {
     struct sigaction what{};
     what.sa_handler = action;
@@ -54,6 +67,9 @@ void set_action(void (*action)(int)) {
     what.sa_flags = SA_RESTART;
     ::sigaction(SIGINT, &what, nullptr);
     ::sigaction(SIGTERM, &what, nullptr);
+    if (!is_ignored(SIGHUP)) {
+        ::sigaction(SIGHUP, &what, nullptr);
+    }
 }
 
 }  // namespace
@@ -68,6 +84,7 @@ void handle_interrupts(Executor& loop, std::function<void()> handler) {
         return;
     }
     signals_seen = 0;
+    hung_up = false;
     set_action(on_signal);
     current = std::make_shared<Watch>(loop, std::move(handler));
     current->look();

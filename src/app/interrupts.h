@@ -5,8 +5,9 @@
 
 namespace lab::app {
 
-/// While `handler` is set, SIGINT and SIGTERM run it on the loop's thread instead of ending the
-/// process. nullptr gives the signals their default action back. Main thread only.
+/// While `handler` is set, SIGINT, SIGTERM and SIGHUP run it on the loop's thread instead of ending
+/// the process; SIGHUP once, and not under nohup. nullptr gives the signals their default action
+/// back. Main thread only.
 void handle_interrupts(Executor& loop, std::function<void()> handler);
 
 /// Process-wide settings that every start needs: SIGPIPE and SIGXFSZ become errors of write(), the

@@ -1,5 +1,6 @@
 #include "app/doctor.h"
 #include "app/interrupts.h"
+#include "app/serve.h"
 #include "app/wire.h"
 #include "cli/cli.h"
 
@@ -26,6 +27,13 @@ int run(int argc, char** argv) {
     deps.doctor = [&](const lab::Settings& settings) {
         return lab::app::examine(settings, deps.env, deps.open);
     };
+    deps.serve = [&](const lab::Settings& settings, const lab::cli::ServeOptions& options) {
+        return lab::app::serve(settings, deps.env, options);
+    };
+    deps.administer = [&](const lab::Settings& settings, const lab::cli::AdminRequest& request) {
+        return lab::app::administer(settings, deps.env, request);
+    };
+    deps.server_settings = [&] { return lab::app::show_server_settings(deps.env); };
     deps.on_interrupt = [&](std::function<void()> handler) {
         lab::app::handle_interrupts(program->loop(), std::move(handler));
     };

@@ -7,8 +7,11 @@
 #include "providers/prices.h"
 #include "science/metrics/extract.h"
 #include "science/metrics/scorer.h"
+#include "service/scratch.h"
 #include "storage/objects/folder.h"
 #include "storage/store/sqlite.h"
+
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -23,6 +26,7 @@ struct Program::Parts {
     RandomUuids uuids;
     EventLoop loop{clock};
     std::unique_ptr<http::Client> http;
+    std::optional<service::ScratchFolder> copy;  ///< of a database that may only be read
     std::unique_ptr<storage::Database> database;
     std::unique_ptr<storage::ObjectFolder> objects;
     ThreadWorker worker;
@@ -60,9 +64,38 @@ struct Program::Parts {
         return database.get();
     }
 
+    /// A home that nobody may write to is read from a copy: SQLite writes where it reads.
+    Result<storage::Database*> open_database_to_read(const Ctx& ctx) {
+        const fs::path home = settings.home;
+        std::error_code code;
+        if (!fs::exists(home / "lab.db", code)) {
+            return Error(Code::not_found, "nothing was imported into " + settings.home + " yet");
+        }
+        if (database || (is_writable(home) && is_writable(home / "lab.db"))) {
+            return open_database(ctx);
+        }
+        LAB_TRY(copy, service::ScratchFolder::make(deps.scratch_folder));
+        const fs::path folder = copy->path();
+        for (const char* name : {"lab.db", "lab.db-wal"}) {
+            if (fs::exists(home / name, code)) {
+                fs::copy_file(home / name, folder / name, code);
+                fs::permissions(folder / name, fs::perms::owner_write, fs::perm_options::add, code);
+            }
+            if (code) {
+                return Error(
+                    Code::io, "cannot read " + (home / name).string() + ": " + code.message()
+                );
+            }
+        }
+        LAB_TRY(database, storage::open_sqlite(ctx, {.path = (folder / "lab.db").string()}));
+        LAB_CHECK(database->migrate(ctx));
+        return database.get();
+    }
+
+    static bool is_writable(const fs::path& path) { return ::access(path.c_str(), W_OK) == 0; }
+
     Result<storage::ObjectFolder*> open_objects() {
         if (!objects) {
-            LAB_CHECK(make_home());
             objects = std::make_unique<storage::ObjectFolder>(
                 (fs::path(settings.home) / "objects").string()
             );
@@ -100,11 +133,7 @@ std::string build_words() {
 #ifdef LAB_SANITIZED
     out += ", sanitized";
 #endif
-#ifdef NDEBUG
-    out += ", release";
-#else
-    out += ", debug";
-#endif
+    out += ", " LAB_BUILD_TYPE;
     return out;
 }
 
@@ -121,6 +150,10 @@ Program::Program(Settings settings, EnvLookup env) : parts_(std::make_unique<Par
     d.worker = &p.worker;
     d.disk = &p.disk;
     d.database = [&p](const Ctx& ctx) { return p.open_database(ctx); };
+    d.database_to_read = [&p](const Ctx& ctx) { return p.open_database_to_read(ctx); };
+    std::error_code code;
+    d.scratch_folder = fs::temp_directory_path(code).string();
+    d.scratch_folder = code ? "/tmp" : d.scratch_folder;
     d.objects = [&p] { return p.open_objects(); };
     d.lock_folder = (fs::path(p.settings.home) / "locks").string();
     d.vocabulary = &vocabulary();

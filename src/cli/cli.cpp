@@ -3,10 +3,10 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/console.h"
-#include "report/write.h"
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <optional>
 
 namespace lab::cli {
@@ -21,7 +21,7 @@ void add_globals(CLI::App& app, Globals& globals) {
            "--save",
            globals.save,
            "Save the report too; the extension chooses the format: "
-           "html, json, yaml, csv, md, xml. May be repeated"
+           "html, json, yaml, csv (.comparisons.csv, .items.csv), md, xml. May be repeated"
     )
         ->type_name("FILE")
         ->take_all()
@@ -112,15 +112,6 @@ std::string help_text(const CLI::App& app) {
     return app.help() + (whole ? "" : "\nOptions of all commands: llm-research --help\n");
 }
 
-/// What cannot be written is said before a run, not behind it.
-Status check_save(const std::vector<std::string>& paths) {
-    for (const std::string& path : paths) {
-        LAB_TRY(const report::Format format, report::format_of_path(path));
-        (void)format;
-    }
-    return ok();
-}
-
 int carry_out(const Action& action, const Globals& globals, Deps& deps) {
     const bool color = !globals.overrides.no_color && !deps.env("NO_COLOR");
     const Console plain = make_console(deps.out, deps.err, color, globals.verbose);
@@ -130,12 +121,16 @@ int carry_out(const Action& action, const Globals& globals, Deps& deps) {
         return info(settings.error().code).exit_code;
     }
     const Console console = make_console(deps.out, deps.err, settings->color, globals.verbose);
-    if (const Status saved = check_save(globals.save); !saved) {
+    if (const Status saved = check_report_paths(globals.save); !saved) {
         print_error(console, saved.error());
         return info(saved.error().code).exit_code;
     }
     const Invocation invocation{deps, *settings, console, globals.save};
     const Result<int> code = action(invocation);
+    if (!code && is_reader_gone(code.error())) {
+        // Nobody is left to be told; the code is that of a program which the signal has ended.
+        return 128 + SIGPIPE;
+    }
     if (!code) {
         print_error(console, code.error());
         return info(code.error().code).exit_code;
@@ -176,6 +171,7 @@ int run(int argc, const char* const* argv, Deps& deps) {
     add_run_commands(app, choose);
     add_result_commands(app, choose);
     add_dataset_commands(app, choose);
+    add_server_commands(app, choose);
     add_info_commands(app, choose);
     try {
         app.parse(argc, argv);

@@ -1,9 +1,12 @@
 #pragma once
 #include "platform/config/settings.h"
+#include "platform/json/json.h"
 #include "service/deps.h"
 
+#include <chrono>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,25 @@ struct Finding {
     bool good = true;
     std::string found;
     std::string advice;  ///< what to do; empty when good
+};
+
+struct ServeOptions {
+    std::optional<std::string> host;
+    std::optional<int> port;
+    bool worker = true;  ///< also carries out runs
+};
+
+/// What an operator does to the store of the service without a server.
+struct AdminRequest {
+    enum class What : std::uint8_t { create_user, create_token, create_key };
+    What what = What::create_user;
+    std::string email;
+    std::string name;
+    std::string password;
+    std::vector<std::string> roles;
+    std::string tier = "professional";
+    std::vector<std::string> scopes;
+    std::chrono::seconds life{3600};  ///< of a token
 };
 
 /// What the command line needs of the program; app fills it in. Nothing is opened before a command
@@ -30,6 +52,11 @@ struct Deps {
     std::function<const domain::SpecVocabulary&()> vocabulary;
     /// What Ctrl-C and SIGTERM call, on the loop's thread; nullptr = the default action.
     std::function<void(std::function<void()>)> on_interrupt;
+    /// Serves until a signal ends it; gives the exit code.
+    std::function<Result<int>(const Settings&, const ServeOptions&)> serve;
+    std::function<Result<Json>(const Settings&, const AdminRequest&)> administer;
+    /// The settings of the server as they are, secrets masked: key, value, where it comes from.
+    std::function<Result<std::vector<std::vector<std::string>>>()> server_settings;
     std::FILE* out = stdout;
     std::FILE* err = stderr;
 };

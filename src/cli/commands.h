@@ -37,12 +37,18 @@ using Choose = std::function<void(Action)>;
 void add_run_commands(CLI::App& app, const Choose& choose);      ///< run, resume, validate
 void add_result_commands(CLI::App& app, const Choose& choose);   ///< report, compare, runs
 void add_dataset_commands(CLI::App& app, const Choose& choose);  ///< datasets
+void add_server_commands(CLI::App& app, const Choose& choose);   ///< serve, admin
 void add_info_commands(CLI::App& app, const Choose& choose);     ///< schema, config, doctor, ...
 
 /// Text under the options of --help.
 std::string examples(std::initializer_list<std::string_view> lines);
 
-/// Prints a report in the chosen format and writes it to every path of `save`.
+/// Whether reports can be written there: what cannot be is said before a run, not behind it.
+/// Errors: validation, of the first path that is wrong.
+Status check_report_paths(const std::vector<std::string>& paths);
+
+/// Prints a report in the chosen format and writes it to every path of `save`; one that cannot be
+/// written keeps neither the others nor the print back. Errors: of the last such path.
 Status deliver_report(
     const Invocation& invocation,
     const std::vector<std::string>& ids,

@@ -27,6 +27,15 @@ Result<int> do_config_check(const Invocation& in) {
     return 0;
 }
 
+Result<int> do_server_check(const Invocation& in) {
+    LAB_TRY(auto rows, in.deps.server_settings());
+    const Table table{
+        .columns = {"setting", "value", "from"}, .rows = std::move(rows), .numeric = {}
+    };
+    LAB_CHECK(print_table(in.console, table, in.settings.output));
+    return 0;
+}
+
 Result<int> do_doctor(const Invocation& in) {
     const std::vector<Finding> findings = in.deps.doctor(in.settings);
     Table table{.columns = {"check", "result", "found", "advice"}, .rows = {}, .numeric = {}};
@@ -69,8 +78,14 @@ void add_info_commands(CLI::App& app, const Choose& choose) {
     CLI::App* config = app.add_subcommand("config", "The configuration and where it comes from");
     config->require_subcommand(1);
     CLI::App* check = config->add_subcommand("check", "Check it and print every setting");
-    check->footer(examples({"llm-research config check"}));
-    check->callback([choose] { choose([](const Invocation& in) { return do_config_check(in); }); });
+    const auto of_server = std::make_shared<bool>(false);
+    check->add_flag("--server", *of_server, "The settings of `serve`, from the environment");
+    check->footer(examples({"llm-research config check", "llm-research config check --server"}));
+    check->callback([choose, of_server] {
+        choose([of_server](const Invocation& in) {
+            return *of_server ? do_server_check(in) : do_config_check(in);
+        });
+    });
     config->footer(examples({"llm-research config check"}));
 
     CLI::App* doctor = app.add_subcommand("doctor", "Check the installation and say what to mend");

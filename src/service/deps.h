@@ -28,7 +28,11 @@ struct Deps {
     Worker* disk = nullptr;  ///< waits for the disk while the other one works
     /// Opens (and migrates) the store on first use, so that what needs none works without one.
     std::function<Result<storage::Database*>(const Ctx&)> database;
+    /// The same for who only reads: makes nothing, and can do without the right to write. Errors:
+    /// not_found when there is no store. Empty: as database.
+    std::function<Result<storage::Database*>(const Ctx&)> database_to_read;
     std::function<Result<storage::ObjectFolder*>()> objects;
+    std::string scratch_folder = "/tmp";  ///< where what is not kept may lie for a moment
     std::string lock_folder;
 
     const domain::SpecVocabulary* vocabulary = nullptr;
@@ -36,6 +40,9 @@ struct Deps {
         make_provider;
     std::function<std::vector<Detail>(const domain::ModelSpec&, std::string_view path)> check_model;
     std::function<std::optional<domain::Pricing>(const domain::ModelSpec&)> find_pricing;
+    /// Whether a URL that a user gave may be called; empty: every one (the command line, whose user
+    /// calls for himself). Errors: validation.
+    std::function<Status(std::string_view url)> check_outbound;
     std::string price_table_version;
     std::string software_version;
 };

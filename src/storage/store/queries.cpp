@@ -10,6 +10,7 @@ std::vector<const Query*> all_queries() {
          {dataset_queries(),
           journal_queries(),
           run_queries(),
+          client_run_queries(),
           user_queries(),
           token_queries(),
           api_key_queries(),

@@ -9,6 +9,7 @@ namespace lab::storage {
 std::span<const Query* const> dataset_queries();
 std::span<const Query* const> journal_queries();
 std::span<const Query* const> run_queries();
+std::span<const Query* const> client_run_queries();
 std::span<const Query* const> user_queries();
 std::span<const Query* const> token_queries();
 std::span<const Query* const> api_key_queries();

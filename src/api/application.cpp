@@ -1,0 +1,411 @@
+#include "api/application.h"
+
+#include "api/impl/encode.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "platform/json/schema.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace lab::api {
+namespace {
+
+constexpr std::size_t kRequestIdMax = 128;
+constexpr std::size_t kUserAgentMax = 512;
+constexpr std::size_t kBodyWithoutUse = 64U << 10;
+
+bool is_visible_ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+/// "application/json" of "application/json; charset=utf-8".
+std::string media_type(std::string_view value) {
+    return to_lower(trim(value.substr(0, value.find(';'))));
+}
+
+bool is_json_type(std::string_view content_type) {
+    const std::string type = media_type(content_type);
+    return type == "application/json" ||
+           (type.starts_with("application/") && type.ends_with("+json"));
+}
+
+/// All values of a header, as RFC 9110 section 5.3 joins them.
+std::string joined_header(const http::Headers& headers, std::string_view name) {
+    std::string out;
+    for (const auto& [key, value] : headers) {
+        if (to_lower(key) == name) {
+            out += (out.empty() ? "" : ", ") + value;
+        }
+    }
+    return out;
+}
+
+WorkPool::Priority pool_priority(Priority priority) {
+    return static_cast<WorkPool::Priority>(priority);
+}
+
+}  // namespace
+
+/// A request on its way through.
+struct Application::Visit {
+    Router::Match match;
+    std::optional<Error> refused;  ///< before the pool was asked
+    service::Caller caller;
+    service::RateDecision rate{.limited = false};
+    std::string cause;
+    TimePoint begun{};
+};
+
+Application::Application(Router router, ApplicationDeps deps, ApplicationOptions options)
+    : router_(std::move(router)), deps_(std::move(deps)), options_(std::move(options)) {}
+
+Application::~Application() = default;
+
+std::string Application::request_id_of(const http::RequestHead* head) const {
+    if (head != nullptr) {
+        const std::string_view given = http::find_header(head->headers, "x-request-id");
+        if (!given.empty() && given.size() <= kRequestIdMax && is_visible_ascii(given)) {
+            return std::string(given);
+        }
+    }
+    return deps_.uuids->next();
+}
+
+/// The peer, or, behind a proxy we trust, the last address it did not add itself.
+std::string Application::ip_of(const http::RequestHead& head) const {
+    const auto trusted = [&](std::string_view ip) {
+        return std::ranges::find(options_.trusted_proxies, ip) != options_.trusted_proxies.end();
+    };
+    if (!trusted(head.peer.address)) {
+        return head.peer.address;
+    }
+    const std::vector<std::string> hops =
+        split_commas(http::find_header(head.headers, "x-forwarded-for"));
+    for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+        if (!trusted(*hop)) {
+            return shorten(*hop, 64);
+        }
+    }
+    return head.peer.address;
+}
+
+http::BodyPlan Application::on_head(const http::RequestHead& head) {
+    const auto match = router_.find(head.method, head.path);
+    http::BodyPlan plan;
+    plan.kind = http::BodyPlan::Kind::buffer;
+    plan.bytes_max = match && match->route != nullptr && match->route->body != BodyKind::none
+                         ? match->route->body_bytes_max
+                         : kBodyWithoutUse;
+    return plan;
+}
+
+void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
+    const http::RequestHead& head = exchange->head();
+    auto visit = std::make_shared<Visit>();
+    visit->begun = deps_.clock->now();
+    visit->caller.request_id = request_id_of(&head);
+    visit->caller.ip = ip_of(head);
+    visit->caller.user_agent =
+        sanitize_utf8(shorten(http::find_header(head.headers, "user-agent"), kUserAgentMax));
+    exchange->set_context(visit);
+    if (head.method == "OPTIONS") {
+        const auto match = router_.find("OPTIONS", head.path);
+        exchange->respond(preflight(head, match ? *match : Router::Match{}));
+        return;
+    }
+    auto match = router_.find(head.method, head.path);
+    if (!match) {
+        exchange->respond(answer_error(*visit, match.error()));
+        return;
+    }
+    visit->match = *std::move(match);
+    const Route* const route = visit->match.route;
+    if (route == nullptr) {
+        if (visit->match.allowed.empty()) {
+            exchange->respond(answer_error(*visit, Error(Code::not_found, "there is nothing here"))
+            );
+            return;
+        }
+        Reply reply = problem_reply(
+            405, "METHOD_NOT_ALLOWED", "not with this method", visit->caller.request_id
+        );
+        reply.headers.emplace_back("Allow", allow_header(visit->match.allowed));
+        exchange->respond(answer(*visit, std::move(reply)));
+        return;
+    }
+    if (route->on_io_thread) {
+        handle(exchange, visit);
+        return;
+    }
+    if (!deps_.pool->submit(pool_priority(route->priority), [this, exchange, visit] {
+            handle(exchange, visit);
+        })) {
+        Reply busy = problem_reply(
+            503,
+            "OVERLOADED",
+            "there is more to do than can be done: try again in a moment",
+            visit->caller.request_id
+        );
+        busy.headers.emplace_back("Retry-After", "1");
+        exchange->respond(answer(*visit, std::move(busy)));
+    }
+}
+
+void Application::handle(
+    const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
+) {
+    const Route& route = *visit->match.route;
+    Result<Reply> reply = Error(Code::internal, "");
+    try {
+        if (route.on_io_thread) {
+            Call call(exchange->head(), visit->match.path_values, nullptr, Json());
+            reply = route.handler(call);
+        } else {
+            const Ctx ctx =
+                Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
+            auto session = deps_.sessions->acquire(ctx);
+            reply =
+                session ? carry_out(exchange, *visit, **session) : Result<Reply>(session.error());
+        }
+    } catch (const std::exception& error) {
+        // A package threw where nobody expected it: our bug, and no reason to die.
+        Error bug(Code::internal, "");
+        bug.cause = error.what();
+        reply = std::move(bug);
+    }
+    if (!reply) {
+        visit->cause = reply.error().cause;
+        exchange->respond(answer_error(*visit, reply.error()));
+        return;
+    }
+    if (reply->stream) {
+        http::Headers headers = std::move(reply->headers);
+        add_common_headers(*visit, headers);
+        reply->stream(exchange, std::move(headers));
+        return;
+    }
+    http::Response response = answer(*visit, *std::move(reply));
+    compress(exchange->head(), options_.compression, options_.compression_bytes_min, response);
+    exchange->respond(std::move(response));
+}
+
+/// Everything the table asks for before a use case is called.
+Status Application::admit(Visit& visit, const http::RequestHead& head) const {
+    const Route& route = *visit.match.route;
+    visit.rate = deps_.check_rate(visit.caller, route.limit);
+    if (!visit.rate.allowed) {
+        return service::rate_limit_error(visit.rate);
+    }
+    const bool anonymous = visit.caller.kind == service::Caller::Kind::anonymous;
+    switch (route.guard) {
+        case Guard::open:
+            break;
+        case Guard::caller:
+            if (anonymous) {
+                return Error(Code::unauthorized, "a credential is needed");
+            }
+            break;
+        case Guard::permission:
+            LAB_CHECK(require(visit.caller, *route.permission));
+            break;
+        case Guard::loopback:
+            if (anonymous && head.peer.loopback && !came_through_a_proxy(head)) {
+                break;
+            }
+            [[fallthrough]];
+        case Guard::admin:
+            if (anonymous) {
+                return Error(Code::unauthorized, "a credential is needed");
+            }
+            if (!visit.caller.is_admin()) {
+                return Error(
+                    Code::forbidden, "this is for operators", {{"required_permission", "admin"}}
+                );
+            }
+            break;
+        case Guard::undeclared:
+            return Error(Code::internal, "");
+    }
+    return ok();
+}
+
+Result<Reply> Application::carry_out(
+    const std::shared_ptr<http::Exchange>& exchange, Visit& visit, storage::Session& session
+) {
+    const http::RequestHead& head = exchange->head();
+    const Route& route = *visit.match.route;
+    const Ctx ctx = Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
+    const bool admin_route = route.guard == Guard::admin || route.guard == Guard::loopback;
+    const std::string authorization = joined_header(head.headers, "authorization");
+    const std::string api_key = joined_header(head.headers, "x-api-key");
+    const std::string admin_key = joined_header(head.headers, "x-admin-key");
+    const auto given = [](const std::string& text) {
+        return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+    };
+    const service::Presented presented{
+        .authorization = given(authorization),
+        .api_key = given(api_key),
+        .admin_key = given(admin_key),
+        .is_admin_route = admin_route,
+        .ip = visit.caller.ip,
+        .user_agent = visit.caller.user_agent,
+        .request_id = visit.caller.request_id,
+    };
+    service::Caller caller;
+    // Where one logs in, what one was before does not matter: an expired token is why one comes.
+    if (route.limit != LimitClass::login) {
+        LAB_TRY(caller, deps_.authenticate(ctx, session, presented));
+    }
+    caller.request_id = visit.caller.request_id;
+    caller.ip = visit.caller.ip;
+    caller.user_agent = visit.caller.user_agent;
+    visit.caller = std::move(caller);
+    const service::Request request{ctx, *deps_.service, session, visit.caller};
+    const auto audited = [&](const Reply* reply, const Error* error) {
+        return deps_.audit(request, route, reply, error, deps_.clock->now() - visit.begun);
+    };
+    if (Status admitted = admit(visit, head); !admitted) {
+        LAB_CHECK(audited(nullptr, &admitted.error()));
+        return admitted.error();
+    }
+    if (route.maintenance == InMaintenance::refused && deps_.maintenance->load()) {
+        Reply reply = problem_reply(
+            503,
+            "MAINTENANCE",
+            "maintenance is under way: nothing is changed or started meanwhile",
+            visit.caller.request_id
+        );
+        reply.headers.emplace_back("Retry-After", "60");
+        return reply;
+    }
+    const std::string_view type = http::find_header(head.headers, "content-type");
+    if (route.body == BodyKind::json && !route.any_content_type && !exchange->body().empty() &&
+        !is_json_type(type)) {
+        return problem_reply(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "the body must be JSON, with Content-Type: application/json",
+            visit.caller.request_id
+        );
+    }
+    auto call = read_call(*exchange, visit.match, request);
+    if (!call) {
+        return call.error();
+    }
+    Result<Reply> reply = route.handler(*call);
+    LAB_CHECK(audited(reply ? &*reply : nullptr, reply ? nullptr : &reply.error()));
+    return reply;
+}
+
+http::Response Application::answer(const Visit& visit, Reply reply) const {
+    http::Response response;
+    response.status = reply.status;
+    response.headers = std::move(reply.headers);
+    if (reply.json) {
+        response.body = dump_json(*reply.json);
+    } else {
+        response.body = std::move(reply.text);
+    }
+    if (reply.status != 204) {
+        response.headers.emplace_back("Content-Type", reply.content_type);
+    }
+    add_common_headers(visit, response.headers);
+    return response;
+}
+
+http::Response Application::answer_error(const Visit& visit, const Error& error) const {
+    http::Response response;
+    response.status = info(error.code).http_status;
+    response.body = dump_json(error_json(error, visit.caller.request_id));
+    response.headers.emplace_back("Content-Type", "application/json");
+    if (error.code == Code::unauthorized) {
+        response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"llm-research\"");
+    }
+    const auto wait = std::ranges::find(error.details, "retry_after", &Detail::field);
+    if (wait != error.details.end()) {
+        response.headers.emplace_back("Retry-After", wait->message);
+    } else if (response.status == 503) {
+        response.headers.emplace_back("Retry-After", "5");
+    }
+    add_common_headers(visit, response.headers);
+    return response;
+}
+
+void Application::add_common_headers(const Visit& visit, http::Headers& headers) const {
+    headers.emplace_back("X-Request-ID", visit.caller.request_id);
+    headers.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    headers.emplace_back("X-Content-Type-Options", "nosniff");
+    headers.emplace_back("X-Frame-Options", "DENY");
+    if (http::find_header(headers, "content-security-policy").empty()) {
+        headers.emplace_back("Content-Security-Policy", "default-src 'self'");
+    }
+    headers.emplace_back("Referrer-Policy", "strict-origin-when-cross-origin");
+    if (visit.rate.limited) {
+        headers.emplace_back("X-RateLimit-Limit", std::to_string(visit.rate.limit));
+        headers.emplace_back("X-RateLimit-Remaining", std::to_string(visit.rate.remaining));
+        headers.emplace_back("X-RateLimit-Reset", std::to_string(visit.rate.reset_unix_s));
+    }
+}
+
+http::Response Application::preflight(const http::RequestHead& head, const Router::Match& match)
+    const {
+    http::Response response;
+    response.status = 204;
+    if (!match.allowed.empty()) {
+        response.headers.emplace_back("Allow", allow_header(match.allowed));
+    }
+    const std::string_view origin = http::find_header(head.headers, "origin");
+    const bool welcome =
+        std::ranges::find(options_.cors_origins, origin) != options_.cors_origins.end();
+    if (!origin.empty() && welcome) {
+        response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+        response.headers.emplace_back("Access-Control-Allow-Methods", allow_header(match.allowed));
+        response.headers.emplace_back(
+            "Access-Control-Allow-Headers",
+            "authorization, content-type, idempotency-key, if-match, x-api-key, x-request-id"
+        );
+        response.headers.emplace_back("Access-Control-Max-Age", "3600");
+        response.headers.emplace_back("Vary", "Origin");
+    }
+    return response;
+}
+
+http::Response Application::refuse(
+    int status, std::string_view code, std::string_view why, const http::RequestHead* head
+) {
+    http::Response response;
+    response.status = status;
+    Json error = Json::object();
+    error["code"] = code;
+    error["message"] = why;
+    error["request_id"] = request_id_of(head);
+    Visit visit;
+    visit.caller.request_id = error["request_id"].get<std::string>();
+    response.headers.emplace_back("Content-Type", "application/json");
+    if (status == 503) {
+        response.headers.emplace_back("Retry-After", "5");
+    }
+    add_common_headers(visit, response.headers);
+    response.body = dump_json({{"error", std::move(error)}});
+    return response;
+}
+
+void Application::on_response_sent(const http::Sent& sent) {
+    const auto* const visit = static_cast<const Visit*>(sent.context.get());
+    const bool matched = visit != nullptr && visit->match.route != nullptr;
+    deps_.served({
+        .method = sent.head != nullptr ? std::string_view(sent.head->method) : "",
+        .path = matched ? visit->match.route->path : "unmatched",
+        .status = sent.status,
+        .duration = sent.duration,
+        .bytes_in = sent.bytes_in,
+        .bytes_out = sent.bytes_out,
+        .request_id = visit != nullptr ? std::string_view(visit->caller.request_id) : "",
+        .user_id = visit != nullptr ? std::string_view(visit->caller.user_id) : "",
+        .cause = visit != nullptr ? std::string_view(visit->cause) : "",
+    });
+}
+
+}  // namespace lab::api

@@ -1,0 +1,97 @@
+#pragma once
+#include "api/router.h"
+#include "platform/http/server.h"
+#include "platform/process/work_pool.h"
+#include "service/caller.h"
+#include "service/identity.h"
+#include "service/rate_limit.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lab::api {
+
+/// A request that was answered, for log and metrics.
+struct Served {
+    std::string_view method;
+    std::string_view path;  ///< of the route, "unmatched" without one
+    int status = 0;
+    Duration duration{};
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::string_view request_id;
+    std::string_view user_id;
+    std::string_view cause;  ///< of an error, for the log only
+};
+
+struct ApplicationOptions {
+    Duration request_timeout = std::chrono::seconds(30);
+    std::vector<std::string> cors_origins;
+    bool compression = true;
+    std::size_t compression_bytes_min = 1024;
+    std::vector<std::string> trusted_proxies;  ///< addresses whose X-Forwarded-For is believed
+};
+
+/// What the HTTP face stands on; app fills it in. Everything outlives it. Called from many threads.
+struct ApplicationDeps {
+    const Clock* clock = nullptr;
+    UuidSource* uuids = nullptr;
+    const service::Deps* service = nullptr;
+    storage::SessionPool* sessions = nullptr;
+    WorkPool* pool = nullptr;
+    std::function<Result<service::Caller>(const Ctx&, storage::Session&, const service::Presented&)>
+        authenticate;
+    std::function<service::RateDecision(const service::Caller&, LimitClass)> check_rate;
+    /// Errors: those of an audit that must not be lost.
+    std::function<
+        Status(const service::Request&, const Route&, const Reply*, const Error*, Duration)>
+        audit;
+    std::function<void(const Served&)> served;
+    const std::atomic<bool>* maintenance = nullptr;
+};
+
+/// The HTTP face of the service: finds the route, checks who asks and how often, decodes, calls the
+/// use case on a pool thread, encodes. Authorisation, limits, maintenance and audit happen here and
+/// by the table alone, so no handler can forget them.
+class Application final : public http::Application {
+  public:
+    Application(Router router, ApplicationDeps deps, ApplicationOptions options);
+    ~Application() override;
+
+    http::BodyPlan on_head(const http::RequestHead& head) override;
+    void on_request(std::shared_ptr<http::Exchange> exchange) override;
+    http::Response refuse(
+        int status, std::string_view code, std::string_view why, const http::RequestHead* head
+    ) override;
+    void on_response_sent(const http::Sent& sent) override;
+
+    const Router& router() const { return router_; }
+
+  private:
+    struct Visit;
+    http::Response answer(const Visit& visit, Reply reply) const;
+    http::Response answer_error(const Visit& visit, const Error& error) const;
+    void handle(
+        const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
+    );
+    Result<Reply> carry_out(
+        const std::shared_ptr<http::Exchange>& exchange, Visit& visit, storage::Session& session
+    );
+    Status admit(Visit& visit, const http::RequestHead& head) const;
+    void add_common_headers(const Visit& visit, http::Headers& headers) const;
+    http::Response preflight(const http::RequestHead& head, const Router::Match& match) const;
+    std::string request_id_of(const http::RequestHead* head) const;
+    std::string ip_of(const http::RequestHead& head) const;
+
+    Router router_;
+    ApplicationDeps deps_;
+    ApplicationOptions options_;
+};
+
+/// The error as it goes out: {"error": {code, message, details?, request_id, ...}}.
+Json error_json(const Error& error, std::string_view request_id);
+
+}  // namespace lab::api

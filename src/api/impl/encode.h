@@ -1,0 +1,27 @@
+#pragma once
+#include "api/router.h"
+#include "platform/http/server.h"
+
+namespace lab::api {
+
+/// Words between commas, trimmed, without empty ones.
+std::vector<std::string> split_commas(std::string_view text);
+/// "GET, HEAD, POST, OPTIONS": the methods of a path, for Allow.
+std::string allow_header(const std::vector<std::string_view>& methods);
+/// Whether somebody between says that it passed the request on: then the peer is not the client.
+bool came_through_a_proxy(const http::RequestHead& head);
+/// A finished error answer that is no Error of ours, because only HTTP knows it (405, 415 ...).
+Reply problem_reply(
+    int status, std::string_view code, std::string_view message, std::string_view request_id
+);
+/// Decodes query and body. Errors: bad_request (broken JSON, unknown or missing query parameter),
+/// validation (the body does not fit the route's schema).
+Result<Call> read_call(
+    http::Exchange& exchange, const Router::Match& match, const service::Request& request
+);
+/// Compresses the body when the client takes that, it is worth it and its type can be.
+void compress(
+    const http::RequestHead& head, bool enabled, std::size_t bytes_min, http::Response& response
+);
+
+}  // namespace lab::api

@@ -1,0 +1,310 @@
+#include "api/lists.h"
+
+#include "base/text.h"
+#include "platform/crypto/base64url.h"
+#include "platform/crypto/mac.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace lab::api {
+namespace {
+
+constexpr std::int64_t kLimitMax = 100;
+constexpr std::int64_t kOffsetMax = 1'000'000'000;
+constexpr std::size_t kMacBytes = 16;
+
+Result<std::optional<std::int64_t>> read_number(
+    const Call& call, std::string_view name, std::int64_t least, std::int64_t most
+) {
+    const std::optional<std::string> text = call.query(name);
+    if (!text) {
+        return std::nullopt;
+    }
+    std::int64_t value = 0;
+    const char* const end = text->data() + text->size();
+    const auto parsed = std::from_chars(text->data(), end, value);
+    if (parsed.ptr != end || text->empty() || parsed.ec == std::errc::invalid_argument) {
+        return Error(
+            Code::bad_request,
+            "the query parameter \"" + std::string(name) + "\" is no whole number"
+        );
+    }
+    if (parsed.ec != std::errc() || value < least || value > most) {
+        const std::string range = std::to_string(least) + " to " + std::to_string(most);
+        return Error(
+            Code::validation,
+            "the query parameter \"" + std::string(name) + "\" must be " + range,
+            {{std::string(name), "must be " + range}}
+        );
+    }
+    return value;
+}
+
+struct SortName {
+    std::string_view name;
+    storage::SortBy by;
+};
+constexpr SortName kSorts[] = {
+    {"created_at", storage::SortBy::created_at},
+    {"updated_at", storage::SortBy::updated_at},
+    {"name", storage::SortBy::name},
+};
+
+Status read_sort(const Call& call, ListQuery& out) {
+    const std::optional<std::string> text = call.query("sort");
+    if (!text) {
+        return ok();
+    }
+    std::string_view name = *text;
+    const bool descending = name.starts_with('-');
+    name.remove_prefix(descending ? 1 : 0);
+    const auto* const found = std::ranges::find(kSorts, name, &SortName::name);
+    if (found == std::end(kSorts)) {
+        return Error(
+            Code::bad_request,
+            "cannot sort by \"" + shorten(name, 40) +
+                "\": use created_at, updated_at or name, "
+                "with - in front for the other direction"
+        );
+    }
+    out.sort = found->by;
+    out.descending = descending;
+    return ok();
+}
+
+/// Sort order, value and id, with a MAC: nobody makes one but us, and none serves another order.
+std::string cursor_text(const ListQuery& query, const storage::ResourceCursor& at) {
+    Json parts =
+        Json::array({static_cast<int>(query.sort), query.descending ? 1 : 0, at.sort_value, at.id});
+    return dump_json(parts);
+}
+
+std::string make_cursor(
+    const ListQuery& query, const storage::ResourceCursor& at, std::string_view key
+) {
+    const std::string text = cursor_text(query, at);
+    return base64url_encode(hmac_sha256(key, text).substr(0, kMacBytes) + text);
+}
+
+Result<storage::ResourceCursor> read_cursor(
+    const ListQuery& query, std::string_view cursor, std::string_view key
+) {
+    const Error refused(
+        Code::bad_request, "this cursor was not given out for this list and this order"
+    );
+    const auto bytes = base64url_decode(cursor);
+    if (!bytes || bytes->size() <= kMacBytes) {
+        return refused;
+    }
+    const std::string_view text = std::string_view(*bytes).substr(kMacBytes);
+    const std::string expected = hmac_sha256(key, text).substr(0, kMacBytes);
+    if (!constant_time_equal(expected, std::string_view(*bytes).substr(0, kMacBytes))) {
+        return refused;
+    }
+    const auto parts = parse_json(text);
+    if (!parts || parts->size() != 4 || (*parts)[0] != static_cast<int>(query.sort) ||
+        (*parts)[1] != (query.descending ? 1 : 0)) {
+        return refused;
+    }
+    return storage::ResourceCursor{
+        .sort_value = (*parts)[2].get<std::string>(), .id = (*parts)[3].get<std::string>()
+    };
+}
+
+Status read_place(const Call& call, std::string_view cursor_key, ListQuery& out) {
+    LAB_TRY(const auto limit, read_number(call, "limit", 1, kLimitMax));
+    LAB_TRY(const auto offset, read_number(call, "offset", 0, kOffsetMax));
+    LAB_TRY(const auto page, read_number(call, "page", 1, kOffsetMax / kLimitMax));
+    LAB_TRY(const auto page_size, read_number(call, "page_size", 1, kLimitMax));
+    const std::optional<std::string> cursor =
+        call.query("cursor") ? call.query("cursor") : call.query("after");
+    const bool both = call.query("cursor") && call.query("after");
+    const int styles = (offset ? 1 : 0) + (page || page_size ? 1 : 0) + (cursor ? 1 : 0);
+    if (styles > 1 || both || (limit && (page || page_size))) {
+        return Error(
+            Code::bad_request,
+            "a list is asked for with limit and offset, with page and page_size, or with limit and "
+            "cursor: not with two of them at once"
+        );
+    }
+    if (page || page_size) {
+        out.style = ListQuery::Style::page;
+        out.limit = page_size.value_or(out.limit);
+        out.offset = (page.value_or(1) - 1) * out.limit;
+        return ok();
+    }
+    out.limit = limit.value_or(out.limit);
+    out.offset = offset.value_or(0);
+    if (cursor) {
+        out.style = ListQuery::Style::cursor;
+        LAB_TRY(out.after, read_cursor(out, *cursor, cursor_key));
+    }
+    return ok();
+}
+
+std::string link(const Call& call, std::string_view name, const std::string& value) {
+    std::string out = call.head().path;
+    char separator = '?';
+    const auto add = [&](std::string_view key, std::string_view text) {
+        out += separator;
+        separator = '&';
+        out += key;
+        out += '=';
+        for (const char c : text) {
+            const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                               (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+            if (plain) {
+                out += c;
+            } else {
+                constexpr std::string_view kDigits = "0123456789ABCDEF";
+                const auto byte = static_cast<unsigned char>(c);
+                out += '%';
+                out += kDigits[byte >> 4U];
+                out += kDigits[byte & 15U];
+            }
+        }
+    };
+    for (const auto& [key, text] : call.query_values) {
+        if (key != name && key != "after") {
+            add(key, text);
+        }
+    }
+    add(name, value);
+    return out;
+}
+
+/// The value of offset, page or cursor that shows the page which begins at `offset`.
+std::string link_at(const Call& call, const ListQuery& query, std::int64_t offset) {
+    return query.style == ListQuery::Style::page
+               ? link(call, "page", std::to_string(offset / query.limit + 1))
+               : link(call, "offset", std::to_string(offset));
+}
+
+Json links_json(
+    const Call& call, const ListQuery& query, const ListPage& page, const Json& next_cursor
+) {
+    Json links = Json::object();
+    links["self"] =
+        call.head().query.empty() ? call.head().path : call.head().path + "?" + call.head().query;
+    if (query.style == ListQuery::Style::cursor) {
+        if (!next_cursor.is_null()) {
+            links["next"] = link(call, "cursor", next_cursor.get<std::string>());
+        }
+        return links;
+    }
+    links["first"] = link_at(call, query, 0);
+    if (query.offset > 0) {
+        links["prev"] = link_at(call, query, std::max<std::int64_t>(0, query.offset - query.limit));
+    }
+    if (page.more) {
+        links["next"] = link_at(call, query, query.offset + query.limit);
+    }
+    const std::int64_t pages =
+        std::max<std::int64_t>(1, (page.total + query.limit - 1) / query.limit);
+    links["last"] = link_at(call, query, (pages - 1) * query.limit);
+    return links;
+}
+
+void keep_fields(Json& row, const std::vector<std::string>& fields) {
+    if (fields.empty() || !row.is_object()) {
+        return;
+    }
+    Json kept = Json::object();
+    for (const std::string& field : fields) {
+        if (const auto found = row.find(field); found != row.end()) {
+            kept[field] = *found;
+        }
+    }
+    row = std::move(kept);
+}
+
+}  // namespace
+
+const std::vector<QueryParameter>& list_parameters() {
+    static const std::vector<QueryParameter> kParameters{
+        {"limit", "integer", "Rows of a page, 1 to 100; 20 when not given"},
+        {"offset", "integer", "Rows to leave out in front"},
+        {"page", "integer", "Number of the page, from 1; with page_size instead of limit and offset"
+        },
+        {"page_size", "integer", "Rows of a page, 1 to 100"},
+        {"cursor", "string", "Goes on behind the page that gave it out"},
+        {"after", "string", "The same as cursor"},
+        {"sort", "string", "created_at, updated_at or name; -created_at is the newest first"},
+        {"fields", "string", "Names of the members to show, separated by commas"},
+    };
+    return kParameters;
+}
+
+std::vector<QueryParameter> ordered_list_parameters() {
+    std::vector<QueryParameter> out = list_parameters();
+    std::erase_if(out, [](const QueryParameter& one) { return one.name == "sort"; });
+    return out;
+}
+
+std::vector<std::string> split_words(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const std::size_t comma = text.find(',');
+        const std::string_view word = trim(text.substr(0, comma));
+        if (!word.empty()) {
+            out.emplace_back(word);
+        }
+        text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    }
+    return out;
+}
+
+Result<ListQuery> read_list_query(const Call& call, std::string_view cursor_key) {
+    ListQuery out;
+    LAB_CHECK(read_sort(call, out));
+    LAB_CHECK(read_place(call, cursor_key, out));
+    if (const auto fields = call.query("fields")) {
+        out.fields = split_words(*fields);
+    }
+    return out;
+}
+
+Json list_json(
+    const Call& call, const ListQuery& query, ListPage page, std::string_view cursor_key
+) {
+    Json next = nullptr;
+    if (page.more && page.last) {
+        next = make_cursor(query, *page.last, cursor_key);
+    }
+    const std::int64_t number = query.offset / query.limit + 1;
+    const std::int64_t pages = (page.total + query.limit - 1) / query.limit;
+    Json out = Json::object();
+    Json& data = out["data"] = Json::array();
+    for (Json& row : page.data) {
+        keep_fields(row, query.fields);
+        data.push_back(std::move(row));
+    }
+    out["pagination"] = {
+        {"total", page.total},
+        {"limit", query.limit},
+        {"offset", query.offset},
+        {"has_more", page.more},
+        {"next_cursor", next},
+    };
+    out["meta"] = {
+        {"page", number},
+        {"page_size", query.limit},
+        {"total_count", page.total},
+        {"total_pages", pages},
+        {"has_next", page.more},
+        {"has_previous", query.offset > 0 || query.after.has_value()},
+    };
+    out["links"] = links_json(call, query, page, next);
+    if (query.style == ListQuery::Style::cursor) {
+        out["page_info"] = {
+            {"has_next_page", page.more},
+            {"has_previous_page", true},
+            {"start_cursor", nullptr},
+            {"end_cursor", next},
+        };
+    }
+    return out;
+}
+
+}  // namespace lab::api

@@ -1,0 +1,166 @@
+#include "api/nouns.h"
+
+#include "api/lists.h"
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+
+namespace lab::api {
+namespace {
+
+std::string etag_of(std::int64_t revision) { return "\"" + std::to_string(revision) + "\""; }
+
+Result<Reply> list(const Call& call, const NounFace& face, const std::string& cursor_key) {
+    LAB_TRY(const ListQuery query, read_list_query(call, cursor_key));
+    storage::ResourceFilter filter;
+    if (face.read_filters) {
+        LAB_CHECK(face.read_filters(call, filter));
+    }
+    const storage::ResourcePage page{
+        .sort = query.sort,
+        .descending = query.descending,
+        .limit = query.limit,
+        .offset = query.offset,
+        .after = query.after,
+    };
+    LAB_TRY(auto found, service::list_nouns(call.request(), *face.noun, filter, page));
+    ListPage shown{
+        .data = std::move(found.rows),
+        .total = found.total,
+        .more = found.more,
+        .last = std::move(found.last),
+    };
+    return reply_json(list_json(call, query, std::move(shown), cursor_key));
+}
+
+AuditClass audit_of(const NounFace& face, std::string_view action) {
+    return {.event = "data_modification", .action = action, .resource = face.noun->name};
+}
+
+Route route_of(const NounFace& face, std::string_view method, std::string_view path) {
+    Route out;
+    out.method = method;
+    out.path = path;
+    out.tag = face.tag;
+    out.guard = Guard::permission;
+    return out;
+}
+
+Route create_route(const NounFace& face) {
+    Route out = route_of(face, "POST", face.collection);
+    out.summary = "Make a new one";
+    out.permission = face.noun->create;
+    out.body = BodyKind::json;
+    out.request_schema = face.noun->schema;
+    out.success = 201;
+    out.audit = audit_of(face, "create");
+    out.maintenance = InMaintenance::refused;
+    out.errors = {409};
+    out.handler = [noun = face.noun](Call& call) -> Result<Reply> {
+        LAB_TRY(auto made, service::create_noun(call.request(), *noun, call.body()));
+        Reply reply = reply_shown(std::move(made), 201);
+        reply.audit_id = (*reply.json)["id"].get<std::string>();
+        reply.headers.emplace_back("Location", call.head().path + "/" + reply.audit_id);
+        return reply;
+    };
+    return out;
+}
+
+Route update_route(const NounFace& face) {
+    Route out = route_of(face, "PUT", face.one);
+    out.summary = "Change the members that are given";
+    out.permission = face.noun->update;
+    out.body = BodyKind::json;
+    out.audit = audit_of(face, "update");
+    out.maintenance = InMaintenance::refused;
+    out.errors = {409, 412};
+    out.handler = [noun = face.noun](Call& call) -> Result<Reply> {
+        LAB_TRY(const auto revision, read_if_match(call));
+        LAB_TRY(
+            auto changed,
+            service::update_noun(call.request(), *noun, call.path(0), call.body(), revision)
+        );
+        return reply_shown(std::move(changed));
+    };
+    return out;
+}
+
+Route remove_route(const NounFace& face) {
+    Route out = route_of(face, "DELETE", face.one);
+    out.summary = "Remove it";
+    out.permission = face.noun->remove;
+    out.success = 204;
+    out.audit = audit_of(face, "delete");
+    out.maintenance = InMaintenance::refused;
+    out.errors = {409, 412};
+    out.handler = [noun = face.noun](Call& call) -> Result<Reply> {
+        LAB_TRY(const auto revision, read_if_match(call));
+        LAB_TRY(Json before, service::remove_noun(call.request(), *noun, call.path(0), revision));
+        Reply reply = reply_nothing();
+        reply.audit_before = std::move(before);
+        return reply;
+    };
+    return out;
+}
+
+}  // namespace
+
+std::vector<QueryParameter> with_list_parameters(std::vector<QueryParameter> more) {
+    std::vector<QueryParameter> out = list_parameters();
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+}
+
+Result<std::optional<std::int64_t>> read_if_match(const Call& call) {
+    std::string_view text = call.header("if-match");
+    if (text.empty() || text == "*") {
+        return std::nullopt;
+    }
+    const bool weak = text.starts_with("W/");
+    text.remove_prefix(weak ? 2 : 0);
+    std::int64_t revision = 0;
+    const bool quoted = text.size() > 2 && text.front() == '"' && text.back() == '"';
+    if (quoted) {
+        text = text.substr(1, text.size() - 2);
+    }
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), revision);
+    if (!quoted || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+        return Error(Code::bad_request, "If-Match must be an ETag that was given out");
+    }
+    return revision;
+}
+
+Reply reply_shown(service::Shown shown, int status) {
+    Reply reply = reply_json(std::move(shown.json), status);
+    reply.headers.emplace_back("ETag", etag_of(shown.revision));
+    reply.audit_before = std::move(shown.before);
+    return reply;
+}
+
+std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_key) {
+    std::vector<Route> out;
+    out.push_back(create_route(face));
+
+    Route lists = route_of(face, "GET", face.collection);
+    lists.summary = "List those the caller may see";
+    lists.permission = face.noun->read;
+    lists.query = with_list_parameters(face.filters);
+    lists.handler = [face, cursor_key](Call& call) { return list(call, face, cursor_key); };
+    out.push_back(std::move(lists));
+
+    Route get = route_of(face, "GET", face.one);
+    get.summary = "Show one";
+    get.permission = face.noun->read;
+    get.handler = [noun = face.noun](Call& call) -> Result<Reply> {
+        LAB_TRY(auto shown, service::get_noun(call.request(), *noun, call.path(0)));
+        return reply_shown(std::move(shown));
+    };
+    out.push_back(std::move(get));
+
+    out.push_back(update_route(face));
+    out.push_back(remove_route(face));
+    return out;
+}
+
+}  // namespace lab::api

@@ -1,0 +1,129 @@
+#pragma once
+#include "base/ctx.h"
+#include "domain/access.h"
+#include "platform/http/server.h"
+#include "platform/json/json.h"
+#include "service/request.h"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The routes of the service as data. One table says for each what it is, who may use it, how it is
+/// limited, audited and documented; dispatch, OpenAPI and the authorisation matrix all read it.
+namespace lab::api {
+
+/// Who may use a route.
+enum class Guard : std::uint8_t {
+    undeclared,  ///< nobody: a route without a guard stops the start
+    open,        ///< everybody; a credential that is given must be good all the same
+    caller,      ///< everybody with a credential
+    permission,  ///< who has Route::permission
+    admin,       ///< the operator's key, or the role Admin
+    loopback,    ///< this machine without a credential, else as admin
+};
+enum class LimitClass : std::uint8_t {
+    exempt,  ///< health and metrics
+    normal,
+    login,  ///< stricter, by address: where passwords are tried
+};
+/// Who goes first when there is more than can be done.
+enum class Priority : std::uint8_t { critical, normal, background };
+enum class InMaintenance : std::uint8_t { served, refused };
+enum class BodyKind : std::uint8_t { none, json, raw };
+
+/// What the audit log says of a successful or denied use; an empty action is not recorded.
+struct AuditClass {
+    std::string_view event;        ///< data_modification, security, ...
+    std::string_view action;       ///< create, update, ...
+    std::string_view resource;     ///< experiment, model, ...
+    bool must_be_written = false;  ///< without its record the request fails
+};
+
+/// A parameter of the query.
+struct QueryParameter {
+    std::string_view name;
+    std::string_view type;  ///< string, integer, boolean, uuid
+    std::string_view help;
+    bool required = false;
+};
+
+/// A request on its way to the use case, decoded. Lives on one thread.
+class Call {
+  public:
+    /// `request` is null for Route::on_io_thread, whose handler asks nobody.
+    Call(
+        const http::RequestHead& head,
+        std::vector<std::string> path_values,
+        const service::Request* request,
+        Json body
+    );
+    const service::Request& request() const { return *request_; }
+    const http::RequestHead& head() const { return head_; }
+    /// The n-th {name} of the path; ids are checked to be UUIDs before.
+    const std::string& path(std::size_t n) const { return path_values_.at(n); }
+    const Json& body() const { return body_; }
+    std::string_view header(std::string_view name) const;
+    /// Decoded; nullopt when absent. Names that the route does not declare were refused before.
+    std::optional<std::string> query(std::string_view name) const;
+    std::string raw_body;  ///< as it came, for BodyKind::raw
+    std::vector<std::pair<std::string, std::string>> query_values;  ///< decoded
+
+  private:
+    const http::RequestHead& head_;
+    std::vector<std::string> path_values_;
+    const service::Request* request_;
+    Json body_;
+};
+
+/// An answer before it is written out.
+struct Reply {
+    int status = 200;
+    std::optional<Json> json;
+    std::string text;  ///< instead of json
+    std::string content_type = "application/json";
+    http::Headers headers;
+    std::string audit_id;  ///< of the object, for the audit log, when it is not in the path
+    std::optional<Json> audit_before;  ///< as it was before a change
+    /// Instead of all that: takes over the exchange (server-sent events, downloads).
+    std::function<void(std::shared_ptr<http::Exchange>, http::Headers)> stream;
+};
+Reply reply_json(Json value, int status = 200);
+Reply reply_nothing();  ///< 204
+
+using Handler = std::function<Result<Reply>(Call&)>;
+
+struct Route {
+    std::string_view method;
+    std::string_view path;  ///< "/models/{id}"; a segment is literal or one {name}
+    std::string_view summary;
+    std::string_view tag;  ///< groups routes in the documentation
+    Guard guard = Guard::undeclared;
+    std::optional<domain::Permission> permission;
+    Handler handler;
+    BodyKind body = BodyKind::none;
+    /// Schema of the body; nullptr = free-form or none. Problems are answered with 422.
+    const Json* request_schema = nullptr;
+    bool body_optional = false;
+    const Json* response_schema = nullptr;
+    int success = 200;
+    std::vector<QueryParameter> query = {};
+    AuditClass audit = {};
+    LimitClass limit = LimitClass::normal;
+    Priority priority = Priority::normal;
+    InMaintenance maintenance = InMaintenance::served;
+    bool any_content_type = false;  ///< JSON whatever the Content-Type says
+    bool on_io_thread = false;      ///< never blocks: answered at once, without a session
+    std::size_t body_bytes_max = 2U << 20;
+    /// Names of path values that are no UUIDs.
+    std::vector<std::string_view> plain_path_values = {};
+    std::vector<int> errors = {};  ///< beyond those every route may answer
+};
+
+}  // namespace lab::api

@@ -1,0 +1,44 @@
+#include "api/routes.h"
+
+#include "api/admin.h"
+#include "api/auth.h"
+#include "api/datasets.h"
+#include "api/experiments.h"
+#include "api/models.h"
+#include "api/openapi.h"
+#include "api/prompts.h"
+#include "api/reports.h"
+#include "api/users.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace lab::api {
+namespace {
+
+void append(std::vector<Route>& to, std::vector<Route> more) {
+    std::ranges::move(more, std::back_inserter(to));
+}
+
+}  // namespace
+
+std::vector<Route> all_routes(const RouteDeps& deps) {
+    std::vector<Route> out = health_routes(deps.board, deps.metrics_text);
+    append(out, auth_routes(deps.identity));
+    append(
+        out,
+        experiment_routes(
+            {.control = &deps.control, .events = &deps.events, .cursor_key = deps.signing_key}
+        )
+    );
+    append(out, report_routes());
+    append(out, model_routes(deps.signing_key));
+    append(out, dataset_routes(deps.signing_key));
+    append(out, prompt_routes(deps.signing_key));
+    append(out, user_routes(deps.identity, deps.signing_key));
+    append(out, admin_routes());
+    append(out, documentation_routes(deps.document));
+    return out;
+}
+
+}  // namespace lab::api

@@ -1,0 +1,24 @@
+#pragma once
+#include "api/health.h"
+#include "api/route.h"
+#include "service/identity.h"
+#include "service/run_queue.h"
+
+namespace lab::api {
+
+/// What handlers reach beside the request; all outlives the routes.
+struct RouteDeps {
+    service::Identity& identity;
+    service::RunControl& control;
+    service::RunEvents& events;
+    HealthBoard& board;
+    std::function<std::string()> metrics_text;
+    /// The OpenAPI document, which is made from the routes and so comes after them.
+    std::function<const std::string&()> document;
+    std::string signing_key;  ///< of cursors and addresses
+};
+
+/// Every route of the service: the one table.
+std::vector<Route> all_routes(const RouteDeps& deps);
+
+}  // namespace lab::api

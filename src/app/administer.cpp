@@ -1,0 +1,97 @@
+#include "app/platform.h"
+#include "app/serve.h"
+#include "base/text.h"
+#include "service/api_keys.h"
+#include "service/users.h"
+#include "storage/store/users.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lab::app {
+namespace {
+
+using cli::AdminRequest;
+
+Result<Json> create_user(
+    const service::Request& request, service::Identity& identity, const AdminRequest& wanted
+) {
+    service::NewUser user;
+    user.email = wanted.email;
+    user.name = wanted.name.empty() ? wanted.email : wanted.name;
+    user.password = wanted.password;
+    for (const std::string& name : wanted.roles) {
+        const auto role = domain::role_from(name);
+        if (!role) {
+            const std::string near = nearest(name, domain::role_names());
+            return Error(
+                Code::validation,
+                "there is no role \"" + shorten(name, 40) + "\"" +
+                    (near.empty() ? ": use one of " + join(domain::role_names(), ", ")
+                                  : ", did you mean \"" + near + "\"?")
+            );
+        }
+        user.roles.push_back(*role);
+    }
+    const auto tier = domain::tier_from(wanted.tier);
+    if (!tier) {
+        return Error(
+            Code::validation,
+            "there is no tier \"" + shorten(wanted.tier, 40) +
+                "\": use free, standard, professional, enterprise or unlimited"
+        );
+    }
+    user.tier = *tier;
+    LAB_TRY(service::Shown made, service::create_user(request, identity, user));
+    return std::move(made.json);
+}
+
+/// The id of the user with this e-mail address.
+Result<std::string> user_id(const service::Request& request, const std::string& email) {
+    storage::Users users(request.session);
+    LAB_TRY(const auto user, users.find_by_email(request.ctx, to_lower(email)));
+    if (!user) {
+        return Error(Code::not_found, "there is no user with the e-mail address " + email);
+    }
+    return user->id;
+}
+
+Result<Json> create_key(
+    const service::Request& request, service::Identity& identity, const AdminRequest& wanted
+) {
+    LAB_TRY(const std::string owner, user_id(request, wanted.email));
+    const Json body = {{"name", wanted.name}, {"scopes", wanted.scopes}, {"owner_id", owner}};
+    return service::create_key(request, identity, body);
+}
+
+}  // namespace
+
+Result<Json> administer(
+    const Settings& settings, const EnvLookup& env, const AdminRequest& wanted
+) {
+    LAB_TRY(ServerSettings server, load_server_settings(env, process_environment_names()));
+    LAB_TRY(const auto platform, Platform::open(settings, std::move(server)));
+    const Ctx ctx = Ctx(*platform->deps().clock).within(std::chrono::seconds(60));
+    LAB_TRY(const auto session, platform->sessions().acquire(ctx));
+    const service::Caller caller = service::local_caller();
+    const service::Request request{ctx, platform->deps(), *session, caller};
+    switch (wanted.what) {
+        case AdminRequest::What::create_user:
+            return create_user(request, platform->identity(), wanted);
+        case AdminRequest::What::create_token:
+            return platform->identity().create_token(request, wanted.email, wanted.life);
+        case AdminRequest::What::create_key:
+            return create_key(request, platform->identity(), wanted);
+    }
+    return Error(Code::internal, "an unknown deed");
+}
+
+Result<std::vector<std::vector<std::string>>> show_server_settings(const EnvLookup& env) {
+    LAB_TRY(const ServerSettings server, load_server_settings(env, process_environment_names()));
+    std::vector<std::vector<std::string>> rows;
+    for (const SettingRow& row : server.rows) {
+        rows.push_back({row.key, row.value, row.from});
+    }
+    return rows;
+}
+
+}  // namespace lab::app

@@ -1,0 +1,223 @@
+#include "app/platform.h"
+
+#include "base/text.h"
+#include "platform/crypto/mac.h"
+#include "service/models.h"
+#include "storage/objects/file_error.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+namespace lab::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kSecretBits = 256;
+constexpr std::size_t kSessionsMax = 16;
+constexpr Duration kSessionWait = std::chrono::seconds(3);
+
+/// The secret in a file that only its owner may read; made when it is not there.
+Result<std::string> secret_file(const std::string& path, RandomSource& random) {
+    const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (made >= 0) {
+        const std::string secret = random_base62(random, kSecretBits);
+        const bool written =
+            ::write(made, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) &&
+            ::fsync(made) == 0;
+        ::close(made);
+        if (!written) {
+            ::unlink(path.c_str());
+            return storage::file_error("write", path, errno);
+        }
+        return secret;
+    }
+    if (errno != EEXIST) {
+        return storage::file_error("write", path, errno);
+    }
+    std::error_code code;
+    if ((fs::status(path, code).permissions() & (fs::perms::group_all | fs::perms::others_all)) !=
+        fs::perms::none) {
+        return Error(
+            Code::validation,
+            path +
+                " may be read by others: chmod 600 it, or remove it and all "
+                "tokens that were made with it"
+        );
+    }
+    std::ifstream file(path, std::ios::binary);
+    std::string secret((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    secret = trim(secret);
+    if (secret.size() < 32) {
+        return Error(Code::validation, path + " holds no secret: remove it");
+    }
+    return secret;
+}
+
+Result<std::string> read_key_file(const std::string& path) {
+    if (path.empty()) {
+        return std::string();
+    }
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return Error(Code::validation, "cannot read the key file " + path);
+    }
+    return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+}
+
+JwtAlgorithm algorithm_of(const std::string& name) {
+    return name == "RS256"   ? JwtAlgorithm::rs256
+           : name == "ES256" ? JwtAlgorithm::es256
+                             : JwtAlgorithm::hs256;
+}
+
+std::string host_of(std::string_view url) {
+    const std::size_t scheme = url.find("://");
+    std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+    rest = rest.substr(0, rest.find_first_of("/?#"));
+    rest = rest.substr(
+        rest.find_last_of('@') == std::string_view::npos ? 0 : rest.find_last_of('@') + 1
+    );
+    if (rest.starts_with('[')) {
+        return to_lower(rest.substr(0, rest.find(']') + 1));
+    }
+    return to_lower(rest.substr(0, rest.find(':')));
+}
+
+}  // namespace
+
+Status check_outbound(const ServerSettings& settings, std::string_view url) {
+    const bool plain = std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f; });
+    const bool https = url.starts_with("https://");
+    if (!plain || url.find('@') != std::string_view::npos ||
+        url.find('\\') != std::string_view::npos || (!https && !url.starts_with("http://"))) {
+        return Error(Code::validation, "must be a plain URL that begins with https://");
+    }
+    const std::string host = host_of(url);
+    const auto& allowed = settings.providers.allowed_hosts;
+    if (std::ranges::find(allowed, host) != allowed.end()) {
+        return ok();
+    }
+    const bool loopback = host == "127.0.0.1" || host == "[::1]" || host == "localhost";
+    if (loopback && !settings.strict()) {
+        return ok();
+    }
+    return Error(
+        Code::validation,
+        "the host of this URL is not one the operator allows (PROVIDER_ALLOWED_HOSTS)"
+    );
+}
+
+struct Platform::Parts {
+    Settings settings;
+    ServerSettings server;
+    EnvLookup env;  ///< what models may see
+    SystemClock clock;
+    SystemRandom random;
+    RandomUuids uuids;
+    std::unique_ptr<Program> program;
+    storage::Database* database = nullptr;
+    std::unique_ptr<storage::SessionPool> sessions;
+    std::unique_ptr<service::Identity> identity;
+    std::string signing_key;
+
+    Result<std::string> jwt_secret() {
+        if (!server.auth.jwt_secret.empty()) {
+            return server.auth.jwt_secret;
+        }
+        return secret_file((fs::path(settings.home) / "jwt.secret").string(), random);
+    }
+
+    Status open_store(const Ctx& ctx) {
+        if (!server.embedded()) {
+            return Error(
+                Code::validation,
+                "DATABASE_URL is set, and this release keeps everything in the embedded store: "
+                "unset it"
+            );
+        }
+        LAB_TRY(database, program->deps().database(ctx));
+        const auto max = static_cast<std::size_t>(
+            std::clamp<std::int64_t>(server.database.connections_max, 1, kSessionsMax)
+        );
+        sessions = std::make_unique<storage::SessionPool>(*database, max, kSessionWait);
+        return ok();
+    }
+
+    Status open_identity(const Ctx& ctx) {
+        const AuthSettings& auth = server.auth;
+        JwtConfig jwt;
+        jwt.algorithm = algorithm_of(auth.jwt_algorithm);
+        jwt.issuer = auth.jwt_issuer;
+        jwt.audience = auth.jwt_audience;
+        LAB_TRY(const std::string secret, jwt_secret());
+        if (jwt.algorithm == JwtAlgorithm::hs256) {
+            jwt.secret = secret;
+            jwt.secret_previous = auth.jwt_secret_previous;
+        } else {
+            LAB_TRY(jwt.private_key_pem, read_key_file(auth.jwt_private_key_file));
+            LAB_TRY(jwt.public_key_pem, read_key_file(auth.jwt_public_key_file));
+            LAB_TRY(jwt.public_key_previous_pem, read_key_file(auth.jwt_public_key_previous_file));
+        }
+        signing_key = hmac_sha256(secret, "llm-research cursors and addresses");
+        LAB_TRY(auto signer, Jwt::create(jwt, clock));
+        LAB_TRY(auto hasher, PasswordHasher::create());
+        LAB_TRY(const auto session, sessions->acquire(ctx));
+        LAB_TRY(
+            std::string pepper, service::load_pepper(ctx, *session, random, auth.api_key_secret)
+        );
+        using std::chrono::duration_cast;
+        using std::chrono::seconds;
+        service::IdentityConfig config{
+            .jwt = std::move(signer),
+            .hasher = std::move(hasher),
+            .pepper = std::move(pepper),
+            .admin_key = auth.admin_key,
+            .access_life = duration_cast<seconds>(auth.access_lifetime),
+            .refresh_life = duration_cast<seconds>(auth.refresh_lifetime),
+        };
+        LAB_TRY(identity, service::Identity::create(std::move(config), clock, random, uuids));
+        return ok();
+    }
+};
+
+Platform::Platform() : parts_(std::make_unique<Parts>()) {}
+Platform::~Platform() = default;
+
+Result<std::unique_ptr<Platform>> Platform::open(const Settings& settings, ServerSettings server) {
+    std::unique_ptr<Platform> platform(new Platform());
+    Parts& p = *platform->parts_;
+    p.settings = settings;
+    p.server = std::move(server);
+    p.env = provider_environment(p.server);
+    p.program = platform->make_program();
+    const Ctx ctx = Ctx(p.clock).within(std::chrono::seconds(60));
+    LAB_CHECK(p.open_store(ctx));
+    LAB_CHECK(p.open_identity(ctx));
+    return platform;
+}
+
+const ServerSettings& Platform::settings() const { return parts_->server; }
+service::Deps& Platform::deps() { return parts_->program->deps(); }
+Program& Platform::program() { return *parts_->program; }
+storage::Database& Platform::database() { return *parts_->database; }
+storage::SessionPool& Platform::sessions() { return *parts_->sessions; }
+service::Identity& Platform::identity() { return *parts_->identity; }
+RandomSource& Platform::random() { return parts_->random; }
+const std::string& Platform::signing_key() const { return parts_->signing_key; }
+
+std::unique_ptr<Program> Platform::make_program() const {
+    auto program = std::make_unique<Program>(parts_->settings, parts_->env);
+    program->deps().check_outbound = [server = &parts_->server](std::string_view url) {
+        return check_outbound(*server, url);
+    };
+    return program;
+}
+
+}  // namespace lab::app

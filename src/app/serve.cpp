@@ -1,0 +1,421 @@
+#include "app/serve.h"
+
+#include "api/application.h"
+#include "api/health.h"
+#include "api/http_metrics.h"
+#include "api/openapi.h"
+#include "api/routes.h"
+#include "app/interrupts.h"
+#include "app/platform.h"
+#include "base/text.h"
+#include "platform/process/worker.h"
+#include "platform/telemetry/process_metrics.h"
+#include "platform/telemetry/telemetry.h"
+#include "service/audit.h"
+#include "service/rate_limit.h"
+#include "service/run_queue.h"
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace lab::app {
+namespace {
+
+using api::ComponentHealth;
+
+/// After SIGTERM: what is in flight, the runs, the audit log; together less than 14 seconds.
+constexpr Duration kDrainRequests = std::chrono::seconds(6);
+constexpr Duration kDrainRuns = std::chrono::seconds(4);
+constexpr Duration kDrainAudit = std::chrono::seconds(2);
+/// Where passwords are tried: so many requests a second from one address.
+constexpr double kLoginRate = 1;
+constexpr double kLoginBurst = 20;
+
+/// A run's own loop, workers and HTTP client.
+class ProgramParts final : public service::RunnerParts {
+  public:
+    explicit ProgramParts(std::unique_ptr<Program> program) : program_(std::move(program)) {}
+    service::Deps& deps() override { return program_->deps(); }
+
+  private:
+    std::unique_ptr<Program> program_;
+};
+
+LogFilter filter_of(const TelemetrySettings& settings) {
+    const LogLevel level = parse_log_level(settings.log_level).value_or(LogLevel::info);
+    auto filter = LogFilter::parse(settings.log_filter, level);
+    return settings.log_filter.empty() || !filter ? LogFilter(level) : *std::move(filter);
+}
+
+/// The process that serves, built top-down and taken down in reverse.
+class Service {
+  public:
+    explicit Service(std::unique_ptr<Platform> platform)
+        : platform_(std::move(platform)),
+          log_sink_(STDOUT_FILENO),
+          log_(
+              log_sink_,
+              clock_,
+              {.format =
+                   parse_log_format(settings().telemetry.log_format).value_or(LogFormat::json),
+               .filter = filter_of(settings().telemetry)}
+          ),
+          board_(clock_, std::string(version())),
+          pool_({.threads = 4, .queue_max = 1000}),
+          audit_(audit_worker_, platform_->sessions(), clock_, uuids_),
+          limiter_(rate_config(), clock_),
+          login_limiter_(
+              {.requests_per_second = kLoginRate, .burst = kLoginBurst, .anonymous_share = 1},
+              clock_
+          ),
+          maintenance_(settings().general.maintenance),
+          runs_(
+              platform_->deps(),
+              [this]() -> Result<std::unique_ptr<service::RunnerParts>> {
+                  return std::make_unique<ProgramParts>(platform_->make_program());
+              },
+              events_,
+              [this] { return maintenance_.load(); },
+              {}
+          ) {}
+
+    Result<int> run(const cli::ServeOptions& options);
+
+  private:
+    const ServerSettings& settings() const { return platform_->settings(); }
+    service::RateLimitConfig rate_config() const {
+        return {
+            .requests_per_second = static_cast<double>(settings().http.requests_per_second),
+            .burst = static_cast<double>(settings().http.request_burst),
+        };
+    }
+    Status build_routes();
+    Status listen();
+    Status offer_bootstrap();
+    void watch_health();
+    void check_database();
+    void drain();
+    service::RateDecision check_rate(const service::Caller& caller, api::LimitClass limit);
+    Status audit(
+        const service::Request& request,
+        const api::Route& route,
+        const api::Reply* reply,
+        const Error* error,
+        Duration took
+    );
+    void served(const api::Served& served);
+    api::ApplicationDeps application_deps();
+
+    SystemClock clock_;
+    RandomUuids uuids_;
+    std::unique_ptr<Platform> platform_;
+    FdLogSink log_sink_;
+    Logger log_;
+    Metrics metrics_;
+    api::HealthBoard board_;
+    WorkPool pool_;
+    ThreadWorker audit_worker_;
+    service::AuditLog audit_;
+    service::RateLimiter limiter_;
+    service::RateLimiter login_limiter_;
+    std::atomic<bool> maintenance_;
+    service::RunEvents events_;
+    service::RunQueue runs_;
+    std::string document_;
+    std::unique_ptr<api::HttpMetrics> http_metrics_;
+    std::unique_ptr<api::Application> application_;
+    std::unique_ptr<api::Application> metrics_application_;
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<http::Server> metrics_server_;
+};
+
+service::RateDecision Service::check_rate(const service::Caller& caller, api::LimitClass limit) {
+    if (limit == api::LimitClass::exempt || caller.kind == service::Caller::Kind::admin_key) {
+        return {.allowed = true, .limited = false};
+    }
+    return limit == api::LimitClass::login ? login_limiter_.decide(caller)
+                                           : limiter_.decide(caller);
+}
+
+/// What the table says of a route, as the audit log tells it.
+Status Service::audit(
+    const service::Request& request,
+    const api::Route& route,
+    const api::Reply* reply,
+    const Error* error,
+    Duration took
+) {
+    const bool denied =
+        error != nullptr && (error->code == Code::forbidden || error->code == Code::unauthorized);
+    if (route.audit.action.empty() && !denied) {
+        return ok();
+    }
+    const auto type = service::audit_type_from(denied ? "authorization" : route.audit.event);
+    const auto action = service::audit_action_from(
+        route.audit.action.empty() ? std::string_view("read") : route.audit.action
+    );
+    LAB_ASSERT(type && action, "a route names an audit type and action that exist");
+    std::string resource(route.audit.resource.empty() ? "system" : route.audit.resource);
+    resource = resource == "prompt" ? "prompt_template" : resource;
+    service::AuditEvent event = service::audit_event(
+        request.caller, *type, *action, resource, reply ? reply->audit_id : ""
+    );
+    event.outcome = error == nullptr ? service::AuditOutcome::success
+                    : denied         ? service::AuditOutcome::denied
+                                     : service::AuditOutcome::failure;
+    Json details = {{"route", std::string(route.method) + " " + std::string(route.path)}};
+    if (error != nullptr) {
+        event.reason = info(error->code).wire_name;
+    } else if (reply->audit_before && reply->json) {
+        details.update(service::audit_changes(*reply->audit_before, *reply->json));
+    }
+    event.details = service::AuditDetails(details);
+    event.duration = took;
+    const auto duty =
+        route.audit.must_be_written ? service::AuditDuty::required : service::AuditDuty::optional;
+    return audit_.record(request.ctx, std::move(event), duty);
+}
+
+void Service::served(const api::Served& served) {
+    http_metrics_->observe(served);
+    const LogLevel level = served.status >= 500   ? LogLevel::error
+                           : served.status >= 400 ? LogLevel::warn
+                                                  : LogLevel::info;
+    if (!log_.enabled(level, "http")) {
+        return;
+    }
+    const LogContext context{
+        .trace_id = {},
+        .span_id = {},
+        .request_id = std::string(served.request_id),
+        .user_id = std::string(served.user_id),
+        .experiment_id = {},
+        .run_id = {},
+    };
+    const double took = std::chrono::duration<double, std::milli>(served.duration).count();
+    if (served.cause.empty()) {
+        log_.log(
+            level,
+            "http",
+            "request served",
+            {{"method", served.method},
+             {"path", served.path},
+             {"status", served.status},
+             {"duration_ms", took},
+             {"bytes_out", served.bytes_out}},
+            context
+        );
+    } else {
+        log_.log(
+            level,
+            "http",
+            "request refused",
+            {{"method", served.method},
+             {"path", served.path},
+             {"status", served.status},
+             {"duration_ms", took},
+             {"cause", served.cause}},
+            context
+        );
+    }
+}
+
+api::ApplicationDeps Service::application_deps() {
+    api::ApplicationDeps deps;
+    deps.clock = &clock_;
+    deps.uuids = &uuids_;
+    deps.service = &platform_->deps();
+    deps.sessions = &platform_->sessions();
+    deps.pool = &pool_;
+    deps.authenticate = [this](const Ctx& ctx, storage::Session& session, const auto& presented) {
+        return platform_->identity().authenticate(ctx, session, presented);
+    };
+    deps.check_rate = [this](const service::Caller& caller, api::LimitClass limit) {
+        return check_rate(caller, limit);
+    };
+    deps.audit = [this](
+                     const auto& request, const auto& route, auto* reply, auto* error, auto took
+                 ) { return audit(request, route, reply, error, took); };
+    deps.served = [this](const api::Served& one) { served(one); };
+    deps.maintenance = &maintenance_;
+    return deps;
+}
+
+Status Service::build_routes() {
+    const auto metrics_text = [this] { return metrics_.text(); };
+    std::vector<api::Route> routes = api::all_routes({
+        .identity = platform_->identity(),
+        .control = runs_,
+        .events = events_,
+        .board = board_,
+        .metrics_text = metrics_text,
+        .document = [this]() -> const std::string& { return document_; },
+        .signing_key = platform_->signing_key(),
+    });
+    document_ = dump_json(api::openapi_document(routes, version()));
+    LAB_TRY(auto router, api::Router::make(std::move(routes)));
+    const HttpSettings& http = settings().http;
+    api::ApplicationOptions options{
+        .request_timeout = http.request_timeout,
+        .cors_origins = http.cors_origins,
+        .compression = http.compression,
+        .compression_bytes_min = static_cast<std::size_t>(http.compression_bytes_min),
+        .trusted_proxies = http.trusted_proxies,
+    };
+    application_ =
+        std::make_unique<api::Application>(std::move(router), application_deps(), options);
+    http_metrics_ = std::make_unique<api::HttpMetrics>(metrics_, application_->router().routes());
+    LAB_TRY(auto small, api::Router::make(api::health_routes(board_, metrics_text)));
+    metrics_application_ =
+        std::make_unique<api::Application>(std::move(small), application_deps(), options);
+    return ok();
+}
+
+Status Service::listen() {
+    const HttpSettings& http = settings().http;
+    http::ServerOptions options;
+    options.address = http.host;
+    options.port = static_cast<std::uint16_t>(http.port);
+    LAB_TRY(server_, http::Server::start(clock_, options, *application_));
+    http::ServerOptions metrics = options;
+    metrics.port = static_cast<std::uint16_t>(http.metrics_port);
+    metrics.threads = 1;
+    LAB_TRY(metrics_server_, http::Server::start(clock_, metrics, *metrics_application_));
+    metrics_.on_collect([this,
+                         &in_flight = metrics_.gauge("http_requests_in_flight", "Requests"),
+                         &active = metrics_.gauge("db_pool_connections_active", "In use"),
+                         &idle = metrics_.gauge("db_pool_connections_idle", "Open and not in use"),
+                         &most = metrics_.gauge("db_pool_connections_max", "At most"),
+                         &waiters = metrics_.gauge("db_pool_waiters", "Who wait for one"),
+                         &mode = metrics_.gauge("maintenance_mode", "1 during maintenance"),
+                         &running = metrics_.gauge("experiments_running", "Runs under way")] {
+        const storage::SessionPoolStats pool = platform_->sessions().stats();
+        active.set(static_cast<double>(pool.active));
+        idle.set(static_cast<double>(pool.idle));
+        most.set(static_cast<double>(pool.max));
+        waiters.set(static_cast<double>(pool.waiters));
+        in_flight.set(static_cast<double>(server_->stats().in_flight));
+        mode.set(maintenance_ ? 1 : 0);
+        running.set(static_cast<double>(runs_.running()));
+    });
+    add_process_metrics(metrics_, {.version = std::string(version()), .revision = {}});
+    return ok();
+}
+
+void Service::check_database() {
+    const TimePoint begun = clock_.now();
+    const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(3));
+    ComponentHealth database{.name = "database", .critical = true};
+    const auto session = platform_->sessions().acquire(ctx);
+    const bool good = session && platform_->identity().maintain(ctx, **session);
+    database.status = good ? ComponentHealth::Status::healthy : ComponentHealth::Status::unhealthy;
+    database.message = good ? "" : "the database does not answer";
+    database.latency = clock_.now() - begun;
+    board_.set(std::move(database));
+}
+
+void Service::watch_health() {
+    using Health = ComponentHealth::Status;
+    board_.set({.name = "auth", .critical = true, .status = Health::healthy});
+    board_.set({.name = "migrations", .critical = true, .status = Health::healthy});
+    for (const char* absent : {"cache", "storage", "analytics"}) {
+        board_.set({.name = absent, .critical = false, .status = Health::disabled});
+    }
+    board_.set({.name = "workers", .critical = false, .status = Health::healthy});
+    check_database();
+    board_.started();
+}
+
+Status Service::offer_bootstrap() {
+    const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(10));
+    LAB_TRY(const auto session, platform_->sessions().acquire(ctx));
+    LAB_TRY(const auto token, platform_->identity().offer_bootstrap(ctx, *session));
+    if (token) {
+        // Not through the log, which hides what looks like a secret: this one is for whoever
+        // started the process, once.
+        std::fprintf(
+            stderr,
+            "There is no user yet. Make the first administrator within the hour, either here with\n"
+            "  llm-research admin create-user --email YOU@EXAMPLE.ORG --role Admin\n"
+            "or over HTTP, POST /auth/bootstrap with bootstrap_token: %s\n",
+            token->c_str()
+        );
+    }
+    return ok();
+}
+
+void Service::drain() {
+    board_.drain();
+    log_.info("server", "shutting down: no new requests");
+    server_->drain(kDrainRequests);
+    runs_.stop(kDrainRuns);
+    pool_.stop();
+    static_cast<void>(audit_.stop(kDrainAudit));
+    metrics_server_->drain(std::chrono::milliseconds(500));
+    log_.info("server", "stopped");
+    log_.close(std::chrono::seconds(1));
+}
+
+Result<int> Service::run(const cli::ServeOptions& options) {
+    for (const std::string& warning : settings().warnings) {
+        log_.warn("config", warning);
+    }
+    LAB_CHECK(build_routes());
+    watch_health();
+    LAB_CHECK(listen());
+    if (options.worker) {
+        LAB_CHECK(runs_.start());
+    }
+    LAB_CHECK(offer_bootstrap());
+    log_.info(
+        "server",
+        "serving",
+        {{"port", server_->port()},
+         {"metrics_port", metrics_server_->port()},
+         {"environment", settings().general.environment},
+         {"version", version()}}
+    );
+    Program& program = platform_->program();
+    Executor& loop = program.loop();
+    handle_interrupts(loop, [&] { program.deps().stop_loop(); });
+    // The loop of this thread does what comes round: the heart beat and the health checks.
+    std::function<void()> beat;
+    TimePoint checked = clock_.now();
+    beat = [&] {
+        board_.beat();
+        if (clock_.now() - checked >= settings().http.health_interval) {
+            checked = clock_.now();
+            check_database();
+        }
+        loop.call_at(clock_.now() + std::chrono::seconds(1), beat);
+    };
+    loop.post(beat);
+    program.deps().run_loop();
+    handle_interrupts(loop, nullptr);
+    drain();
+    return 0;
+}
+
+}  // namespace
+
+Result<int> serve(
+    const Settings& settings, const EnvLookup& env, const cli::ServeOptions& options
+) {
+    EnvLookup with_options = [&](const std::string& name) -> std::optional<std::string> {
+        if (name == "SERVER_PORT" && options.port) {
+            return std::to_string(*options.port);
+        }
+        if (name == "SERVER_HOST" && options.host) {
+            return options.host;
+        }
+        return env(name);
+    };
+    LAB_TRY(ServerSettings server, load_server_settings(with_options, process_environment_names()));
+    LAB_TRY(auto platform, Platform::open(settings, std::move(server)));
+    Service service(std::move(platform));
+    return service.run(options);
+}
+
+}  // namespace lab::app

@@ -1,0 +1,148 @@
+#include "cli/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iterator>
+
+namespace lab::cli {
+namespace {
+
+constexpr std::size_t kPasswordBytesMax = 1024;
+
+/// One line of standard input, without its end.
+Result<std::string> read_line(std::FILE* from) {
+    std::string out;
+    for (int c = std::fgetc(from); c != EOF && c != '\n'; c = std::fgetc(from)) {
+        out += static_cast<char>(c);
+        if (out.size() > kPasswordBytesMax) {
+            return Error(Code::validation, "a password has at most 1024 bytes");
+        }
+    }
+    if (!out.empty() && out.back() == '\r') {
+        out.pop_back();
+    }
+    return out;
+}
+
+Status print_json(const Invocation& in, const Json& value) {
+    if (in.settings.output == "json" || in.settings.output == "yaml") {
+        return write_all(in.console.out, dump_json_pretty(value) + "\n");
+    }
+    std::vector<Field> fields;
+    for (const auto& [name, member] : value.items()) {
+        const bool text = member.is_string();
+        fields.push_back({name, text ? member.get<std::string>() : dump_json(member), !text});
+    }
+    return print_fields(in.console, fields, in.settings.output);
+}
+
+void add_serve(CLI::App& app, const Choose& choose) {
+    CLI::App* serve = app.add_subcommand("serve", "Serve the REST API, and carry out its runs");
+    const auto options = std::make_shared<ServeOptions>();
+    const auto no_worker = std::make_shared<bool>(false);
+    serve->add_option("--host", options->host, "Address to listen on (SERVER_HOST)")
+        ->type_name("ADDRESS");
+    serve->add_option("--port", options->port, "Port; 0 takes any that is free (SERVER_PORT)")
+        ->type_name("PORT")
+        ->check(CLI::Range(0, 65535));
+    serve->add_flag("--no-worker", *no_worker, "Serve only: other processes carry out the runs");
+    serve->footer(examples({
+        "llm-research serve",
+        "llm-research serve --port 8081",
+        "ADMIN_KEY=... ENVIRONMENT=production JWT_SECRET=... llm-research serve --host 0.0.0.0",
+        "llm-research config check --server    # every setting and where it comes from",
+    }));
+    serve->callback([choose, options, no_worker] {
+        choose([options, no_worker](const Invocation& in) -> Result<int> {
+            options->worker = !*no_worker;
+            return in.deps.serve(in.settings, *options);
+        });
+    });
+}
+
+void choose_admin(
+    const Choose& choose,
+    CLI::App& command,
+    const std::shared_ptr<AdminRequest>& request,
+    bool password
+) {
+    command.callback([choose, request, password] {
+        choose([request, password](const Invocation& in) -> Result<int> {
+            if (password) {
+                LAB_TRY(request->password, read_line(stdin));
+            }
+            LAB_TRY(const Json made, in.deps.administer(in.settings, *request));
+            LAB_CHECK(print_json(in, made));
+            return 0;
+        });
+    });
+}
+
+void add_admin(CLI::App& app, const Choose& choose) {
+    CLI::App* admin = app.add_subcommand("admin", "Users, tokens and keys, straight in the store");
+    admin->require_subcommand(1);
+
+    const auto user = std::make_shared<AdminRequest>();
+    user->what = AdminRequest::What::create_user;
+    CLI::App* create_user = admin->add_subcommand(
+        "create-user", "Make a user; the password is the first line of standard input"
+    );
+    create_user->add_option("--email", user->email, "E-mail address, to log in with")->required();
+    create_user->add_option("--name", user->name, "Name; the e-mail address when not given");
+    create_user->add_option("--role", user->roles, "Role; may be repeated")->required();
+    create_user->add_option(
+        "--tier", user->tier, "free, standard, professional, enterprise, unlimited"
+    );
+    create_user->footer(examples(
+        {"llm-research admin create-user --email ann@example.org --role Admin < password.txt"}
+    ));
+    choose_admin(choose, *create_user, user, true);
+
+    const auto token = std::make_shared<AdminRequest>();
+    token->what = AdminRequest::What::create_token;
+    CLI::App* create_token =
+        admin->add_subcommand("create-token", "Make an access token for a user");
+    create_token->add_option("--email", token->email, "E-mail address of the user")->required();
+    const auto seconds = std::make_shared<std::int64_t>(3600);
+    create_token->add_option("--life", *seconds, "Seconds it is good for")
+        ->check(CLI::Range(60, 90 * 24 * 3600));
+    create_token->footer(
+        examples({"export TEST_TOKEN=$(llm-research admin create-token --email ann@example.org -o "
+                  "json | jq -r "
+                  ".access_token)"})
+    );
+    create_token->callback([choose, token, seconds] {
+        choose([token, seconds](const Invocation& in) -> Result<int> {
+            token->life = std::chrono::seconds(*seconds);
+            LAB_TRY(const Json made, in.deps.administer(in.settings, *token));
+            LAB_CHECK(print_json(in, made));
+            return 0;
+        });
+    });
+
+    const auto key = std::make_shared<AdminRequest>();
+    key->what = AdminRequest::What::create_key;
+    CLI::App* create_key = admin->add_subcommand("create-key", "Make an API key for a user");
+    create_key->add_option("--email", key->email, "E-mail address of the owner")->required();
+    create_key->add_option("--name", key->name, "Name of the key")->required();
+    create_key
+        ->add_option("--scope", key->scopes, "Scope such as experiments:read; may be repeated")
+        ->required();
+    create_key->footer(
+        examples({"llm-research admin create-key --email ann@example.org --name ci --scope '*'"})
+    );
+    choose_admin(choose, *create_key, key, false);
+    admin->footer(examples({"llm-research admin create-user --email ann@example.org --role Admin"})
+    );
+}
+
+}  // namespace
+
+void add_server_commands(CLI::App& app, const Choose& choose) {
+    add_serve(app, choose);
+    add_admin(app, choose);
+}
+
+}  // namespace lab::cli

@@ -1,0 +1,414 @@
+#include "service/nouns.h"
+
+#include "base/text.h"
+#include "platform/json/schema.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace lab::service {
+namespace {
+
+using domain::Deed;
+using storage::Resource;
+using storage::Resources;
+
+/// Members that are columns and not part of the body.
+constexpr std::string_view kColumns[] = {"name", "visibility", "collaborators", "tags"};
+
+bool is_column(std::string_view member) {
+    return std::ranges::find(kColumns, member) != std::end(kColumns);
+}
+
+std::vector<std::string> texts_of(const Json& list) {
+    std::vector<std::string> out;
+    for (const Json& one : list) {
+        out.push_back(one.get<std::string>());
+    }
+    return out;
+}
+
+std::string search_text(const Json& whole) {
+    return to_lower(whole.value("name", "") + "\n" + whole.value("description", ""));
+}
+
+/// Without the owner and without repetitions.
+std::vector<std::string> collaborators_of(const Json& list, const std::string& owner) {
+    std::vector<std::string> out;
+    for (std::string id : texts_of(list)) {
+        id = to_lower(id);
+        if (id != owner && std::ranges::find(out, id) == out.end()) {
+            out.push_back(std::move(id));
+        }
+    }
+    return out;
+}
+
+std::vector<std::string> tags_of(const Json& list) {
+    std::vector<std::string> out = texts_of(list);
+    std::ranges::sort(out);
+    const auto repeated = std::ranges::unique(out);
+    out.erase(repeated.begin(), repeated.end());
+    return out;
+}
+
+/// Columns and body of `one` from the whole object.
+void take_in(const Noun& noun, const Json& whole, Resource& one) {
+    one.name = whole.value("name", one.name);
+    if (const auto found = whole.find("visibility"); found != whole.end()) {
+        one.access.visibility =
+            domain::visibility_from(found->get<std::string>()).value_or(domain::Visibility::org);
+    }
+    if (const auto found = whole.find("collaborators"); found != whole.end()) {
+        one.access.collaborators = collaborators_of(*found, one.access.owner);
+    }
+    if (const auto found = whole.find("tags"); found != whole.end()) {
+        one.tags = tags_of(*found);
+    }
+    Json body = Json::object();
+    for (const auto& [name, value] : whole.items()) {
+        if (!is_column(name) && !value.is_null()) {
+            body[name] = value;
+        }
+    }
+    one.search = search_text(whole);
+    one.body = dump_json(body);
+    if (noun.fill_columns) {
+        noun.fill_columns(body, one);
+    }
+}
+
+/// Columns and body as one object, without what the service adds.
+Result<Json> whole_of(const Resource& one) {
+    LAB_TRY(const Json body, parse_json(one.body));
+    Json whole = Json::object();
+    whole["name"] = one.name;
+    for (const auto& [name, value] : body.items()) {
+        whole[name] = value;
+    }
+    whole["visibility"] = to_string(one.access.visibility);
+    whole["collaborators"] = one.access.collaborators;
+    whole["tags"] = one.tags;
+    return whole;
+}
+
+Status refuse(const Noun& noun, std::vector<Detail> problems) {
+    return Error(
+        Code::validation,
+        "the " + std::string(noun.name) + " cannot be as given",
+        std::move(problems)
+    );
+}
+
+/// A patch need not have what a new one must.
+Json without_required(const Json& schema) {
+    Json out = schema;
+    out.erase("required");
+    return out;
+}
+
+Error name_taken(const Noun& noun, const std::string& name, const std::string& existing) {
+    Error error(
+        Code::conflict,
+        "there is a " + std::string(noun.name) + " of yours named \"" + shorten(name, 80) + "\""
+    );
+    if (!existing.empty()) {
+        error.details.push_back({"existing_id", existing});
+    }
+    return error;
+}
+
+/// Says which one has the name, after a write that failed for it.
+Error explain_conflict(
+    const Request& request, const Noun& noun, const Resource& one, const Error& error
+) {
+    if (error.code != Code::conflict) {
+        return error;
+    }
+    const auto other = Resources(request.session, noun.kind)
+                           .find_named(request.ctx, one.org, one.access.owner, one.name);
+    const std::string id = other && *other ? (*other)->id : std::string();
+    return name_taken(noun, one.name, id);
+}
+
+Status check_revision(const Resource& one, std::optional<std::int64_t> wanted) {
+    if (wanted && *wanted != one.revision) {
+        return Error(
+            Code::precondition_failed, "it was changed since: read it again and repeat the change"
+        );
+    }
+    return ok();
+}
+
+std::string now_text(const Request& request) { return format_rfc3339(request.deps.clock->wall()); }
+
+}  // namespace
+
+Error no_such(std::string_view noun) {
+    return {Code::not_found, "there is no " + std::string(noun) + " with this id"};
+}
+
+Json noun_schema(Json own_properties, std::vector<std::string> required) {
+    Json properties = Json::object();
+    properties["name"] = {{"type", "string"}, {"minLength", 1}, {"maxLength", 255}};
+    properties["description"] = {{"type", "string"}, {"maxLength", 10'000}};
+    for (const auto& [name, schema] : own_properties.items()) {
+        properties[name] = schema;
+    }
+    properties["visibility"] = {{"enum", {"private", "team", "org"}}};
+    properties["collaborators"] = {
+        {"type", "array"},
+        {"maxItems", 1000},
+        {"items",
+         {{"type", "string"},
+          {"pattern",
+           "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"},
+          {"x-hint", "the id of a user"}}},
+    };
+    properties["tags"] = {
+        {"type", "array"},
+        {"maxItems", 100},
+        {"items",
+         {{"type", "string"},
+          {"pattern", "^[A-Za-z0-9_.:-]{1,64}$"},
+          {"x-hint", "1 to 64 letters, digits and _ . : -"}}},
+    };
+    properties["metadata"] = {{"type", "object"}};
+    required.insert(required.begin(), "name");
+    return {
+        {"type", "object"},
+        {"properties", std::move(properties)},
+        {"required", std::move(required)},
+        {"additionalProperties", false},
+    };
+}
+
+Result<Json> show_noun(const Request& request, const Noun& noun, const Resource& one) {
+    LAB_TRY(Json whole, whole_of(one));
+    Json shown = Json::object();
+    shown["id"] = one.id;
+    for (auto& [name, value] : whole.items()) {
+        shown[name] = std::move(value);
+    }
+    shown.emplace("description", "");
+    shown.emplace("metadata", Json::object());
+    if (noun.shows_status) {
+        shown["status"] = one.status;
+    }
+    shown["owner_id"] = one.access.owner.empty() ? Json() : Json(one.access.owner);
+    if (noun.decorate) {
+        LAB_CHECK(noun.decorate(request, one, shown));
+    }
+    shown["created_at"] = one.created_at;
+    shown["updated_at"] = one.updated_at;
+    return shown;
+}
+
+Result<Shown> create_noun(const Request& request, const Noun& noun, const Json& body) {
+    LAB_CHECK(require(request.caller, noun.create));
+    std::vector<Detail> problems = check_schema(body, *noun.schema);
+    if (!problems.empty()) {
+        return refuse(noun, std::move(problems)).error();
+    }
+    Json whole = body;
+    if (noun.check) {
+        LAB_CHECK(noun.check(request, whole, nullptr));
+    }
+    Resource one;
+    one.id = request.deps.uuids->next();
+    one.org = request.caller.org;
+    one.access.owner = request.caller.user_id;
+    one.status = noun.first_status;
+    one.created_at = one.updated_at = now_text(request);
+    take_in(noun, whole, one);
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    Resources resources(request.session, noun.kind);
+    if (const Status made = resources.create(request.ctx, one); !made) {
+        return explain_conflict(request, noun, one, made.error());
+    }
+    if (noun.written) {
+        LAB_CHECK(noun.written(request, one, whole));
+    }
+    LAB_CHECK(transaction.commit(request.ctx));
+    LAB_TRY(Json shown, show_noun(request, noun, one));
+    return Shown{.json = std::move(shown), .revision = one.revision};
+}
+
+Result<Resource> need_noun(
+    const Request& request, const Noun& noun, const std::string& id, Deed deed
+) {
+    Resources resources(request.session, noun.kind);
+    LAB_TRY(auto found, resources.find(request.ctx, request.caller.viewer(), id));
+    if (!found) {
+        return no_such(noun.name);
+    }
+    const Caller& caller = request.caller;
+    if (!object_allows(found->access, caller.user_id, caller.is_admin(), deed)) {
+        return Error(
+            Code::forbidden, "this " + std::string(noun.name) + " belongs to somebody else"
+        );
+    }
+    return *std::move(found);
+}
+
+Result<Shown> get_noun(const Request& request, const Noun& noun, const std::string& id) {
+    LAB_CHECK(require(request.caller, noun.read));
+    LAB_TRY(const Resource one, need_noun(request, noun, id, Deed::read));
+    LAB_TRY(Json shown, show_noun(request, noun, one));
+    return Shown{.json = std::move(shown), .revision = one.revision};
+}
+
+Result<Shown> update_noun(
+    const Request& request,
+    const Noun& noun,
+    const std::string& id,
+    const Json& changes,
+    std::optional<std::int64_t> if_revision
+) {
+    LAB_CHECK(require(request.caller, noun.update));
+    LAB_TRY(Resource one, need_noun(request, noun, id, Deed::update));
+    LAB_CHECK(check_revision(one, if_revision));
+    LAB_TRY(Json whole, whole_of(one));
+    LAB_TRY(Json before, show_noun(request, noun, one));
+    // An optional member is taken away with null, which its own schema need not know.
+    Json given = Json::object();
+    if (changes.is_object()) {
+        for (const auto& [name, value] : changes.items()) {
+            const bool known = (*noun.schema)["properties"].contains(name);
+            if (!value.is_null() || !known || name == "name") {
+                given[name] = value;
+            }
+        }
+    }
+    std::vector<Detail> problems =
+        check_schema(changes.is_object() ? given : changes, without_required(*noun.schema));
+    if (!problems.empty()) {
+        return refuse(noun, std::move(problems)).error();
+    }
+    for (const auto& [name, value] : changes.items()) {
+        if (value.is_null()) {
+            whole.erase(name);
+        } else {
+            whole[name] = value;
+        }
+    }
+    Json writable = whole;
+    for (const std::string_view member : noun.system_members) {
+        writable.erase(std::string(member));
+    }
+    problems = check_schema(writable, *noun.schema);
+    if (!problems.empty()) {
+        return refuse(noun, std::move(problems)).error();
+    }
+    if (noun.check) {
+        LAB_CHECK(noun.check(request, whole, &one));
+    }
+    for (const auto& [name, value] : changes.items()) {
+        if (value.is_null() && (name == "tags" || name == "collaborators")) {
+            whole[name] = Json::array();
+        }
+    }
+    take_in(noun, whole, one);
+    one.updated_at = now_text(request);
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    const auto written = Resources(request.session, noun.kind).update(request.ctx, one);
+    if (!written) {
+        return explain_conflict(request, noun, one, written.error());
+    }
+    if (!*written) {
+        return Error(Code::conflict, "somebody else is changing it: try again");
+    }
+    if (noun.written) {
+        LAB_CHECK(noun.written(request, one, whole));
+    }
+    LAB_CHECK(transaction.commit(request.ctx));
+    LAB_TRY(Json shown, show_noun(request, noun, one));
+    return Shown{.json = std::move(shown), .revision = one.revision, .before = std::move(before)};
+}
+
+Result<Json> remove_noun(
+    const Request& request,
+    const Noun& noun,
+    const std::string& id,
+    std::optional<std::int64_t> if_revision
+) {
+    LAB_CHECK(require(request.caller, noun.remove));
+    LAB_TRY(const Resource one, need_noun(request, noun, id, Deed::remove));
+    LAB_CHECK(check_revision(one, if_revision));
+    LAB_TRY(Json before, show_noun(request, noun, one));
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    if (noun.may_remove) {
+        LAB_CHECK(noun.may_remove(request, one));
+    }
+    const auto gone = Resources(request.session, noun.kind).remove(request.ctx, one);
+    if (!gone && gone.error().code == Code::conflict) {
+        return Error(Code::conflict, "something refers to this " + std::string(noun.name));
+    }
+    LAB_CHECK(gone);
+    LAB_CHECK(transaction.commit(request.ctx));
+    return before;
+}
+
+Status set_noun_status(
+    const Request& request,
+    const Noun& noun,
+    Resource& one,
+    std::string_view status,
+    const Json& system_members
+) {
+    LAB_TRY(Json body, parse_json(one.body));
+    for (const auto& [name, value] : system_members.items()) {
+        if (value.is_null()) {
+            body.erase(name);
+        } else {
+            body[name] = value;
+        }
+    }
+    if (noun.fill_columns) {
+        noun.fill_columns(body, one);
+    }
+    one.body = dump_json(body);
+    one.status = status;
+    one.updated_at = now_text(request);
+    LAB_TRY(const bool written, Resources(request.session, noun.kind).update(request.ctx, one));
+    return written ? ok() : Status(Error(Code::conflict, "somebody else is changing it: try again"));
+}
+
+Result<NounList> list_nouns(
+    const Request& request,
+    const Noun& noun,
+    const storage::ResourceFilter& filter,
+    const storage::ResourcePage& page
+) {
+    LAB_CHECK(require(request.caller, noun.read));
+    Resources resources(request.session, noun.kind);
+    const storage::Viewer viewer = request.caller.viewer();
+    storage::ResourcePage one_more = page;
+    one_more.limit = page.limit + 1;
+    LAB_TRY(std::vector<Resource> found, resources.list(request.ctx, viewer, filter, one_more));
+    NounList out;
+    out.more = std::ssize(found) > page.limit;
+    if (out.more) {
+        found.pop_back();
+    }
+    // A first page that is not full is the whole list.
+    const bool all = !out.more && page.offset == 0 && !page.after;
+    out.total = std::ssize(found);
+    if (!all) {
+        LAB_TRY(out.total, resources.count(request.ctx, viewer, filter));
+    }
+    for (const Resource& one : found) {
+        LAB_TRY(out.rows.emplace_back(), show_noun(request, noun, one));
+    }
+    if (!found.empty()) {
+        const Resource& last = found.back();
+        const std::string& value = page.sort == storage::SortBy::name         ? last.name
+                                   : page.sort == storage::SortBy::updated_at ? last.updated_at
+                                                                              : last.created_at;
+        out.last = storage::ResourceCursor{.sort_value = value, .id = last.id};
+    }
+    return out;
+}
+
+}  // namespace lab::service

@@ -1,0 +1,26 @@
+#pragma once
+#include "report/write.h"
+#include "service/experiments.h"
+
+#include <string>
+#include <vector>
+
+namespace lab::service {
+
+/// The report of a run, or of several beside each other (of any experiments the caller may see), as
+/// one text. Errors: not_found, validation (cannot be compared; no such format), invalid_state (a
+/// client carries the run out: there is nothing the engine could report).
+Result<std::string> render_run_report(
+    const Request& request,
+    const std::string& experiment,
+    const std::string& run,
+    const std::vector<std::string>& others,
+    report::Format format
+);
+/// The figures of an experiment: its samples, tokens and money over all runs, and the metrics of
+/// the latest run of the engine that has results.
+Result<Json> experiment_metrics(const Request& request, const std::string& experiment);
+/// The latest run of the engine that has results. Errors: not_found when there is none.
+Result<std::string> latest_engine_run(const Request& request, const std::string& experiment);
+
+}  // namespace lab::service

@@ -1,0 +1,126 @@
+#include "storage/store/client_runs.h"
+
+#include "storage/store/impl/queries.h"
+
+namespace lab::storage {
+namespace {
+
+constexpr Query kAddClientSample{"add_client_sample", R"sql(
+    INSERT INTO client_samples (run, client_id, number, body, created_at)
+    SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), COALESCE(MAX(number), 0) + 1, CAST($3 AS TEXT),
+           CAST($4 AS TEXT)
+    FROM client_samples WHERE run = $1
+    ON CONFLICT (run, client_id) DO NOTHING
+)sql"};
+constexpr Query kCountClientSamples{
+    "count_client_samples", "SELECT COUNT(*) FROM client_samples WHERE run = $1"
+};
+constexpr Query kListClientSamples{"list_client_samples", R"sql(
+    SELECT client_id, number, body, created_at FROM client_samples
+    WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3
+)sql"};
+constexpr Query kAddMetricPoint{"add_metric_point", R"sql(
+    INSERT INTO metric_values (run, name, step, value, timestamp) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (run, name, step, timestamp) DO NOTHING
+)sql"};
+constexpr Query kListMetricPoints{"list_metric_points", R"sql(
+    SELECT name, step, value, timestamp FROM metric_values
+    WHERE run = $1 ORDER BY name, step, timestamp LIMIT $2
+)sql"};
+
+constexpr const Query* kQueries[] = {
+    &kAddClientSample,
+    &kCountClientSamples,
+    &kListClientSamples,
+    &kAddMetricPoint,
+    &kListMetricPoints,
+};
+
+}  // namespace
+
+std::span<const Query* const> client_run_queries() { return kQueries; }
+
+Result<std::int64_t> ClientRuns::add_samples(
+    const Ctx& ctx, std::int64_t run, const std::vector<ClientSample>& samples
+) {
+    std::int64_t added = 0;
+    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    for (const ClientSample& sample : samples) {
+        const Value values[] = {
+            run,
+            std::string_view(sample.client_id),
+            std::string_view(sample.body),
+            std::string_view(sample.created_at),
+        };
+        LAB_TRY(const std::int64_t one, session_.exec(ctx, kAddClientSample, values));
+        added += one;
+    }
+    LAB_CHECK(transaction.commit(ctx));
+    return added;
+}
+
+Result<std::int64_t> ClientRuns::count_samples(const Ctx& ctx, std::int64_t run) {
+    std::int64_t out = 0;
+    const Value values[] = {run};
+    LAB_CHECK(session_.query(ctx, kCountClientSamples, values, [&](const Row& row) {
+        out = row.integer(0);
+        return ok();
+    }));
+    return out;
+}
+
+Result<std::vector<ClientSample>> ClientRuns::list_samples(
+    const Ctx& ctx, std::int64_t run, std::int64_t after, std::int64_t limit
+) {
+    std::vector<ClientSample> out;
+    const Value values[] = {run, after, limit};
+    LAB_CHECK(session_.query(ctx, kListClientSamples, values, [&](const Row& row) {
+        out.push_back({
+            .client_id = std::string(row.text(0)),
+            .number = row.integer(1),
+            .body = std::string(row.text(2)),
+            .created_at = std::string(row.text(3)),
+        });
+        return ok();
+    }));
+    return out;
+}
+
+Result<std::int64_t> ClientRuns::add_points(
+    const Ctx& ctx, std::int64_t run, const std::vector<MetricPoint>& points
+) {
+    std::int64_t added = 0;
+    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    for (const MetricPoint& point : points) {
+        const Value values[] = {
+            run,
+            std::string_view(point.name),
+            point.step,
+            point.value,
+            std::string_view(point.timestamp),
+        };
+        LAB_TRY(const std::int64_t one, session_.exec(ctx, kAddMetricPoint, values));
+        added += one;
+    }
+    LAB_CHECK(transaction.commit(ctx));
+    return added;
+}
+
+Result<std::vector<MetricPoint>> ClientRuns::list_points(
+    const Ctx& ctx, std::int64_t run, std::int64_t limit
+) {
+    std::vector<MetricPoint> out;
+    const Value values[] = {run, limit};
+    LAB_CHECK(session_.query(ctx, kListMetricPoints, values, [&](const Row& row) {
+        out.push_back({
+            .name = std::string(row.text(0)),
+            .step = row.integer(1),
+            .value = row.real(2),
+            .timestamp = std::string(row.text(3)),
+        });
+        return ok();
+    }));
+    return out;
+}
+
+}  // namespace lab::storage

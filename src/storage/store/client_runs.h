@@ -1,0 +1,54 @@
+#pragma once
+#include "storage/store/session.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lab::storage {
+
+/// A sample that a client reports of its own run; `body` is a JSON object.
+struct ClientSample {
+    std::string client_id;  ///< the client's own name for it, unique in the run
+    std::int64_t number = 0;
+    std::string body;
+    std::string created_at;
+};
+
+/// A point of a metric that a client reports.
+struct MetricPoint {
+    std::string name;
+    std::int64_t step = 0;
+    double value = 0;
+    std::string timestamp;
+};
+
+/// What clients report of runs that they carry out themselves. Borrows the session; same thread
+/// rule.
+class ClientRuns {
+  public:
+    explicit ClientRuns(Session& session) : session_(session) {}
+    /// Those whose client_id is there already change nothing. Gives how many are new. One
+    /// transaction.
+    Result<std::int64_t> add_samples(
+        const Ctx& ctx, std::int64_t run, const std::vector<ClientSample>& samples
+    );
+    Result<std::int64_t> count_samples(const Ctx& ctx, std::int64_t run);
+    /// In the order they came, behind number `after`.
+    Result<std::vector<ClientSample>> list_samples(
+        const Ctx& ctx, std::int64_t run, std::int64_t after, std::int64_t limit
+    );
+    /// The same point again changes nothing. Gives how many are new. One transaction.
+    Result<std::int64_t> add_points(
+        const Ctx& ctx, std::int64_t run, const std::vector<MetricPoint>& points
+    );
+    /// By name, then step.
+    Result<std::vector<MetricPoint>> list_points(
+        const Ctx& ctx, std::int64_t run, std::int64_t limit
+    );
+
+  private:
+    Session& session_;
+};
+
+}  // namespace lab::storage
