@@ -5,6 +5,7 @@
 #include "service/runs.h"
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -130,6 +131,27 @@ Result<int> do_get(const Invocation& in, const std::string& id, bool cancel) {
 
 }  // namespace
 
+Status check_report_paths(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+        LAB_CHECK(report::format_of_path(path));
+        const auto refused = [&](const std::string& why) {
+            return Error(Code::validation, "cannot write the report " + path + ": " + why);
+        };
+        const std::string folder = std::filesystem::path(path).parent_path().string();
+        std::error_code code;
+        if (!folder.empty() && !std::filesystem::is_directory(folder, code)) {
+            return refused("there is no folder " + folder);
+        }
+        if (std::filesystem::is_directory(path, code)) {
+            return refused("it is a folder");
+        }
+        if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) {
+            return refused(std::strerror(errno));
+        }
+    }
+    return ok();
+}
+
 Status deliver_report(
     const Invocation& in,
     const std::vector<std::string>& ids,
@@ -143,15 +165,24 @@ Status deliver_report(
         const std::unique_ptr<service::RunReport> made,
         service::report_runs(Ctx(*services->clock), *services, ids)
     );
+    Status saved = ok();
+    std::vector<std::string> written;
     for (const std::string& path : paths) {
-        LAB_CHECK(save_report(*made, path));
+        if (Status one = save_report(*made, path); !one) {
+            if (!saved) {
+                print_error(in.console, saved.error());
+            }
+            saved = std::move(one);
+            continue;
+        }
+        written.push_back(path);
         if (in.settings.output != "table") {
             note(in.console, "report: " + path);
         }
     }
-    LAB_CHECK(print_report(in, *made, paths));
+    LAB_CHECK(print_report(in, *made, written));
     gates_passed = made->report.gates_passed();
-    return ok();
+    return saved;
 }
 
 void add_result_commands(CLI::App& app, const Choose& choose) {

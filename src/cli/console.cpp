@@ -17,6 +17,8 @@
 namespace lab::cli {
 namespace {
 
+constexpr const char* kReaderGone = "EPIPE";
+
 std::string quoted_csv(std::string cell) {
     if (!cell.empty() && std::string_view("=+-@\t\r").contains(cell.front())) {
         cell.insert(0, "'");  // a name must not be a formula
@@ -129,10 +131,15 @@ Console make_console(std::FILE* out, std::FILE* err, bool color_wanted, bool ver
 
 Status write_all(std::FILE* file, std::string_view text) {
     if (std::fwrite(text.data(), 1, text.size(), file) != text.size() || std::fflush(file) != 0) {
-        return Error(Code::io, std::string("cannot write the output: ") + std::strerror(errno));
+        const int number = errno;
+        Error error(Code::io, std::string("cannot write the output: ") + std::strerror(number));
+        error.cause = number == EPIPE ? kReaderGone : "";
+        return error;
     }
     return ok();
 }
+
+bool is_reader_gone(const Error& error) { return error.cause == kReaderGone; }
 
 void print_error(const Console& console, const Error& error) {
     std::string text = console.err_color ? "\033[1;31merror:\033[0m " : "error: ";

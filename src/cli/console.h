@@ -23,6 +23,8 @@ Console make_console(std::FILE* out, std::FILE* err, bool color_wanted, bool ver
 
 /// Everything, or the error: a full disk or a closed pipe is not silently ignored.
 Status write_all(std::FILE* file, std::string_view text);
+/// Whether it is an error of write_all that whoever read the output has gone, as `head` does.
+bool is_reader_gone(const Error& error);
 
 /// "error: ..." with one line for each detail, and a hint where there is one.
 void print_error(const Console& console, const Error& error);
