@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace lab::science {
 namespace {
 
@@ -42,8 +44,7 @@ class Numeric final : public Scorer {
         bool comparable = false;
         bool equal = false;
         for (const std::string& reference : input.references) {
-            auto want = parse_written_number(reference);
-            want = want ? want : extract_number(reference, rule_);
+            const auto want = read_reference(reference);
             comparable = comparable || want.has_value();
             equal = equal || (got && want && is_close(*got, *want, absolute_, relative_));
         }
@@ -52,7 +53,19 @@ class Numeric final : public Scorer {
         );
     }
 
+    std::string unusable(std::span<const std::string> references) const override {
+        const bool usable = std::ranges::any_of(references, [&](const std::string& reference) {
+            return read_reference(reference).has_value();
+        });
+        return usable ? "" : "no number in " + quoted_references(references);
+    }
+
   private:
+    std::optional<Decimal> read_reference(std::string_view text) const {
+        const auto written = parse_written_number(text);
+        return written ? written : extract_number(text, rule_);
+    }
+
     NumberRule rule_;
     Decimal absolute_;
     Decimal relative_;
@@ -61,7 +74,8 @@ class Numeric final : public Scorer {
 
 class Choice final : public Scorer {
   public:
-    Choice(ChoiceFinder finder, std::string signature) : finder_(std::move(finder)) {
+    Choice(ChoiceFinder finder, std::string letters, std::string signature)
+        : finder_(std::move(finder)), letters_(std::move(letters)) {
         MetricInfo info;
         info.name = "choice";
         info.kind = MetricKind::binary;
@@ -87,8 +101,17 @@ class Choice final : public Scorer {
         );
     }
 
+    std::string unusable(std::span<const std::string> references) const override {
+        const bool usable = std::ranges::any_of(references, [&](const std::string& reference) {
+            return finder_.find_reference(reference).has_value();
+        });
+        return usable ? ""
+                      : "none of the letters " + letters_ + " in " + quoted_references(references);
+    }
+
   private:
     ChoiceFinder finder_;
+    std::string letters_;
     std::vector<MetricInfo> metrics_;
 };
 
@@ -164,6 +187,7 @@ Result<std::unique_ptr<Scorer>> make_choice(const Json& options) {
     LAB_CHECK(reader.status());
     return std::make_unique<Choice>(
         *std::move(finder),
+        letters,
         "letters:" + letters + "|style:" + style + "|version:" + metrics_version()
     );
 }

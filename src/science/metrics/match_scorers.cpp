@@ -105,6 +105,15 @@ class Contains final : public Scorer {
         return one_value(found ? 1 : 0);
     }
 
+    std::string unusable(std::span<const std::string> references) const override {
+        const auto is_empty = [](const std::string& reference) { return reference.empty(); };
+        const bool every_output = all_ ? std::ranges::all_of(references, is_empty)
+                                       : std::ranges::any_of(references, is_empty);
+        return every_output && !reversed_ && !references.empty()
+                   ? "the reference is empty: every output contains it"
+                   : "";
+    }
+
   private:
     bool ignore_case_;
     bool all_;

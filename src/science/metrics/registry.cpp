@@ -7,6 +7,8 @@ double Scorer::aggregate(std::size_t, std::span<const double>) const {
     return std::numeric_limits<double>::quiet_NaN();
 }
 
+std::string Scorer::unusable(std::span<const std::string>) const { return {}; }
+
 const std::vector<ScorerType>& scorer_types() {
     static const std::vector<ScorerType> types = {
         exact_match_type(),

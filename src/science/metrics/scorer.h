@@ -55,6 +55,9 @@ class Scorer {
     virtual ~Scorer() = default;
     virtual const std::vector<MetricInfo>& metrics() const = 0;
     virtual bool needs_reference() const { return true; }
+    /// Why no output can be scored against the references of an item, in words: "no number in the
+    /// reference "four"". Empty when one can. Known before any output.
+    virtual std::string unusable(std::span<const std::string> references) const;
     virtual Scored score(const ScoreInput& input) const = 0;
     /// Corpus metrics only: the figure from summed statistics (size stats_size).
     virtual double aggregate(std::size_t metric, std::span<const double> sums) const;

@@ -256,6 +256,54 @@ TEST(Scorers, WithoutAnyReferenceTheScoreIsNotAvailable) {
     }
 }
 
+std::string unusable(
+    std::string_view type, const std::vector<std::string>& references, const char* options = "{}"
+) {
+    return make(type, options)->unusable(references);
+}
+
+TEST(Scorers, AReferenceThatCannotBeUsedIsKnownBeforeAnyOutput) {
+    EXPECT_EQ(unusable("numeric", {"four"}), "no number in the reference \"four\"");
+    EXPECT_EQ(unusable("numeric", {"so #### 4"}), "");
+    EXPECT_EQ(unusable("numeric", {"four", "4"}), "") << "one of them is enough";
+    EXPECT_EQ(
+        unusable("numeric", {"a", "b\n", "c", "d"}),
+        "no number in the references \"a\", \"b\\n\", \"c\", ..."
+    );
+    EXPECT_EQ(
+        unusable("numeric", {"4 apples"}, R"({"number": "whole"})"),
+        "no number in the reference \"4 apples\""
+    );
+    EXPECT_EQ(unusable("choice", {"42"}), "none of the letters ABCD in the reference \"42\"");
+    EXPECT_EQ(unusable("choice", {"E"}, R"({"letters": "ABCDE"})"), "");
+    EXPECT_EQ(unusable("choice", {"(b)"}), "");
+    EXPECT_EQ(unusable("contains", {""}), "the reference is empty: every output contains it");
+    EXPECT_NE(unusable("contains", {"a", ""}), "") << "one empty one is enough";
+    EXPECT_EQ(unusable("contains", {"a", ""}, R"({"mode": "all"})"), "");
+    EXPECT_EQ(unusable("contains", {""}, R"({"direction": "reference_contains_output"})"), "");
+    for (const ScorerType& type : scorer_types()) {
+        if (type.name == "exact_match" || type.name == "f1" || type.name == "bleu") {
+            EXPECT_EQ(unusable(type.name, {""}), "") << "any text can be compared with";
+        }
+    }
+    EXPECT_LT(unusable("numeric", {std::string(5000, 'x')}).size(), 120U);
+}
+
+/// What is unusable is n/a whatever the output, and nothing else is.
+TEST(Scorers, UnusableReferencesAreThoseThatGiveNoScore) {
+    for (const std::string_view type : {"numeric", "choice"}) {
+        for (const char* reference : {"", "four", "42", "A", "-1.5", "Answer: C", "E", "12 A"}) {
+            const auto scorer = make(type);
+            const std::vector<std::string> references = {reference};
+            EXPECT_EQ(
+                std::isnan(score(*scorer, "Answer: A 42", references).values[0].value),
+                !scorer->unusable(references).empty()
+            ) << type
+              << ": " << reference;
+        }
+    }
+}
+
 TEST(Scorers, BadOptionsNameTheirField) {
     using Fields = std::set<std::string>;
     EXPECT_EQ(bad_fields("regex", R"({"pattern": "("})"), Fields{"pattern"});

@@ -126,6 +126,17 @@ Status OptionReader::status() const {
     return Error(Code::validation, "the options of the scorer are not valid", problems_);
 }
 
+std::string quoted_references(std::span<const std::string> references) {
+    constexpr std::size_t kBytesMax = 60;
+    constexpr std::size_t kNamedMax = 3;
+    std::string out = references.size() == 1 ? "the reference " : "the references ";
+    for (std::size_t i = 0; i < std::min(references.size(), kNamedMax); ++i) {
+        out += i > 0 ? ", " : "";
+        append_json_string(out, shorten(references[i], kBytesMax));
+    }
+    return out + (references.size() > kNamedMax ? ", ..." : "");
+}
+
 Json flag_schema(bool fallback, std::string_view description) {
     return Json{{"type", "boolean"}, {"default", fallback}, {"description", description}};
 }

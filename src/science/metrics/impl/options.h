@@ -2,6 +2,7 @@
 #include "base/result.h"
 #include "platform/json/json.h"
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,9 @@ class OptionReader {
     const Json& options_;
     std::vector<Detail> problems_;
 };
+
+/// "the reference "four"", "the references "a", "b"": shortened, for Scorer::unusable.
+std::string quoted_references(std::span<const std::string> references);
 
 /// Schema of one option.
 Json flag_schema(bool fallback, std::string_view description);
