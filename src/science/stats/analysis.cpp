@@ -62,18 +62,6 @@ std::string_view correction_name(domain::CorrectionMethod method) {
     return "uncorrected";
 }
 
-std::vector<double> corrected(std::span<const double> p, domain::CorrectionMethod method) {
-    switch (method) {
-        case domain::CorrectionMethod::holm:
-            return holm(p);
-        case domain::CorrectionMethod::bh:
-            return benjamini_hochberg(p);
-        case domain::CorrectionMethod::none:
-            break;
-    }
-    return {p.begin(), p.end()};
-}
-
 Verdict judge(const Comparison& c, double alpha) {
     if (std::isnan(c.p_adjusted)) {
         return Verdict::undetermined;
@@ -127,6 +115,18 @@ std::string_view to_string(Verdict verdict) {
     return "undetermined";
 }
 
+std::vector<double> impl::corrected(std::span<const double> p, domain::CorrectionMethod method) {
+    switch (method) {
+        case domain::CorrectionMethod::holm:
+            return holm(p);
+        case domain::CorrectionMethod::bh:
+            return benjamini_hochberg(p);
+        case domain::CorrectionMethod::none:
+            break;
+    }
+    return {p.begin(), p.end()};
+}
+
 void apply_family(std::span<Comparison> family, const AnalysisOptions& options) {
     std::vector<double> p;
     std::vector<double> equivalence;
@@ -136,8 +136,9 @@ void apply_family(std::span<Comparison> family, const AnalysisOptions& options) 
         equivalence.push_back(c.equivalence_p);
         size += std::isnan(c.p) ? 0 : 1;
     }
-    const std::vector<double> adjusted = corrected(p, options.correction);
-    const std::vector<double> equivalence_adjusted = corrected(equivalence, options.correction);
+    const std::vector<double> adjusted = impl::corrected(p, options.correction);
+    const std::vector<double> equivalence_adjusted =
+        impl::corrected(equivalence, options.correction);
     const bool strict = options.correction == domain::CorrectionMethod::holm && size > 1;
     for (std::size_t i = 0; i < family.size(); ++i) {
         Comparison& c = family[i];
@@ -149,6 +150,7 @@ void apply_family(std::span<Comparison> family, const AnalysisOptions& options) 
         impl::set_detectable(c, strict ? options.alpha / size : options.alpha);
         c.verdict = judge(c, options.alpha);
         note_resolution(c, options);
+        impl::judge_missing(family, i, p, options);
         c.sentence = verdict_sentence(c);
     }
 }

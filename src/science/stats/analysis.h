@@ -42,6 +42,13 @@ struct MetricSample {
     int repetitions = 1;
     std::span<const double> values;  ///< one per item; NaN = missing
     std::span<const int> clusters;   ///< one per item; empty = items are independent
+    double minimum = -std::numeric_limits<double>::infinity();  ///< of an answer's score
+    double maximum = std::numeric_limits<double>::infinity();
+    std::span<const int> answered;  ///< one per item: repetitions with a value; empty = one each
+    std::span<const int> lost;      ///< one per item: repetitions that failed; empty = none
+    /// One per item: variance of the values of its repetitions, divisor r - 1; NaN below two of
+    /// them. Empty = not repeated.
+    std::span<const double> inside;
     /// Corpus metrics: row-major [item][stats_size], added up over items. An item is missing when
     /// its value or any of its statistics is NaN.
     std::span<const double> stats;
@@ -84,6 +91,7 @@ struct Estimate {
     std::int64_t clusters = 0;  ///< 0 = not clustered
     Interval bootstrap;         ///< beside the t interval of small or skewed samples
     std::string bootstrap_method;
+    VarianceParts parts;             ///< where the spread comes from, when items were repeated
     std::vector<std::string> notes;  ///< where the method is weak
 };
 
@@ -101,6 +109,16 @@ struct TestResult {
     std::string name;
     double p = kNaN;
     double p_error = 0;  ///< Monte Carlo error of p; 0 when p is computed
+    /// p is the smallest that so many draws can give: the true one may be smaller.
+    bool at_floor = false;
+};
+
+/// The comparison with every failed sample counted as the worst or the best score of the metric.
+struct MissingBound {
+    double difference = kNaN;
+    double p = kNaN;
+    double p_adjusted = kNaN;                 ///< filled by apply_family, as is
+    Verdict verdict = Verdict::undetermined;  ///< filled by apply_family
 };
 
 /// Variant a against variant b on the items that both have: difference = a - b.
@@ -121,6 +139,7 @@ struct Comparison {
     std::string interval_method;
     std::vector<TestResult> tests;  ///< the first decides
     double p = kNaN;                ///< of the deciding test
+    bool p_at_floor = false;        ///< as TestResult::at_floor
     std::optional<std::int64_t> only_a;
     std::optional<std::int64_t> only_b;
     std::optional<std::int64_t> both;
@@ -132,10 +151,18 @@ struct Comparison {
     double equivalence_p = kNaN;  ///< two one-sided tests; NaN without minimum_effect
     /// Smallest true difference that is found with `power` at the level `detectable_alpha`.
     double detectable = kNaN;
-    double items_needed = kNaN;  ///< items that would show the observed difference, rounded up
+    /// Items that would show the observed difference, rounded up; of clustered designs clusters of
+    /// the size of these.
+    double items_needed = kNaN;
     double detectable_alpha = kNaN;
     double planning_sd = kNaN;  ///< per item, what both are computed from
     double power = 0.8;
+
+    std::int64_t lost = 0;  ///< samples of both sides that failed: no output
+    /// All of a's at the metric's minimum and all of b's at its maximum, and the other way round.
+    /// NaN where none failed, the metric has no bounds or is one of the whole set.
+    MissingBound lowest;
+    MissingBound highest;
 
     /// Filled by apply_family; compare() alone is a family of one.
     double alpha = 0.05;
@@ -146,7 +173,8 @@ struct Comparison {
     Verdict verdict = Verdict::undetermined;
     std::string sentence;
     std::vector<std::string> notes;
-    std::string reason;  ///< why there is no answer, when there is none
+    std::string missing_note;  ///< one of notes: how failed samples could change the verdict
+    std::string reason;        ///< why there is no answer, when there is none
 };
 
 Estimate estimate(const MetricSample& sample, const AnalysisOptions& options);

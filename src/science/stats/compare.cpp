@@ -23,8 +23,6 @@ namespace {
 using impl::Replicates;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-/// Scores are sums of a few roundings: below this share of the largest score a difference is noise.
-constexpr double kNoise = 1e-12;
 /// Above this many pairs the drawn sign flips would cost memory and say what t says already.
 constexpr std::size_t kSignFlipPairsMax = 50'000;
 constexpr std::int64_t kFewDiscordant = 10;
@@ -61,7 +59,7 @@ Pairs make_pairs(const MetricSample& a, const MetricSample& b) {
             out.clusters.push_back(a.clusters[item]);
         }
     }
-    out.noise = std::isfinite(out.noise) ? out.noise * kNoise : 0;
+    out.noise = std::isfinite(out.noise) ? out.noise * impl::kNoise : 0;
     for (std::size_t i = 0; i < out.items.size(); ++i) {
         const double d = out.a[i] - out.b[i];
         out.d.push_back(std::abs(d) <= out.noise ? 0 : d);
@@ -75,6 +73,9 @@ bool varies(const Pairs& pairs) {
     return !pairs.d.empty() && *high - *low > pairs.noise;
 }
 
+/// Whether nothing that was drawn was as extreme: (0 + 1) / (draws + 1).
+bool is_smallest(double p, std::int64_t draws) { return p * static_cast<double>(draws + 1) < 1.5; }
+
 TestResult sign_flip_test(
     std::string_view name, std::span<const double> d, const AnalysisOptions& options
 ) {
@@ -86,7 +87,8 @@ TestResult sign_flip_test(
     const std::string how =
         p.exact ? "exact"
                 : fmt::format("{} draws, {} seed {}", p.permutations, Rng::kName, options.seed);
-    return {fmt::format("{}, {}", name, how), p.p_absolute, p.p_error};
+    const bool at_floor = !p.exact && is_smallest(p.p_absolute, p.permutations);
+    return {fmt::format("{}, {}", name, how), p.p_absolute, p.p_error, at_floor};
 }
 
 /// Difference, its spread and the paired t interval: what proportions and means share.
@@ -290,11 +292,15 @@ void compare_corpora(
     out.interval_method =
         "percentile of the paired bootstrap " + format_percent(options.confidence) + how;
     const double floor = smallest_p(out, a.units);
-    const double p = std::max(bootstrap_p(differences, out.difference), floor);
+    const double drawn = bootstrap_p(differences, out.difference);
+    const double p = std::max(drawn, floor);
+    const bool at_floor =
+        drawn >= floor && is_smallest(drawn, static_cast<std::int64_t>(differences.size()));
     const double error = std::sqrt(p * (1 - p) / static_cast<double>(differences.size()));
     const double z_p = out.se > 0 ? 2 * normal_upper(std::abs(out.difference) / out.se) : kNaN;
     out.tests = {
-        {"paired bootstrap" + how, p, error}, {"z with the bootstrap's standard error", z_p}
+        {"paired bootstrap" + how, p, error, at_floor},
+        {"z with the bootstrap's standard error", z_p}
     };
     out.correlation = correlation(a.values, b.values);
     out.planning_sd = out.se > 0 ? out.se * std::sqrt(static_cast<double>(out.n)) : kNaN;
@@ -315,6 +321,7 @@ double equivalence_of(const Comparison& c, double margin) {
 
 void finish(Comparison& out, const AnalysisOptions& options) {
     out.p = out.tests.empty() ? kNaN : out.tests.front().p;
+    out.p_at_floor = !out.tests.empty() && out.tests.front().at_floor;
     out.power = options.power;
     out.minimum_effect = options.minimum_effect;
     if (options.minimum_effect.has_value() && out.n > 0) {
@@ -344,9 +351,11 @@ void set_detectable(Comparison& c, double alpha) {
     const auto n = static_cast<double>(c.n);
     const double se = sd / std::sqrt(n);
     double items = paired_items(sd, c.difference, alpha, c.power);
+    const auto clusters = static_cast<double>(c.clusters);
     if (c.clusters > 0 && std::isfinite(c.df)) {
         // With few clusters the normal points would promise too much.
         c.detectable = (t_quantile(1 - alpha / 2, c.df) + t_quantile(c.power, c.df)) * se;
+        items = clusters_for(se * std::sqrt(clusters), c.difference, alpha, c.power);
     } else {
         c.detectable = detectable_effect(se, alpha, c.power);
     }
@@ -365,9 +374,9 @@ void set_detectable(Comparison& c, double alpha) {
     } else if (c.design == Design::corpus || c.design == Design::clustered_corpus) {
         // smallest_p() of fewer pairs than these is above alpha.
         const double least = 1 + std::ceil(-std::log2(alpha));
-        const double pairs = c.clusters > 0 ? static_cast<double>(c.clusters) : n;
+        const double pairs = c.clusters > 0 ? clusters : n;
         c.detectable = least > pairs ? kNaN : c.detectable;
-        items = std::max(items, c.clusters > 0 ? 0 : least);
+        items = std::max(c.clusters > 0 ? items * clusters / n : items, least);
     }
     c.items_needed = items_up(items);
 }
@@ -412,6 +421,7 @@ Comparison compare_with(
             break;
         }
     }
+    bound_missing(out, a, b, options);
     finish(out, options);
     return out;
 }

@@ -260,6 +260,27 @@ TEST(CompareClustered, TheRobustStandardErrorDecides) {
     EXPECT_TRUE(has_note(got.notes, "fewer than 30 clusters"));
 }
 
+TEST(CompareClustered, ClustersWouldDecideAndNotItems) {
+    // Eight clusters of 50 items, one clearly better and seven as good.
+    Values a;
+    std::vector<int> clusters;
+    for (int i = 0; i < 400; ++i) {
+        a.push_back(i < 50 ? 1 : 0);
+        clusters.push_back(i / 50);
+    }
+    const Values b(400, 0);
+    MetricSample left = sample_of(MetricKind::binary, a);
+    MetricSample right = sample_of(MetricKind::binary, b);
+    left.clusters = right.clusters = clusters;
+    const Comparison got = compare(left, right, {});
+    EXPECT_EQ(got.verdict, Verdict::no_difference_shown);
+    const double sd = got.se * std::sqrt(8);
+    EXPECT_EQ(got.items_needed, clusters_for(sd, got.difference, 0.05, 0.8));
+    EXPECT_GT(got.items_needed, 8);
+    EXPECT_LT(got.items_needed, 400);
+    EXPECT_TRUE(got.sentence.contains(" clusters would decide")) << got.sentence;
+}
+
 TEST(CompareClustered, OneClusterHasNoAnswer) {
     const Table table = table_of(6, 3, 1, 6);
     const std::vector<int> clusters(16, 1);
@@ -307,6 +328,8 @@ TEST(CompareCorpus, ThePairedBootstrapDecides) {
     EXPECT_EQ(got.design, Design::corpus);
     EXPECT_EQ(got.tests.front().name, "paired bootstrap, B=1000, mt19937_64 seed 5");
     EXPECT_EQ(got.p, 1.0 / 1001) << "never 0";
+    EXPECT_TRUE(got.p_at_floor);
+    EXPECT_TRUE(got.sentence.contains("p <= 1.0e-03")) << got.sentence;
     EXPECT_EQ(got.verdict, Verdict::better);
     EXPECT_EQ(got.difference, got.value_a - got.value_b);
     EXPECT_GT(got.correlation, 0.5) << "paired: the same items for both";
@@ -353,6 +376,7 @@ TEST(CompareCorpus, FewItemsCannotShowMoreThanTheirSwapsCan) {
             make_corpus(items, 0.75, 1).sample(), make_corpus(items, 0.25, 1).sample(), options
         );
         EXPECT_EQ(got.p, std::ldexp(1.0, 1 - items)) << items;
+        EXPECT_FALSE(got.p_at_floor) << "it is what so few items give, not what the draws give";
         EXPECT_EQ(got.verdict, items < 6 ? Verdict::no_difference_shown : Verdict::better);
         EXPECT_TRUE(has_note(got.notes, "items cannot give a p-value below"));
         EXPECT_EQ(std::isnan(got.detectable), items < 6);

@@ -199,6 +199,32 @@ double correlation(std::span<const double> a, std::span<const double> b) {
     return std::isnan(r) ? r : std::clamp(r, -1.0, 1.0);
 }
 
+VarianceParts variance_parts(
+    std::span<const double> means, std::span<const double> inside, std::span<const int> answered
+) {
+    VarianceParts out;
+    std::vector<double> spreads;
+    std::vector<double> present;
+    std::vector<double> shares;  // 1/r
+    for (std::size_t i = 0; i < means.size(); ++i) {
+        if (std::isnan(means[i]) || answered[i] < 1) {
+            continue;
+        }
+        present.push_back(means[i]);
+        shares.push_back(1.0 / answered[i]);
+        if (!std::isnan(inside[i])) {
+            spreads.push_back(inside[i]);
+        }
+    }
+    if (present.size() < 2 || spreads.empty()) {
+        return out;
+    }
+    out.inside = mean(spreads);
+    const double sd = standard_deviation(present);
+    out.items = std::max(0.0, sd * sd - out.inside * mean(shares));
+    return out;
+}
+
 Ranks midranks(std::span<const double> values, double slack) {
     const std::size_t n = values.size();
     std::vector<std::size_t> order(n);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -64,6 +65,21 @@ double median_absolute_deviation(std::span<const double> values);
 double interquartile_range(std::span<const double> values);
 /// Pearson's r in [-1,1]; same sizes. NaN when n < 2 or either side is constant.
 double correlation(std::span<const double> a, std::span<const double> b);
+
+/// Variance of single answers, split: Var(item mean) = items + inside / r (Miller 2024, arXiv
+/// 2411.00640, section 3.1).
+struct VarianceParts {
+    double inside = kNaN;  ///< sigma^2: of the answers to one item, mean over the items
+    double items = kNaN;   ///< omega^2: of the items' true means, not below 0
+    double sd_inside() const { return std::sqrt(inside); }
+    double sd_items() const { return std::sqrt(items); }
+};
+/// means: one per item over answered[i] >= 1 answers, NaN = missing; inside: their variance with
+/// divisor answered[i] - 1, NaN below two. NaN when fewer than two items have means, or none has
+/// two answers.
+VarianceParts variance_parts(
+    std::span<const double> means, std::span<const double> inside, std::span<const int> answered
+);
 
 struct Ranks {
     std::vector<double> ranks;  ///< 1..n, ties share the mean of their ranks; in the input's order

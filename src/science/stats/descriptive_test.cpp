@@ -57,6 +57,36 @@ TEST(Descriptive, SkewnessFollowsTheLongTail) {
     EXPECT_LT(skewness(Values{-9, 1, 1, 2}), 0);
 }
 
+TEST(VarianceParts, OfSingleAnswersAddUp) {
+    // Answers 0 1 | 1 1 | 0 0 | 1 2: inside 0.5, 0, 0, 0.5; means 0.5, 1, 0, 1.5 with variance
+    // 5/12.
+    const std::vector<double> means = {0.5, 1, 0, 1.5};
+    const std::vector<double> inside = {0.5, 0, 0, 0.5};
+    const VarianceParts parts = variance_parts(means, inside, std::vector<int>{2, 2, 2, 2});
+    EXPECT_DOUBLE_EQ(parts.inside, 0.25);
+    EXPECT_DOUBLE_EQ(parts.items, 5.0 / 12 - 0.25 / 2);
+}
+
+TEST(VarianceParts, ItemsAnsweredOnceOrNeverSayNothingOfTheirInside) {
+    const std::vector<double> means = {0.5, kNaN, 1, 0};
+    const std::vector<double> inside = {0.5, kNaN, kNaN, 0};
+    const VarianceParts parts = variance_parts(means, inside, std::vector<int>{2, 0, 1, 2});
+    EXPECT_DOUBLE_EQ(parts.inside, 0.25);
+    EXPECT_DOUBLE_EQ(parts.items, 0.25 - 0.25 * (0.5 + 1 + 0.5) / 3);
+    // All of the spread of the means is that of drawing answers: not below 0.
+    EXPECT_EQ(
+        variance_parts(
+            std::vector<double>{0.5, 0.5}, std::vector<double>{0.5, 0.5}, std::vector<int>{2, 2}
+        )
+            .items,
+        0
+    );
+    const VarianceParts none = variance_parts(
+        std::vector<double>{0.5, 1}, std::vector<double>{kNaN, kNaN}, std::vector<int>{1, 1}
+    );
+    EXPECT_TRUE(std::isnan(none.inside) && std::isnan(none.items));
+}
+
 TEST(Quantile, NearestRankSurvivesRoundingOfThePosition) {
     Values hundred;
     for (int i = 1; i <= 100; ++i) {

@@ -203,6 +203,9 @@ Estimate estimate_with(
                 static_cast<std::int64_t>(std::count(values.begin(), values.end(), 1.0));
         }
     }
+    if (!sample.inside.empty()) {
+        out.parts = variance_parts(sample.values, sample.inside, sample.answered);
+    }
     if (replicates != nullptr && !replicates->values.empty()) {
         double unused = kNaN;
         out.bootstrap = bootstrap_interval(*replicates, options, out.bootstrap_method, unused);

@@ -65,6 +65,22 @@ TEST(Estimate, ABinaryMetricOverRepetitionsIsABoundedMean) {
     EXPECT_TRUE(has_note(got.notes, "repetitions"));
 }
 
+TEST(Estimate, RepetitionsShowWhereTheSpreadComesFrom) {
+    const std::vector<double> values = {0.5, 1, 0, 0.5};
+    const std::vector<double> inside = {0.5, 0, 0, 0.5};
+    const std::vector<int> answered = {2, 2, 2, 2};
+    MetricSample sample;
+    sample.kind = MetricKind::binary;
+    sample.repetitions = 2;
+    sample.values = values;
+    EXPECT_TRUE(std::isnan(estimate(sample, {}).parts.inside)) << "nothing was repeated";
+    sample.inside = inside;
+    sample.answered = answered;
+    const Estimate got = estimate(sample, {});
+    EXPECT_DOUBLE_EQ(got.parts.inside, 0.25);
+    EXPECT_DOUBLE_EQ(got.parts.items, got.sd * got.sd - 0.125);
+}
+
 TEST(Estimate, AContinuousMetricGetsTAndMissingValuesAreCounted) {
     Values values;
     for (int i = 0; i < 300; ++i) {

@@ -3,6 +3,7 @@
 #include "science/stats/descriptive.h"
 #include "science/stats/distributions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -100,6 +101,24 @@ double normal_points(double alpha, double power) {
 double paired_items(double sd_differences, double delta, double alpha, double power) {
     const double ratio = normal_points(alpha, power) * sd_differences / delta;
     return delta != 0 ? ratio * ratio : kNaN;
+}
+
+double clusters_for(double sd, double delta, double alpha, double power) {
+    // From here on t and normal quantiles ask for the same number, within two.
+    constexpr double kClustersForNormal = 1000;
+    const double normal = std::ceil(paired_items(sd, delta, alpha, power));
+    if (!(normal <= kClustersForNormal)) {
+        return normal;
+    }
+    double clusters = std::max(2.0, normal);
+    const auto reached = [&](double g) {
+        const double points = t_quantile(1 - alpha / 2, g - 1) + t_quantile(power, g - 1);
+        return points * sd / std::sqrt(g) <= std::abs(delta);
+    };
+    while (!reached(clusters)) {
+        ++clusters;
+    }
+    return clusters;
 }
 
 double detectable_effect(double se, double alpha, double power) {

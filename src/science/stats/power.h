@@ -21,6 +21,9 @@ double two_proportions_items(double h, double ratio, double alpha, double power)
 /// Miller 2024 (arXiv 2411.00640): (z_{1-alpha/2} + z_power)^2 sd^2 / delta^2, sd of the paired
 /// differences.
 double paired_items(double sd_differences, double delta, double alpha, double power);
+/// Clusters G, a whole number, at which (t_{1-alpha/2} + t_power) * sd / sqrt(G) with G - 1 df is
+/// at most |delta|. sd: sqrt(clusters) times the cluster-robust standard error.
+double clusters_for(double sd, double delta, double alpha, double power);
 /// (z_{1-alpha/2} + z_power) * se: the smallest true difference that is found with this power.
 double detectable_effect(double se, double alpha, double power);
 /// Per arm, different items: 2 (z + z)^2 sd^2 / delta^2.

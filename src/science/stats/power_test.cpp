@@ -1,5 +1,6 @@
 #include "science/stats/power.h"
 
+#include "science/stats/distributions.h"
 #include "science/stats/effect.h"
 #include "support/vectors.h"
 
@@ -85,6 +86,19 @@ TEST(Power, AnEffectOfNothingNeedsInfinitelyManyItems) {
     EXPECT_TRUE(std::isnan(paired_t_items(0, 0.05, 0.8)));
     EXPECT_TRUE(std::isnan(two_proportions_items(0, 1, 0.05, 0.8)));
     EXPECT_TRUE(std::isnan(items_up(std::numeric_limits<double>::infinity())));
+}
+
+TEST(Power, ClustersAreCountedByT) {
+    const auto needed = [](double sd, double delta) { return clusters_for(sd, delta, 0.05, 0.8); };
+    // sd 1, delta 1: z asks for 7.85, t for more: (2.262 + 0.883)^2 = 9.9 at 9 df.
+    EXPECT_EQ(needed(1, 1), 10);
+    const auto points = [](double g) { return t_quantile(0.975, g - 1) + t_quantile(0.8, g - 1); };
+    EXPECT_LE(points(10) / std::sqrt(10.0), 1);
+    EXPECT_GT(points(9) / std::sqrt(9.0), 1);
+    EXPECT_EQ(needed(1, -1), 10);
+    EXPECT_EQ(needed(1, 0.01), std::ceil(paired_items(1, 0.01, 0.05, 0.8))) << "many: z is t";
+    EXPECT_EQ(needed(1, 100), 2) << "one cluster never does";
+    EXPECT_FALSE(std::isfinite(needed(1, 0)));
 }
 
 TEST(Power, ItemsAreRoundedUp) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -35,8 +36,12 @@ std::string format_p(double p) {
     return p >= 1 ? "1" : fmt::format("{:.2f}", p);
 }
 
-std::string p_equation(double p) {
-    const std::string text = format_p(p);
+std::string format_p(double p, bool at_floor) {
+    return (at_floor && p < 1 ? "<= " : "") + format_p(p);
+}
+
+std::string p_equation(double p, bool at_floor) {
+    const std::string text = format_p(p, at_floor);
     if (std::isnan(p) || text.starts_with('<')) {
         return "p " + text;
     }
@@ -81,6 +86,9 @@ std::string unit_of(const Comparison& c) {
     return c.wording.unit.empty() ? "" : " " + c.wording.unit;
 }
 
+/// What is drawn from the world, and more of which would show more.
+std::string_view units_of(const Comparison& c) { return c.clusters > 0 ? "clusters" : "items"; }
+
 std::string signed_amount(const Comparison& c, double value) {
     return (value > 0 ? "+" : "") + format_amount(value, c.wording);
 }
@@ -110,7 +118,7 @@ std::string difference_sentence(const Comparison& c) {
         format_amount(std::abs(c.difference), c.wording),
         unit_of(c),
         interval_text(c, toward),
-        p_equation(c.p_adjusted),
+        p_equation(c.p_adjusted, c.p_at_floor),
         family_text(c)
     );
     if (c.minimum_effect.has_value() && c.equivalence_p_adjusted <= c.alpha) {
@@ -141,9 +149,7 @@ std::string equivalence_sentence(const Comparison& c) {
 /// What this set could have shown, and what would decide.
 std::string reach_text(const Comparison& c) {
     if (std::isnan(c.detectable) && c.planning_sd > 0) {
-        return fmt::format(
-            ": so few {} cannot show any difference", c.clusters > 0 ? "clusters" : "items"
-        );
+        return fmt::format(": so few {} cannot show any difference", units_of(c));
     }
     if (std::isnan(c.detectable)) {
         return c.difference == 0 && c.se == 0
@@ -159,9 +165,11 @@ std::string reach_text(const Comparison& c) {
         format_percent(c.power)
     );
     if (std::isnan(c.items_needed)) {
-        return out + "; no number of items decides a difference of 0";
+        return fmt::format("{}; no number of {} decides a difference of 0", out, units_of(c));
     }
-    return out + "; " + format_count(c.items_needed) + " items would decide the observed one";
+    return fmt::format(
+        "{}; {} {} would decide the observed one", out, format_count(c.items_needed), units_of(c)
+    );
 }
 
 std::string nothing_shown_sentence(const Comparison& c) {
@@ -170,12 +178,30 @@ std::string nothing_shown_sentence(const Comparison& c) {
         signed_amount(c, c.difference),
         unit_of(c),
         std::isnan(c.interval.lo) ? "" : ", " + range_of(c, c.interval),
-        p_equation(c.p_adjusted),
+        p_equation(c.p_adjusted, c.p_at_floor),
         family_text(c),
         reach_text(c)
     );
 }
 }  // namespace
+
+std::string missing_sentence(const Comparison& c, const MissingBound& bound) {
+    const bool shown = c.verdict == Verdict::better || c.verdict == Verdict::worse;
+    std::string verdict(to_string(bound.verdict));
+    std::ranges::replace(verdict, '_', ' ');
+    return fmt::format(
+        "{} {} failed: {}, the verdict would be \"{}\" ({}{}, {})",
+        format_count(static_cast<double>(c.lost)),
+        c.lost == 1 ? "sample" : "samples",
+        shown         ? "had they all spoken against this"
+        : c.lost == 1 ? "had it gone one way"
+                      : "had they all gone one way",
+        verdict,
+        signed_amount(c, bound.difference),
+        unit_of(c),
+        p_equation(bound.p_adjusted)
+    );
+}
 
 std::string verdict_sentence(const Comparison& comparison) {
     switch (comparison.verdict) {

@@ -26,6 +26,14 @@ TEST(Words, APValueNeverRoundsAcrossTheUsualLevels) {
     EXPECT_EQ(format_p(0.0996), "0.10");
 }
 
+TEST(Words, APValueAtTheFloorOfItsTestIsAnUpperBound) {
+    EXPECT_EQ(p_equation(1.0 / 10001, true), "p <= 1.0e-04");
+    EXPECT_EQ(format_p(1.0 / 10001, true), "<= 1.0e-04");
+    EXPECT_EQ(format_p(0.0027, false), "0.0027");
+    EXPECT_EQ(p_equation(1, true), "p = 1") << "corrected to nothing";
+    EXPECT_EQ(p_equation(kNaN, true), "p n/a");
+}
+
 TEST(Words, CountsHaveSeparators) {
     EXPECT_EQ(format_count(7), "7");
     EXPECT_EQ(format_count(999), "999");
@@ -112,6 +120,10 @@ TEST(Sentence, NothingShownSaysWhatWouldDecide) {
         "difference this set could show is 4.0 points at 80 % power; 2,310 items would decide the "
         "observed one"
     );
+    c.clusters = 8;
+    EXPECT_TRUE(verdict_sentence(c).ends_with("; 2,310 clusters would decide the observed one"))
+        << verdict_sentence(c);
+    c.clusters = 0;
     c.items_needed = kNaN;
     EXPECT_TRUE(verdict_sentence(c).ends_with("no number of items decides a difference of 0"));
 }

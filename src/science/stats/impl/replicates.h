@@ -48,6 +48,26 @@ Comparison compare_with(
     ReplicatePair replicates
 );
 
+/// Fills lost and, where some are, the bounds of what the failed samples could do; missing.cpp.
+void bound_missing(
+    Comparison& comparison,
+    const MetricSample& a,
+    const MetricSample& b,
+    const AnalysisOptions& options
+);
+/// Verdicts of the bounds of family[i], whose p_adjusted and verdict are known, and the note about
+/// them. `p`: of the whole family.
+void judge_missing(
+    std::span<Comparison> family,
+    std::size_t i,
+    const std::vector<double>& p,
+    const AnalysisOptions& options
+);
+/// Adjusted p-values of a family.
+std::vector<double> corrected(std::span<const double> p, domain::CorrectionMethod method);
+/// Differences of at most this share of the largest score are rounding.
+inline constexpr double kNoise = 1e-12;
+
 /// detectable and items_needed at this level, from planning_sd.
 void set_detectable(Comparison& comparison, double alpha);
 /// Fills p_adjusted .. sentence of a single comparison as a family of one.
