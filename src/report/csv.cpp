@@ -60,11 +60,15 @@ void write_summary_line(
     line.number(e.value).number(e.interval.lo).number(e.interval.hi).text(e.method);
     line.number(e.se).number(e.sd).number(e.median).number(e.n).number(e.missing);
     e.successes ? line.number(*e.successes) : line.empty();
-    line.number(e.clusters);
+    line.number(e.clusters).number(e.parts.inside).number(e.parts.items);
     line.number(variant.planned).number(variant.done).number(variant.unparsed);
-    line.number(variant.truncated).number(variant.cached).number(variant.replayed);
+    line.number(variant.truncated)
+        .number(variant.refused)
+        .number(variant.cached)
+        .number(variant.replayed);
     line.number(variant.usage.total() - variant.usage.output - variant.usage.reasoning);
     line.number(variant.usage.output + variant.usage.reasoning);
+    line.number(variant.estimated);
     line.text(variant.cost ? variant.cost->exact() : "");
     const bool timed = variant.latency.n > 0;
     line.number(timed ? variant.latency.p50 : std::nan(""));
@@ -77,8 +81,10 @@ void write_summary_line(
 Status write_csv(const Report& report, const Sink& sink) {
     Out out(sink);
     out << "variant,provider,model,prompt,parameters,baseline,metric,primary,value,interval_low,"
-           "interval_high,interval_method,se,sd,median,n,missing,successes,clusters,planned,done,"
-           "unparsed,truncated,cached,replayed,input_tokens,output_tokens,cost_usd,latency_s_p50,"
+           "interval_high,interval_method,se,sd,median,n,missing,successes,clusters,"
+           "variance_inside_items,variance_between_items,planned,done,"
+           "unparsed,truncated,refused,cached,replayed,input_tokens,output_tokens,tokens_estimated,"
+           "cost_usd,latency_s_p50,"
            "latency_s_p95\r\n";
     const std::vector<std::string> keys = metric_keys(report);
     CsvLine line(out);
@@ -86,6 +92,37 @@ Status write_csv(const Report& report, const Sink& sink) {
         for (std::size_t m = 0; m < variant.metrics.size() && m < keys.size(); ++m) {
             write_summary_line(line, report, variant, m, keys[m]);
         }
+    }
+    return out.finish();
+}
+
+Status write_comparisons_csv(const Report& report, const Sink& sink) {
+    Out out(sink);
+    out << "metric,primary,variant,against,n,dropped,clusters,value,value_against,difference,"
+           "interval_low,interval_high,interval_method,se,effect_dz,only_variant,only_against,test,"
+           "p,p_adjusted,p_at_floor,family,correction,minimum_effect,equivalence_p,"
+           "equivalence_p_adjusted,detectable,needed,needed_of,lost,verdict,sentence,notes\r\n";
+    const std::vector<std::string> keys = metric_keys(report);
+    CsvLine line(out);
+    for (const ComparisonRow& row : report.comparisons) {
+        const science::Comparison& c = row.comparison;
+        line.text(keys[row.metric]).flag(row.primary);
+        line.text(report.variants[row.a].id).text(report.variants[row.b].id);
+        line.number(c.n).number(c.dropped).number(c.clusters);
+        line.number(c.value_a).number(c.value_b).number(c.difference);
+        line.number(c.interval.lo).number(c.interval.hi).text(c.interval_method);
+        line.number(c.se).number(c.effect_dz);
+        c.only_a ? line.number(*c.only_a) : line.empty();
+        c.only_b ? line.number(*c.only_b) : line.empty();
+        line.text(c.tests.empty() ? "" : c.tests.front().name);
+        line.number(c.p).number(c.p_adjusted).flag(c.p_at_floor);
+        line.number(std::int64_t{c.family_size}).text(c.correction);
+        c.minimum_effect ? line.number(*c.minimum_effect) : line.empty();
+        line.number(c.equivalence_p).number(c.equivalence_p_adjusted);
+        line.number(c.detectable).number(c.items_needed);
+        line.text(c.clusters > 0 ? "clusters" : "items").number(c.lost);
+        line.text(science::to_string(c.verdict)).text(c.sentence).text(join(c.notes, "; "));
+        line.end();
     }
     return out.finish();
 }

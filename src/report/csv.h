@@ -9,6 +9,8 @@ namespace lab::report {
 
 /// One line per variant and metric.
 Status write_csv(const Report& report, const Sink& sink);
+/// One line per comparison of two variants on a metric.
+Status write_comparisons_csv(const Report& report, const Sink& sink);
 /// One line per item, variant and repetition.
 Status write_items_csv(const Report& report, const ItemSource& items, const Sink& sink);
 

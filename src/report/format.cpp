@@ -119,7 +119,7 @@ std::string format_duration(double seconds) {
     return fmt::format("{} h {:02} min", format_count(whole / 3600), whole % 3600 / 60);
 }
 
-std::string format_p(double p) { return science::format_p(p); }
+std::string format_p(double p, bool at_floor) { return science::format_p(p, at_floor); }
 
 std::string unit_of(const science::MetricInfo& metric) {
     if (metric.kind == science::MetricKind::binary) {
@@ -246,6 +246,100 @@ std::vector<std::string> interval_methods(const Report& report, std::size_t metr
         }
     }
     return out;
+}
+
+namespace {
+
+/// Notes in the order of their first owner.
+class NoteList {
+  public:
+    void add(const std::string& note, const std::string& owner) {
+        const auto at = std::ranges::find(notes_, note, &Owned::note);
+        Owned& owned = at == notes_.end() ? notes_.emplace_back(Owned{note, {}}) : *at;
+        owned.owners.push_back(owner);
+    }
+    /// `all`: how many owners there are; `kind`: "comparisons".
+    std::vector<NoteLine> lines(std::size_t all, const std::string& kind) const {
+        constexpr std::size_t kNamedMax = 3;
+        std::vector<NoteLine> out;
+        for (const Owned& owned : notes_) {
+            const std::size_t n = owned.owners.size();
+            const std::string about =
+                n == all && n > 1 ? "all " + kind
+                : n <= kNamedMax  ? join(owned.owners, ", ")
+                                  : std::to_string(n) + " of " + std::to_string(all) + " " + kind;
+            out.push_back({about, owned.note});
+        }
+        return out;
+    }
+
+  private:
+    struct Owned {
+        std::string note;
+        std::vector<std::string> owners;
+    };
+    std::vector<Owned> notes_;
+};
+
+}  // namespace
+
+std::vector<NoteLine> comparison_notes(
+    const Report& report, const std::vector<const ComparisonRow*>& rows
+) {
+    NoteList list;
+    for (const ComparisonRow* row : rows) {
+        for (const std::string& note : row->comparison.notes) {
+            list.add(note, report.variants[row->a].id + " against " + report.variants[row->b].id);
+        }
+    }
+    return list.lines(rows.size(), "comparisons");
+}
+
+std::vector<NoteLine> estimate_notes(const Report& report, std::size_t metric) {
+    NoteList list;
+    for (const VariantSummary& variant : report.variants) {
+        for (const std::string& note : variant.metrics[metric].notes) {
+            list.add(note, variant.id);
+        }
+    }
+    return list.lines(report.variants.size(), "variants");
+}
+
+bool has_variance_parts(const Report& report, std::size_t metric) {
+    return std::ranges::any_of(report.variants, [metric](const VariantSummary& variant) {
+        return !std::isnan(variant.metrics[metric].parts.inside);
+    });
+}
+
+std::string spread_words(const Report& report, std::size_t metric) {
+    constexpr std::size_t kNamedMax = 4;
+    if (!has_variance_parts(report, metric)) {
+        return "";
+    }
+    const science::Wording wording = science::wording_for(report.metrics[metric].info);
+    std::vector<std::string> parts;
+    for (const VariantSummary& variant : report.variants) {
+        const science::VarianceParts& v = variant.metrics[metric].parts;
+        parts.push_back(
+            variant.id + " " + science::format_amount(v.sd_inside(), wording) + " / " +
+            science::format_amount(v.sd_items(), wording)
+        );
+    }
+    if (parts.size() > kNamedMax) {
+        parts.resize(kNamedMax);
+        parts.emplace_back("...");
+    }
+    return "standard deviation inside / between items: " + join(parts, ", ");
+}
+
+std::string_view estimated_words(std::int64_t estimated, std::int64_t counted) {
+    return estimated == 0 ? "" : estimated == counted ? "all estimated" : "partly estimated";
+}
+
+bool has_refusals(const Report& report) {
+    return std::ranges::any_of(report.variants, [](const VariantSummary& variant) {
+        return variant.refused > 0;
+    });
 }
 
 bool has_latency(const Report& report) {

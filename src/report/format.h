@@ -23,8 +23,8 @@ std::string format_share(std::int64_t count, std::int64_t whole);
 std::string format_money(const std::optional<Money>& money);
 /// "0.41 ms", "412 ms", "1.24 s", "2 min 05 s", "1 h 02 min".
 std::string format_duration(double seconds);
-/// "0.0027", "1.7e-45", "< 1e-300", "n/a".
-std::string format_p(double p);
+/// "0.0027", "1.7e-45", "< 1e-300", "<= 1.0e-04" at the floor of its test, "n/a".
+std::string format_p(double p, bool at_floor = false);
 
 /// A metric's figure: "56.3 %" for binary metrics, "34.21" on 0-100, "0.412" otherwise.
 std::string format_figure(const science::MetricInfo& metric, double value);
@@ -53,6 +53,26 @@ std::vector<std::string> metric_keys(const Report& report);
 std::vector<std::string> scorers_of(const Report& report);
 /// "Wilson 95 %" of every estimate of a metric, each wording once.
 std::vector<std::string> interval_methods(const Report& report, std::size_t metric);
+/// A note of a method and what it is about: "b against a", "2 of 6 comparisons", "all variants".
+struct NoteLine {
+    std::string about;
+    std::string note;
+};
+/// Notes of these comparisons, each once.
+std::vector<NoteLine> comparison_notes(
+    const Report& report, const std::vector<const ComparisonRow*>& rows
+);
+/// Notes of the figures of a metric, each once.
+std::vector<NoteLine> estimate_notes(const Report& report, std::size_t metric);
+/// Whether a figure of this metric says how much answers to one item vary.
+bool has_variance_parts(const Report& report, std::size_t metric);
+/// "standard deviation inside / between items: a 21.3 / 40.1, b ..."; empty where nothing was
+/// repeated.
+std::string spread_words(const Report& report, std::size_t metric);
+/// "all estimated", "partly estimated" or empty.
+std::string_view estimated_words(std::int64_t estimated, std::int64_t counted);
+/// Whether any output was refused.
+bool has_refusals(const Report& report);
 /// Whether any variant has a latency that was measured.
 bool has_latency(const Report& report);
 /// Whether any variant has a known cost that is not zero.

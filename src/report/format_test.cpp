@@ -113,6 +113,37 @@ TEST(Format, MetricsOfTheSameNameAreToldApart) {
     EXPECT_EQ(scorers_of(report), std::vector<std::string>{"choice"});
 }
 
+TEST(Format, NotesAreSaidOnceWithWhatTheyAreAbout) {
+    Report report;
+    for (const char* id : {"a", "b", "c", "d", "e", "f"}) {
+        report.variants.push_back({.id = id});
+    }
+    std::vector<ComparisonRow> rows(5);
+    std::vector<const ComparisonRow*> all;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        rows[i].a = i + 1;
+        rows[i].comparison.notes = {"all of us"};
+        if (i > 0) {
+            rows[i].comparison.notes.emplace_back("most of us");
+        }
+        all.push_back(&rows[i]);
+    }
+    rows[2].comparison.notes.emplace_back("me");
+    const std::vector<NoteLine> lines = comparison_notes(report, all);
+    ASSERT_EQ(lines.size(), 3U);
+    EXPECT_EQ(lines[0].about + ": " + lines[0].note, "all comparisons: all of us");
+    EXPECT_EQ(lines[1].about + ": " + lines[1].note, "4 of 5 comparisons: most of us");
+    EXPECT_EQ(lines[2].about + ": " + lines[2].note, "d against a: me");
+    EXPECT_EQ(comparison_notes(report, {&rows[0]})[0].about, "b against a");
+}
+
+TEST(Format, EstimatesOfTokensAreCalledThat) {
+    EXPECT_EQ(estimated_words(0, 10), "");
+    EXPECT_EQ(estimated_words(3, 10), "partly estimated");
+    EXPECT_EQ(estimated_words(10, 10), "all estimated");
+    EXPECT_EQ(estimated_words(0, 0), "");
+}
+
 TEST(Format, TitleNamesEveryRun) {
     Report report = demo_empty().report;
     EXPECT_EQ(title_of(report), "empty #3");

@@ -145,6 +145,9 @@ void write_key_figures(Out& out, const Report& report) {
     };
     key_figure(out, "Unparsed", format_count(t.unparsed), share(t.unparsed, t.done));
     key_figure(out, "Missing", format_count(t.missing), share(t.missing, t.planned));
+    if (t.refused > 0) {
+        key_figure(out, "Refused", format_count(t.refused), share(t.refused, t.done));
+    }
     std::string note;
     if (t.done > 0 && t.replayed == t.done) {
         note = "all replayed";
@@ -154,10 +157,7 @@ void write_key_figures(Out& out, const Report& report) {
     key_figure(out, "Cost", format_money(t.cost), note);
     if (t.usage.total() > 0) {
         key_figure(
-            out,
-            "Tokens",
-            format_count(t.usage.total()),
-            t.usage.estimated ? "partly estimated" : ""
+            out, "Tokens", format_count(t.usage.total()), estimated_words(t.estimated, t.counted)
         );
     }
     if (t.calls > 0) {

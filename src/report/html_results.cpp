@@ -52,7 +52,7 @@ std::string comparison_caption(const std::vector<const ComparisonRow*>& rows) {
                       ". Test: " + (c.tests.empty() ? "n/a" : c.tests[0].name) + ". ";
     out += !rows[0]->primary   ? "Exploratory: p-values are uncorrected."
            : c.family_size > 1 ? "p-values corrected by " + c.correction + " over " +
-                                     std::to_string(c.family_size) + " comparisons."
+                                     std::to_string(c.family_size) + " comparisons, intervals not."
                                : "One comparison: nothing to correct for.";
     out +=
         " Triangle up: better; triangle down: worse; square: equivalent; circle: no difference "
@@ -63,26 +63,14 @@ std::string comparison_caption(const std::vector<const ComparisonRow*>& rows) {
     return out;
 }
 
-/// Where the methods are weak: each note once, with the variants it is about.
-void write_notes(Out& out, const Report& report, std::size_t metric) {
-    std::vector<std::pair<std::string, std::vector<std::string>>> notes;
-    for (const VariantSummary& variant : report.variants) {
-        for (const std::string& note : variant.metrics[metric].notes) {
-            auto at = std::ranges::find(notes, note, [](const auto& one) { return one.first; });
-            if (at == notes.end()) {
-                at = notes.insert(notes.end(), {note, {}});
-            }
-            at->second.push_back(variant.id);
-        }
-    }
+/// Where the methods are weak.
+void write_notes(Out& out, const std::vector<NoteLine>& notes) {
     if (notes.empty()) {
         return;
     }
     out << "<ul class=\"notes\">";
-    for (const auto& [note, variants] : notes) {
-        const bool all = variants.size() == report.variants.size();
-        out << "<li>" << markup((all ? "All variants" : join(variants, ", ")) + ": " + note)
-            << "</li>";
+    for (const NoteLine& line : notes) {
+        out << "<li>" << markup(line.about + ": " + line.note) << "</li>";
     }
     out << "</ul>\n";
 }
@@ -107,6 +95,11 @@ void write_estimates(Out& out, const Report& report, std::size_t metric) {
     if (median) {
         titles.emplace_back("Median");
     }
+    const bool repeated = has_variance_parts(report, metric);
+    if (repeated) {
+        titles.emplace_back("SD inside items");
+        titles.emplace_back("SD between items");
+    }
     for (const char* title : {"n", "Unparsed", "Missing"}) {
         titles.emplace_back(title);
     }
@@ -125,13 +118,17 @@ void write_estimates(Out& out, const Report& report, std::size_t metric) {
         if (median) {
             table.cell(amount(e.median));
         }
+        if (repeated) {
+            table.cell(amount(e.parts.sd_inside()));
+            table.cell(amount(e.parts.sd_items()));
+        }
         table.cell(format_count(e.n));
         table.cell(format_share(variant.unparsed, variant.done));
         table.cell(format_share(variant.missing, variant.planned));
         table.end_row();
     }
     table.finish();
-    write_notes(out, report, metric);
+    write_notes(out, estimate_notes(report, metric));
 }
 
 /// "360 / 76": how many items only the one and only the other got right; buttons show these items.
@@ -191,9 +188,10 @@ void write_comparison_table(
     if (standardised) {
         titles.emplace_back("Effect d_z");
     }
-    for (const char* title : {"Detectable", "Items needed", "<Verdict"}) {
-        titles.emplace_back(title);
-    }
+    const bool clustered = rows[0]->comparison.clusters > 0;
+    titles.emplace_back("Detectable");
+    titles.emplace_back(clustered ? "Clusters needed" : "Items needed");
+    titles.emplace_back("<Verdict");
     const bool one_baseline =
         std::ranges::all_of(rows, [&](const ComparisonRow* row) { return row->b == rows[0]->b; });
     const std::string& baseline = report.variants[rows[0]->b].id;
@@ -207,8 +205,8 @@ void write_comparison_table(
         );
         table.cell(format_difference(c), "num strong");
         table.cell(format_difference_interval(c));
-        table.cell(format_p(c.p));
-        table.cell(format_p(c.p_adjusted));
+        table.cell(format_p(c.p, c.p_at_floor));
+        table.cell(format_p(c.p_adjusted, c.p_at_floor));
         if (counted) {
             table.raw(discordant_cell(report, *row, with_items));
         }
@@ -221,14 +219,12 @@ void write_comparison_table(
         table.end_row();
     }
     table.finish();
+    write_notes(out, comparison_notes(report, rows));
     out << "<details class=\"block\"><summary>The same in words</summary><ul class=\"words\">";
     for (const ComparisonRow* row : rows) {
         out << "<li><b>" << markup(report.variants[row->a].id) << "</b> against <b>"
-            << markup(report.variants[row->b].id) << "</b>: " << markup(row->comparison.sentence);
-        for (const std::string& note : row->comparison.notes) {
-            out << " <span class=\"dim\">(" << markup(note) << ")</span>";
-        }
-        out << "</li>";
+            << markup(report.variants[row->b].id) << "</b>: " << markup(row->comparison.sentence)
+            << "</li>";
     }
     out << "</ul></details>\n";
 }
@@ -316,7 +312,7 @@ void write_cost_plots(Out& out, const Report& report) {
 void write_usage_table(Out& out, const Report& report) {
     const bool timed = has_latency(report);
     std::vector<std::string> titles{"Variant", "Done"};
-    for (const char* title : {"Truncated", "Cached", "Tokens in / out", "Cost"}) {
+    for (const char* title : {"Truncated", "Refused", "Cached", "Tokens in / out", "Cost"}) {
         titles.emplace_back(title);
     }
     if (timed) {
@@ -332,12 +328,18 @@ void write_usage_table(Out& out, const Report& report) {
         );
         table.cell(format_count(variant.done));
         table.cell(format_share(variant.truncated, variant.done));
+        table.cell(format_share(variant.refused, variant.done));
         table.cell(format_share(variant.cached, variant.done));
         const std::int64_t output = usage.output + usage.reasoning;
         const bool counted = usage.total() > 0;
         const std::string tokens =
             format_count(usage.total() - output) + " / " + format_count(output);
-        table.cell(counted ? tokens : "");
+        const std::string_view estimated = estimated_words(variant.estimated, variant.counted);
+        table.cell(
+            !counted            ? ""
+            : estimated.empty() ? tokens
+                                : tokens + " (" + std::string(estimated) + ")"
+        );
         table.cell(format_money(variant.cost));
         if (timed) {
             const LatencySummary& l = variant.latency;

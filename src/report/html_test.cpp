@@ -79,6 +79,27 @@ TEST(Html, IsWellFormedForEveryReport) {
     EXPECT_EQ(markup_problem(html_of(demo_wmt(60))), "");
 }
 
+TEST(Html, NotesStandBesideTheTableAndAreNotFoldedAway) {
+    Demo demo = demo_gsm8k();
+    demo.report.comparisons[1].comparison.notes = {"the interval is rough"};
+    const std::string html = html_of(demo);
+    const std::size_t at = html.find("6b_finetuning: the interval is rough</li>");
+    ASSERT_NE(at, std::string::npos);
+    const std::size_t opened = html.rfind("<details", at);
+    EXPECT_TRUE(opened == std::string::npos || html.rfind("</details>", at) > opened);
+}
+
+TEST(Html, TokensAreCalledEstimatedAsFarAsTheyAre) {
+    Demo demo = demo_live();
+    demo.report.totals.counted = 100;
+    demo.report.totals.estimated = 100;
+    EXPECT_NE(html_of(demo).find("<small>all estimated</small>"), std::string::npos);
+    demo.report.totals.estimated = 1;
+    EXPECT_NE(html_of(demo).find("<small>partly estimated</small>"), std::string::npos);
+    demo.report.totals.estimated = 0;
+    EXPECT_EQ(html_of(demo).find("estimated</small>"), std::string::npos);
+}
+
 TEST(Html, LoadsNothingAndRunsOnlyItsOwnScript) {
     const std::string html = html_of(demo_live());
     const std::vector<std::string> scripts = elements(html, "<script>");

@@ -49,6 +49,9 @@ TEST(ReportJson, SaysWhatTheRunFound) {
     EXPECT_EQ(comparison["only_b"], 76);
     EXPECT_EQ(comparison["verdict"], "better");
     EXPECT_EQ(comparison["family"], 6);
+    EXPECT_EQ(comparison["p_at_floor"], false);
+    EXPECT_EQ(comparison["n_needed_of"], "items");
+    EXPECT_TRUE(comparison["missing_lowest"].is_null()) << "nothing failed";
 }
 
 TEST(ReportJson, StreamsEveryItemWithItsScores) {

@@ -86,8 +86,10 @@ void write_variants(Out& out, const Report& report) {
     for (const std::string& key : keys) {
         out << " " << escaped(key) << " |";
     }
-    out << " unparsed | missing | cost | p50 / p95 |\n| :-- |";
-    for (std::size_t i = 0; i < keys.size() + 4; ++i) {
+    const bool refusals = has_refusals(report);
+    out << " unparsed | missing |" << (refusals ? " refused |" : "")
+        << " cost | p50 / p95 |\n| :-- |";
+    for (std::size_t i = 0; i < keys.size() + (refusals ? 5 : 4); ++i) {
         out << " --: |";
     }
     out << "\n";
@@ -104,6 +106,7 @@ void write_variants(Out& out, const Report& report) {
         }
         out << " " << escaped(format_share(variant.unparsed, variant.done)) << " | "
             << escaped(format_share(variant.missing, variant.planned)) << " | "
+            << (refusals ? escaped(format_share(variant.refused, variant.done)) + " | " : "")
             << escaped(format_money(variant.cost)) << " | ";
         const bool timed = variant.latency.n > 0 && variant.latency.max > 0;
         out << (timed ? format_duration(variant.latency.p50) + " / " +
@@ -131,8 +134,8 @@ void write_comparisons(Out& out, const Report& report, std::size_t rows_max) {
         out << "| " << escaped(keys[row.metric]) << (row.primary ? "" : " (exploratory)") << " | "
             << code(report.variants[row.a].id) << " against " << code(report.variants[row.b].id)
             << " | " << format_difference(c) << (interval.empty() ? "" : " ") << escaped(interval)
-            << " | " << escaped(or_na(format_p(row.primary ? c.p_adjusted : c.p))) << " | "
-            << verdict_mark(c.verdict) << " " << verdict_words(c.verdict) << " |\n";
+            << " | " << escaped(or_na(format_p(row.primary ? c.p_adjusted : c.p, c.p_at_floor)))
+            << " | " << verdict_mark(c.verdict) << " " << verdict_words(c.verdict) << " |\n";
     }
     out << "\n";
     if (report.comparisons.size() > rows_max) {
@@ -171,6 +174,15 @@ Status write_markdown(const Report& report, const Sink& sink, const MarkdownOpti
             format_count(error.count) + " x " + error.code + ": " + shorten(error.message, 300)
         );
     }
+    std::vector<std::string> notes;
+    std::vector<const ComparisonRow*> rows;
+    for (const ComparisonRow& row : report.comparisons) {
+        rows.push_back(&row);
+    }
+    for (const NoteLine& line : comparison_notes(report, rows)) {
+        notes.push_back(line.about + ": " + line.note);
+    }
+    write_list(out, "Notes", notes);
     write_list(out, "Errors", errors);
     write_list(out, "Methods", report.methods);
     out << "<sub>LLM Research Lab " << escaped(report.software_version) << "</sub>\n";

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-/// One model of a report, many renderings. Built by engine/summarize.h; nothing in here is computed
-/// by a renderer, and every renderer prints the same words.
+/// One model of a report, many renderings. Built by service/report_runs.cpp; nothing in here is
+/// computed by a renderer, and every renderer prints the same words.
 namespace lab::report {
 
 /// Quantiles in seconds; NaN where there are no values.
@@ -51,10 +51,13 @@ struct VariantSummary {
     std::int64_t missing = 0;    ///< without: failed or not run
     std::int64_t unparsed = 0;   ///< of done: without a parsable answer for some scorer
     std::int64_t truncated = 0;  ///< of done: finish_reason length
+    std::int64_t refused = 0;    ///< of done: finish_reason content_filter
     std::int64_t cached = 0;
     std::int64_t replayed = 0;
     domain::Usage usage;
-    std::optional<Money> cost;  ///< nullopt = n/a
+    std::int64_t counted = 0;    ///< samples that usage adds up: done, not from the cache
+    std::int64_t estimated = 0;  ///< of counted: tokens estimated from the text
+    std::optional<Money> cost;   ///< nullopt = n/a
     std::int64_t unpriced = 0;
     LatencySummary latency;
     LatencySummary time_to_first_token;
@@ -108,12 +111,15 @@ struct Totals {
     std::int64_t missing = 0;
     std::int64_t failed = 0;  ///< of missing: tried and given up
     std::int64_t unparsed = 0;
+    std::int64_t refused = 0;
     std::int64_t cached = 0;
     std::int64_t replayed = 0;
     std::int64_t calls = 0;      ///< requests sent
     std::int64_t retries = 0;    ///< of calls
     std::int64_t uncertain = 0;  ///< calls in flight when a process died: possibly billed
     domain::Usage usage;
+    std::int64_t counted = 0;  ///< as of the variants
+    std::int64_t estimated = 0;
     std::optional<Money> cost;  ///< settled; nullopt when some price is unknown
     Money uncertain_cost;
 };
@@ -127,8 +133,8 @@ struct Report {
     std::vector<GateResult> gates;
     std::vector<ErrorCount> errors;
     Totals totals;
-    std::string hypothesis;            ///< in words; empty without one
     std::string answer;                ///< the answer to the question in one or two sentences
+    std::string hypothesis;            ///< what stands below a declared claim's answer; else empty
     std::vector<std::string> methods;  ///< paragraphs: which analysis and why
     std::vector<std::string> warnings;
     double confidence = 0.95;

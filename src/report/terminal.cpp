@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t kVariantLeast = 14;
 constexpr std::size_t kPlotWidth = 24;
 constexpr std::size_t kSentencesMax = 3;
+constexpr std::size_t kNotesMax = 4;
+constexpr const char* kUnparsed = "unparsed";
+constexpr const char* kMissing = "missing";
 
 class Terminal {
   public:
@@ -75,6 +78,7 @@ class Terminal {
     TextTable comparisons_table(const Rows& rows, bool one_baseline, bool brief) const;
     void comparisons_of(const Rows& rows, bool name_metric);
     void open_questions(const Rows& rows);
+    void method_notes(const Rows& rows);
     void methods();
     void gates();
     void notes();
@@ -179,17 +183,21 @@ std::string Terminal::interval_plot(std::size_t metric, const science::Estimate&
 
 void Terminal::add_extra_columns(std::vector<TextColumn>& columns) const {
     const auto any = [&](auto has) { return std::ranges::any_of(report_.variants, has); };
+    // What decides how a figure is to be read goes last.
     if (any([](const VariantSummary& v) { return v.unparsed > 0; })) {
-        columns.push_back({.title = "unparsed", .right = true, .rank = 2});
+        columns.push_back({.title = kUnparsed, .right = true, .rank = 1});
     }
     if (any([](const VariantSummary& v) { return v.missing > 0; })) {
-        columns.push_back({.title = "missing", .right = true, .rank = 1});
+        columns.push_back({.title = kMissing, .right = true, .rank = 2});
+    }
+    if (has_refusals(report_)) {
+        columns.push_back({.title = "refused", .right = true, .rank = 3});
     }
     if (has_cost(report_)) {
-        columns.push_back({.title = "cost", .right = true, .rank = 3});
+        columns.push_back({.title = "cost", .right = true, .rank = 4});
     }
     if (has_latency(report_)) {
-        columns.push_back({.title = "latency p50 / p95", .right = true, .rank = 4});
+        columns.push_back({.title = "latency p50 / p95", .right = true, .rank = 5});
     }
 }
 
@@ -202,6 +210,9 @@ void Terminal::add_extra_cells(std::vector<TextCell>& row, const VariantSummary&
         row.push_back(
             {format_share(v.missing, v.planned), v.missing > 0 ? Style::bad : Style::plain}
         );
+    }
+    if (has_refusals(report_)) {
+        row.push_back({format_share(v.refused, v.done)});
     }
     if (has_cost(report_)) {
         row.push_back({format_money(v.cost)});
@@ -221,7 +232,7 @@ TextTable Terminal::make_variants_table(
     std::vector<TextColumn> columns{{.title = "variant", .shrinks_to = kVariantLeast}};
     for (const std::size_t m : metrics) {
         columns.push_back({.title = printable(keys_[m]), .right = true});
-        columns.push_back({.title = "right/n", .right = true, .rank = 5});
+        columns.push_back({.title = "right/n", .right = true, .rank = 6});
         columns.push_back(
             {.title = science::format_percent(report_.confidence) + " interval", .rank = 9}
         );
@@ -269,9 +280,12 @@ std::size_t Terminal::metrics_per_table(std::span<const std::size_t> metrics) co
         bool fits = true;
         for (std::size_t i = 0; i < metrics.size() && fits; i += per_table) {
             const std::size_t n = std::min(per_table, metrics.size() - i);
-            TextTable table = make_variants_table(metrics.subspan(i, n), false);
-            table.fit(width_);
-            fits = table.width() <= width_;
+            TextTable table = make_variants_table(metrics.subspan(i, n), i == 0);
+            const std::vector<std::string> left_out = table.fit(width_);
+            fits = table.width() <= width_ &&
+                   std::ranges::none_of(left_out, [](const std::string& title) {
+                       return title == kUnparsed || title == kMissing;
+                   });
         }
         if (fits) {
             return per_table;
@@ -367,7 +381,7 @@ TextTable Terminal::comparisons_table(const Rows& rows, bool one_baseline, bool 
             {printable(report_.variants[row->a].id), Style::bold},
             {one_baseline ? "" : printable(report_.variants[row->b].id)},
             {format_difference(c) + (interval.empty() ? "" : " " + interval)},
-            {format_p(c.p_adjusted)},
+            {format_p(c.p_adjusted, c.p_at_floor)},
             {std::string(verdict_mark(c.verdict)) + " " + std::string(words),
              verdict_style(c.verdict)},
         });
@@ -418,6 +432,7 @@ void Terminal::comparisons() {
         }
     }
     open_questions(all);
+    method_notes(all);
     if (exploratory > 0) {
         line(
             "  " + std::to_string(exploratory) +
@@ -453,6 +468,32 @@ void Terminal::open_questions(const Rows& rows) {
     }
 }
 
+/// Where the methods are weak. How missing outputs could change a verdict is among the warnings.
+void Terminal::method_notes(const Rows& rows) {
+    std::vector<NoteLine> lines = comparison_notes(report_, rows);
+    std::erase_if(lines, [&](const NoteLine& line) {
+        return std::ranges::any_of(rows, [&](const ComparisonRow* row) {
+            return row->comparison.missing_note == line.note;
+        });
+    });
+    for (const std::size_t m : metrics_that_are(true)) {
+        for (NoteLine& line : estimate_notes(report_, m)) {
+            if (std::ranges::find(lines, line.note, &NoteLine::note) == lines.end()) {
+                lines.push_back(std::move(line));
+            }
+        }
+    }
+    for (std::size_t i = 0; i < std::min(lines.size(), kNotesMax); ++i) {
+        paragraph("note", Style::dim, lines[i].about + ": " + lines[i].note, Style::plain);
+    }
+    if (lines.size() > kNotesMax) {
+        line(
+            "  " + std::to_string(lines.size() - kNotesMax) + " more notes in the full report",
+            Style::dim
+        );
+    }
+}
+
 void Terminal::methods() {
     blank();
     for (std::size_t m = 0; m < report_.metrics.size(); ++m) {
@@ -475,11 +516,15 @@ void Terminal::methods() {
             const science::Comparison& c = row->comparison;
             said.push_back("differences: " + c.interval_method);
             said.push_back("p: " + c.tests[0].name);
-            if (c.family_size > 1) {
+            if (c.family_size > 1 && c.correction != "uncorrected") {
                 said.push_back(
-                    c.correction + " over " + std::to_string(c.family_size) + " comparisons"
+                    "p corrected by " + c.correction + " over " + std::to_string(c.family_size) +
+                    " comparisons, intervals each at " + science::format_percent(report_.confidence)
                 );
             }
+        }
+        if (std::string spread = spread_words(report_, m); !spread.empty()) {
+            said.push_back(std::move(spread));
         }
         paragraph(" ", Style::plain, keys_[m] + ": " + join(said, "; "), Style::dim);
         // Not wrapped: it is there to be copied.
@@ -530,53 +575,11 @@ void Terminal::notes() {
     }
 }
 
-void write_compact_variant(
-    Out& out,
-    const Report& report,
-    const VariantSummary& variant,
-    const std::vector<std::string>& keys
-) {
-    out << printable(variant.id);
-    for (std::size_t m = 0; m < keys.size() && m < variant.metrics.size(); ++m) {
-        const science::MetricInfo& info = report.metrics[m].info;
-        const science::Estimate& e = variant.metrics[m];
-        const std::string interval = format_interval(info, e.interval);
-        const std::string counts = format_successes(e);
-        out << "  " << printable(keys[m]) << " " << format_figure(info, e.value)
-            << (interval.empty() ? "" : " ") << interval << (counts.empty() ? "" : " ") << counts;
-    }
-    out << "  unparsed " << format_count(variant.unparsed) << "  missing "
-        << format_count(variant.missing) << "  cost " << format_money(variant.cost) << "\n";
-}
-
 }  // namespace
 
 Status write_terminal(const Report& report, const TerminalOptions& options, const Sink& sink) {
     Out out(sink);
     Terminal(report, options, out).write();
-    return out.finish();
-}
-
-Status write_compact(const Report& report, const Sink& sink) {
-    Out out(sink);
-    const std::vector<std::string> keys = metric_keys(report);
-    for (const VariantSummary& variant : report.variants) {
-        write_compact_variant(out, report, variant, keys);
-    }
-    for (const ComparisonRow& row : report.comparisons) {
-        const science::Comparison& c = row.comparison;
-        const std::string interval = format_difference_interval(c);
-        out << printable(report.variants[row.a].id) << " against "
-            << printable(report.variants[row.b].id) << "  " << printable(keys[row.metric]) << " "
-            << format_difference(c) << (interval.empty() ? "" : " ") << interval
-            << (c.wording.unit.empty() ? "" : " ") << c.wording.unit << "  "
-            << science::p_equation(row.primary ? c.p_adjusted : c.p) << "  "
-            << verdict_words(c.verdict) << (row.primary ? "" : " (exploratory)") << "\n";
-    }
-    for (const GateResult& gate : report.gates) {
-        out << "gate " << (gate.passed ? "passed" : "FAILED") << "  " << printable(gate.condition)
-            << "  found " << printable(gate.found) << "\n";
-    }
     return out.finish();
 }
 

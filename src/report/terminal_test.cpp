@@ -47,20 +47,10 @@ TEST(Display, LetsNothingThroughThatATerminalObeys) {
     EXPECT_EQ(printable("日本語 ñ"), "日本語 ñ");
 }
 
-TEST(Display, CutsInTheMiddleAndKeepsNamesApart) {
+TEST(Display, CutsInTheMiddle) {
     EXPECT_EQ(abbreviate("6b_verification", 15), "6b_verification");
     EXPECT_EQ(abbreviate("6b_verification", 9), "6b_v…tion");
     EXPECT_EQ(display_width(abbreviate("翻訳翻訳翻訳", 6)), 5U);
-    const std::vector<std::string> names = {
-        "text-davinci-003.RR-1shot", "text-davinci-003.QR-1shot", "text-davinci-003.RR-5shot"
-    };
-    for (std::size_t width = 6; width < 26; ++width) {
-        const std::vector<std::string> cut = abbreviate_all(names, width);
-        EXPECT_EQ(std::set<std::string>(cut.begin(), cut.end()).size(), 3U) << width;
-        for (const std::string& name : cut) {
-            EXPECT_LE(display_width(name), width);
-        }
-    }
 }
 
 TEST(Display, WrapsAtSpacesAndCutsLongWords) {
@@ -68,6 +58,33 @@ TEST(Display, WrapsAtSpacesAndCutsLongWords) {
     EXPECT_EQ(wrap("abcdefghij kl", 4), (std::vector<std::string>{"abcd", "efgh", "ij", "kl"}));
     EXPECT_EQ(wrap("", 10), std::vector<std::string>{""});
     EXPECT_EQ(wrap("翻訳翻訳", 3), (std::vector<std::string>{"翻", "訳", "翻", "訳"}));
+}
+
+TEST(Display, WrapsNamesBehindTheirSeparators) {
+    const auto lines = [](const char* name, std::size_t width) {
+        return join(wrap_name(name, width), "|");
+    };
+    EXPECT_EQ(lines("large-model/chain-of-thought", 40), "large-model/chain-of-thought");
+    EXPECT_EQ(lines("large-model/chain-of-thought", 16), "large-model/|chain-of-thought");
+    EXPECT_EQ(lines("large-model/chain-of-thought", 14), "large-model/|chain-of-|thought");
+    EXPECT_EQ(lines("6b_verification", 14), "6b_|verification");
+    EXPECT_EQ(lines("a-bcdefghijklmnopqrstuvwxyz", 10), "a-bcdefghi|jklmnopqrs|tuvwxyz");
+    EXPECT_EQ(lines("翻訳翻訳", 4), "翻訳|翻訳");
+    EXPECT_EQ(lines("翻訳", 1), "翻訳") << "what does not fit at all is left alone";
+    EXPECT_EQ(lines("", 10), "");
+}
+
+TEST(TextTable, WrapsNamesAndSaysThemWhole) {
+    TextTable table({{.title = "name", .shrinks_to = 6}, {.title = "n", .right = true}});
+    table.add({{"large/plain"}, {"1"}});
+    table.add({{"small"}, {"20"}});
+    EXPECT_TRUE(table.fit(15).empty());
+    EXPECT_EQ(
+        table.text(false),
+        "┌────────┬────┐\n│ name   │  n │\n├────────┼────┤\n│ large/ │  1 │\n"
+        "│ plain  │    │\n│ small  │ 20 │\n└────────┴────┘\n"
+    );
+    EXPECT_EQ(table.width(), 15U);
 }
 
 TEST(TextTable, LeavesOutColumnsOfTheHighestRankFirst) {
@@ -107,19 +124,25 @@ gsm8k-four-models #3  ✔ completed
 └──────────────────────────┴─────────────────────┴───────────┴───────────┘
 
 Differences, in points
-┌────────────────┬────────────────┬──────────────────────┬──────────┬──────────┐
-│ variant        │ against        │           difference │ p (Holm) │ verdict  │
-├────────────────┼────────────────┼──────────────────────┼──────────┼──────────┤
-│ 6b_veri…cation │ 6b_finetuning  │ +17.4 [+14.7, +20.0] │  1.6e-35 │ ▲ better │
-│ 175b_fi…tuning │ 6b_finetuning  │ +13.0 [+10.4, +15.7] │  1.5e-20 │ ▲ better │
-│ 175b_fi…tuning │ 6b_veri…cation │    -4.3 [-7.1, -1.5] │   0.0032 │ ▼ worse  │
-│ 175b_ve…cation │ 6b_finetuning  │ +34.6 [+31.7, +37.5] │  9.9e-99 │ ▲ better │
-│ 175b_ve…cation │ 6b_veri…cation │ +17.2 [+14.4, +20.0] │  3.7e-32 │ ▲ better │
-│ 175b_ve…cation │ 175b_fi…tuning │ +21.5 [+18.7, +24.4] │  1.4e-44 │ ▲ better │
-└────────────────┴────────────────┴──────────────────────┴──────────┴──────────┘
+┌──────────────┬───────────────┬──────────────────────┬──────────┬──────────┐
+│ variant      │ against       │           difference │ p (Holm) │ verdict  │
+├──────────────┼───────────────┼──────────────────────┼──────────┼──────────┤
+│ 6b_          │ 6b_finetuning │ +17.4 [+14.7, +20.0] │  1.6e-35 │ ▲ better │
+│ verification │               │                      │          │          │
+│ 175b_        │ 6b_finetuning │ +13.0 [+10.4, +15.7] │  1.5e-20 │ ▲ better │
+│ finetuning   │               │                      │          │          │
+│ 175b_        │ 6b_           │    -4.3 [-7.1, -1.5] │   0.0032 │ ▼ worse  │
+│ finetuning   │ verification  │                      │          │          │
+│ 175b_        │ 6b_finetuning │ +34.6 [+31.7, +37.5] │  9.9e-99 │ ▲ better │
+│ verification │               │                      │          │          │
+│ 175b_        │ 6b_           │ +17.2 [+14.4, +20.0] │  3.7e-32 │ ▲ better │
+│ verification │ verification  │                      │          │          │
+│ 175b_        │ 175b_         │ +21.5 [+18.7, +24.4] │  1.4e-44 │ ▲ better │
+│ verification │ finetuning    │                      │          │          │
+└──────────────┴───────────────┴──────────────────────┴──────────┴──────────┘
 
   accuracy: intervals: Wilson 95 %; differences: paired t 95 %, 1318 df; p:
-  McNemar, exact; Holm over 6 comparisons
+  McNemar, exact; p corrected by Holm over 6 comparisons, intervals each at 95 %
 
 Gates
 ✔ passed accuracy of 175b_verification at least 0.5 (found 0.563)
@@ -145,6 +168,65 @@ TEST(Terminal, ShowsIntervalsAsALineWhereThereIsRoom) {
     const std::string wide = terminal(demo_gsm8k().report, {.width = 120});
     EXPECT_NE(wide.find("─●─"), std::string::npos);
     EXPECT_NE(wide.find("(baseline)"), std::string::npos);
+}
+
+TEST(Terminal, TheUnparsedShareIsTheLastToGo) {
+    Demo demo = demo_live();
+    Report& report = demo.report;
+    report.metrics[1].primary = true;
+    for (VariantSummary& variant : report.variants) {
+        variant.id = "a-provider/with-a-very-long-model-name/" + variant.id;
+    }
+    for (const int width : {80, 100}) {
+        const std::string text = terminal(report, {.width = width});
+        EXPECT_NE(text.find(" unparsed "), std::string::npos) << text;
+        for (const std::string_view line : split(text, '\n')) {
+            EXPECT_TRUE(
+                !line.contains("│") || display_width(line) <= static_cast<std::size_t>(width)
+            ) << line;
+        }
+        const std::size_t said = text.find("no room for: ");
+        if (said != std::string::npos) {
+            EXPECT_EQ(
+                text.substr(said, text.find('\n', said) - said).find("unparsed"), std::string::npos
+            );
+        }
+    }
+}
+
+TEST(Terminal, SaysWhereTheMethodsAreWeak) {
+    Report report = demo_bbh().report;
+    std::string text = terminal(report, {.width = 100});
+    EXPECT_NE(text.find("fewer than 30 clusters"), std::string::npos) << text;
+    report.comparisons[0].comparison.notes = {"only 3 items differ: the interval is rough"};
+    report.comparisons[0].comparison.missing_note = "";
+    text = terminal(report, {.width = 100});
+    const std::string about = report.variants[report.comparisons[0].a].id + " against ";
+    EXPECT_NE(text.find("note " + about), std::string::npos) << text;
+    // What is a warning is not said twice.
+    report.comparisons[0].comparison.missing_note = report.comparisons[0].comparison.notes[0];
+    EXPECT_EQ(terminal(report, {.width = 100}).find("only 3 items"), std::string::npos);
+}
+
+TEST(Terminal, APValueAtItsFloorIsAnUpperBound) {
+    Report report = demo_wmt(60).report;
+    report.comparisons[0].primary = true;
+    report.comparisons[0].comparison.p = report.comparisons[0].comparison.p_adjusted = 1.0 / 10001;
+    report.comparisons[0].comparison.p_at_floor = true;
+    EXPECT_NE(terminal(report, {.width = 120}).find("│ <= 1.0e-04 │"), std::string::npos);
+    EXPECT_NE(compact(report).find("  p <= 1.0e-04  "), std::string::npos);
+}
+
+TEST(Terminal, RefusalsAndTheSpreadInsideItemsAreShownWhereThereAreAny) {
+    Report report = demo_gsm8k().report;
+    EXPECT_EQ(terminal(report, {.width = 160}).find("refused"), std::string::npos);
+    EXPECT_EQ(terminal(report, {.width = 160}).find("inside"), std::string::npos);
+    report.variants[1].refused = 12;
+    report.variants[1].metrics[0].parts = {.inside = 0.0625, .items = 0.16};
+    const std::string text = terminal(report, {.width = 160});
+    EXPECT_NE(text.find("│    refused │"), std::string::npos) << text;
+    EXPECT_NE(text.find("12 (0.9 %)"), std::string::npos);
+    EXPECT_NE(text.find("6b_verification 25.0 / 40.0"), std::string::npos) << text;
 }
 
 TEST(Terminal, ColourOnlyRepeatsWhatWordsSay) {

@@ -82,6 +82,34 @@ TEST(Csv, HasALineForEachVariantAndMetric) {
     EXPECT_EQ(rows[1][column("planned")], "800");
 }
 
+TEST(Csv, HasALineForEachComparison) {
+    Demo demo = demo_gsm8k();
+    demo.report.comparisons[2].comparison.notes = {"one", "two"};
+    const auto rows = read_csv(rendered([&](const Sink& sink) {
+        return write_comparisons_csv(demo.report, sink);
+    }));
+    ASSERT_EQ(rows.size(), 1 + demo.report.comparisons.size());
+    const auto cell = [&](std::size_t row, std::string_view name) {
+        const auto at = std::ranges::find(rows[0], name);
+        EXPECT_NE(at, rows[0].end()) << name;
+        return rows[row].at(static_cast<std::size_t>(at - rows[0].begin()));
+    };
+    for (const std::vector<std::string>& row : rows) {
+        EXPECT_EQ(row.size(), rows[0].size());
+    }
+    EXPECT_EQ(cell(6, "variant"), "175b_verification");
+    EXPECT_EQ(cell(6, "against"), "175b_finetuning");
+    EXPECT_EQ(cell(6, "only_variant"), "360");
+    EXPECT_EQ(cell(6, "only_against"), "76");
+    EXPECT_EQ(cell(6, "verdict"), "better");
+    EXPECT_EQ(cell(6, "correction"), "Holm");
+    EXPECT_EQ(cell(6, "needed_of"), "items");
+    EXPECT_EQ(cell(3, "notes"), "one; two");
+    EXPECT_EQ(
+        cell(6, "difference"), format_double(demo.report.comparisons[5].comparison.difference)
+    );
+}
+
 TEST(Csv, HasALineForEachSample) {
     const Demo demo = demo_live();
     const auto rows = read_csv(items_csv_of(demo));
@@ -205,6 +233,7 @@ TEST(Write, ChoosesTheFormatByTheEnding) {
     EXPECT_EQ(format_of_path("a.yml").value(), Format::yaml);
     EXPECT_EQ(format_of_path("a.csv").value(), Format::csv);
     EXPECT_EQ(format_of_path("a.items.csv").value(), Format::items_csv);
+    EXPECT_EQ(format_of_path("a.comparisons.csv").value(), Format::comparisons_csv);
     EXPECT_EQ(format_of_path("a.md").value(), Format::markdown);
     EXPECT_EQ(format_of_path("junit.xml").value(), Format::junit);
     for (const char* path : {"report", "a.pdf", "json", ""}) {
@@ -224,6 +253,7 @@ TEST(Write, EveryFormatTakesEveryReport) {
               Format::json,
               Format::yaml,
               Format::csv,
+              Format::comparisons_csv,
               Format::items_csv,
               Format::markdown,
               Format::junit}) {

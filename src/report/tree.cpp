@@ -79,6 +79,7 @@ Json run_tree(const RunInfo& run) {
     out["tags"] = strings(run.tags);
     out["state"] = run.state;
     out["stop_reason"] = run.stop_reason;
+    out["error"] = run.state == "failed" ? Json(run.stop_reason) : Json(nullptr);
     out["created_at"] = run.created_at;
     out["started_at"] = run.started_at;
     out["completed_at"] = run.completed_at;
@@ -97,12 +98,15 @@ Json totals_tree(const Totals& totals) {
     out["missing"] = totals.missing;
     out["failed"] = totals.failed;
     out["unparsed"] = totals.unparsed;
+    out["refused"] = totals.refused;
     out["cached"] = totals.cached;
     out["replayed"] = totals.replayed;
     out["calls"] = totals.calls;
     out["retries"] = totals.retries;
     out["uncertain"] = totals.uncertain;
     out["usage"] = usage_tree(totals.usage);
+    out["usage_samples"] = totals.counted;
+    out["usage_estimated_samples"] = totals.estimated;
     out["cost_usd"] = money_tree(totals.cost);
     out["uncertain_cost_usd"] = money_tree(totals.uncertain_cost);
     return out;
@@ -116,6 +120,8 @@ Json runtime_tree(const Report& report) {
         row["cached"] = variant.cached;
         row["replayed"] = variant.replayed;
         row["usage"] = usage_tree(variant.usage);
+        row["usage_samples"] = variant.counted;
+        row["usage_estimated_samples"] = variant.estimated;
         row["cost_usd"] = money_tree(variant.cost);
         row["unpriced"] = variant.unpriced;
         row["latency"] = latency_tree(variant.latency);
@@ -188,6 +194,8 @@ Json estimate_tree(const science::Estimate& e) {
     out["method"] = e.method;
     out["bootstrap_interval"] = interval_tree(e.bootstrap);
     out["bootstrap_method"] = e.bootstrap_method;
+    out["variance_inside_items"] = e.parts.inside;
+    out["variance_between_items"] = e.parts.items;
     out["notes"] = strings(e.notes);
     return out;
 }
@@ -207,6 +215,7 @@ Json variants_tree(const Report& report, const std::vector<std::string>& keys) {
         row["missing"] = variant.missing;
         row["unparsed"] = variant.unparsed;
         row["truncated"] = variant.truncated;
+        row["refused"] = variant.refused;
         Json metrics = Json::object();
         for (std::size_t m = 0; m < variant.metrics.size() && m < keys.size(); ++m) {
             metrics[keys[m]] = estimate_tree(variant.metrics[m]);
@@ -224,8 +233,21 @@ Json tests_tree(const science::Comparison& c) {
         row["name"] = test.name;
         row["p"] = test.p;
         row["p_error"] = test.p_error;
+        row["at_floor"] = test.at_floor;
         out.push_back(std::move(row));
     }
+    return out;
+}
+
+Json bound_tree(const science::MissingBound& bound) {
+    if (std::isnan(bound.difference)) {
+        return nullptr;
+    }
+    Json out;
+    out["difference"] = bound.difference;
+    out["p"] = bound.p;
+    out["p_adjusted"] = bound.p_adjusted;
+    out["verdict"] = science::to_string(bound.verdict);
     return out;
 }
 
@@ -246,6 +268,7 @@ Json comparison_tree(const science::Comparison& c) {
     out["test"] = c.tests.empty() ? Json(nullptr) : Json(c.tests.front().name);
     out["p"] = c.p;
     out["p_adjusted"] = c.p_adjusted;
+    out["p_at_floor"] = c.p_at_floor;
     out["family"] = c.family_size;
     out["correction"] = c.correction;
     out["effect_dz"] = c.effect_dz;
@@ -261,6 +284,10 @@ Json comparison_tree(const science::Comparison& c) {
     out["mde_alpha"] = c.detectable_alpha;
     out["power"] = c.power;
     out["n_needed"] = c.items_needed;
+    out["n_needed_of"] = c.clusters > 0 ? "clusters" : "items";
+    out["lost"] = c.lost;
+    out["missing_lowest"] = bound_tree(c.lowest);
+    out["missing_highest"] = bound_tree(c.highest);
     out["verdict"] = science::to_string(c.verdict);
     out["sentence"] = c.sentence;
     out["reason"] = c.reason;

@@ -13,6 +13,7 @@ namespace lab::report {
 namespace {
 /// The longer ending first.
 constexpr std::pair<std::string_view, Format> kEndings[] = {
+    {".comparisons.csv", Format::comparisons_csv},
     {".items.csv", Format::items_csv},
     {".csv", Format::csv},
     {".html", Format::html},
@@ -36,7 +37,8 @@ Result<Format> format_of_path(std::string_view path) {
     return Error(
         Code::validation,
         "cannot tell the format of \"" + shorten(path, 200) +
-            "\": end its name in .html, .json, .yaml, .csv, .items.csv, .md or .xml (JUnit)"
+            "\": end its name in .html, .json, .yaml, .csv, .comparisons.csv, .items.csv, .md or "
+            ".xml (JUnit)"
     );
 }
 
@@ -50,6 +52,8 @@ Status write(const Report& report, const ItemSource* items, Format format, const
             return write_yaml(report, sink);
         case Format::csv:
             return write_csv(report, sink);
+        case Format::comparisons_csv:
+            return write_comparisons_csv(report, sink);
         case Format::items_csv:
             if (items == nullptr) {
                 return Error(Code::validation, "there are no items to write");

@@ -6,10 +6,19 @@
 
 namespace lab::report {
 
-enum class Format : std::uint8_t { html, json, yaml, csv, items_csv, markdown, junit };
+enum class Format : std::uint8_t {
+    html,
+    json,
+    yaml,
+    csv,
+    comparisons_csv,
+    items_csv,
+    markdown,
+    junit
+};
 
-/// By extension: .html .htm, .json, .yaml .yml, .csv (.items.csv for the items), .md .markdown,
-/// .xml. Errors: validation, naming the valid ones.
+/// By extension: .html .htm, .json, .yaml .yml, .csv (the variants; .comparisons.csv and .items.csv
+/// for the other tables), .md .markdown, .xml. Errors: validation, naming the valid ones.
 Result<Format> format_of_path(std::string_view path);
 
 /// `items` may be nullptr: then there is no item table (and items_csv is an error, validation).

@@ -5,8 +5,6 @@
 #include <uniwidth.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 namespace lab::report {
 namespace {
@@ -79,30 +77,6 @@ std::string abbreviate(std::string_view utf8, std::size_t width) {
     return cut_to(utf8, width, width > 0 ? (width - 1) / 2 : 0);
 }
 
-std::vector<std::string> abbreviate_all(const std::vector<std::string>& texts, std::size_t width) {
-    const std::size_t distinct = std::set<std::string>(texts.begin(), texts.end()).size();
-    const std::size_t room = width > 0 ? width - 1 : 0;
-    std::vector<std::string> out;
-    for (const std::size_t back :
-         {room / 2, room * 2 / 3, room * 5 / 6, room / 3, room, room / 6}) {
-        out.clear();
-        for (const std::string& text : texts) {
-            out.push_back(cut_to(text, width, back));
-        }
-        if (std::set<std::string>(out.begin(), out.end()).size() == distinct) {
-            return out;
-        }
-    }
-    // All cuts made some alike: a number tells them apart.
-    std::map<std::string, std::size_t> numbers;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-        const std::size_t number = numbers.emplace(texts[i], numbers.size() + 1).first->second;
-        const std::string tag = "#" + std::to_string(number) + " ";
-        out[i] = tag + abbreviate(texts[i], width > tag.size() ? width - tag.size() : 0);
-    }
-    return out;
-}
-
 std::vector<std::string> wrap(std::string_view utf8, std::size_t width) {
     std::vector<std::string> out;
     std::string line;
@@ -133,6 +107,32 @@ std::vector<std::string> wrap(std::string_view utf8, std::size_t width) {
     }
     if (!line.empty() || out.empty()) {
         out.push_back(std::move(line));
+    }
+    return out;
+}
+
+std::vector<std::string> wrap_name(std::string_view utf8, std::size_t width) {
+    constexpr std::u32string_view kBehind = U"/-_.:,;= ";
+    std::vector<std::string> out;
+    std::u32string rest = to_code_points(utf8);
+    while (display_width(to_utf8(rest)) > width) {
+        std::u32string line = head(rest, width);
+        if (line.empty()) {
+            break;  // not even one character fits
+        }
+        // Not so early that the lines become many.
+        const std::size_t at = line.find_last_of(kBehind);
+        const bool enough =
+            at != std::u32string::npos &&
+            (at + 1 >= line.size() / 3 || display_width(to_utf8(rest.substr(at + 1))) <= width);
+        if (enough) {
+            line.resize(at + 1);
+        }
+        rest.erase(0, line.size());
+        out.push_back(to_utf8(line));
+    }
+    if (!rest.empty() || out.empty()) {
+        out.push_back(to_utf8(rest));
     }
     return out;
 }

@@ -1,5 +1,6 @@
 #include "report/impl/text_table.h"
 
+#include "base/text.h"
 #include "report/impl/display.h"
 
 #include <algorithm>
@@ -43,7 +44,9 @@ std::vector<std::size_t> TextTable::widths() const {
     for (std::size_t c = 0; c < columns_.size(); ++c) {
         std::size_t width = display_width(columns_[c].title);
         for (const std::vector<TextCell>& row : rows_) {
-            width = std::max(width, display_width(row[c].text));
+            for (const std::string_view line : split(row[c].text, '\n')) {
+                width = std::max(width, display_width(line));
+            }
         }
         out.push_back(width);
     }
@@ -107,13 +110,8 @@ std::vector<std::string> TextTable::fit(std::size_t width_max) {
             spare -= own;
             excess -= std::min(excess, gives);
             columns_[c].title = abbreviate(columns_[c].title, all[c] - gives);
-            std::vector<std::string> texts;
-            for (const std::vector<TextCell>& row : rows_) {
-                texts.push_back(row[c].text);
-            }
-            texts = abbreviate_all(texts, all[c] - gives);
-            for (std::size_t r = 0; r < rows_.size(); ++r) {
-                rows_[r][c].text = std::move(texts[r]);
+            for (std::vector<TextCell>& row : rows_) {
+                row[c].text = join(wrap_name(row[c].text, all[c] - gives), "\n");
             }
         }
         return left_out;
@@ -147,12 +145,21 @@ std::string TextTable::text(bool color) const {
     }
     out += "\n" + rule(all, "├", "┼", "┤", color);
     for (const std::vector<TextCell>& row : rows_) {
-        out += bar;
-        for (std::size_t c = 0; c < columns_.size(); ++c) {
-            const std::string cell = padded(row[c].text, all[c], columns_[c].right);
-            out += " " + styled(cell, row[c].style, color) + " " + bar;
+        std::vector<std::vector<std::string_view>> cells;
+        std::size_t lines = 1;
+        for (const TextCell& cell : row) {
+            cells.push_back(split(cell.text, '\n'));
+            lines = std::max(lines, cells.back().size());
         }
-        out += "\n";
+        for (std::size_t i = 0; i < lines; ++i) {
+            out += bar;
+            for (std::size_t c = 0; c < columns_.size(); ++c) {
+                const std::string_view line = i < cells[c].size() ? cells[c][i] : "";
+                const std::string cell = padded(line, all[c], columns_[c].right);
+                out += " " + styled(cell, row[c].style, color) + " " + bar;
+            }
+            out += "\n";
+        }
     }
     return out + rule(all, "└", "┴", "┘", color);
 }

@@ -14,14 +14,14 @@ std::string styled(std::string_view text, Style style, bool color);
 struct TextColumn {
     std::string title;
     bool right = false;
-    /// A column may be shortened down to this width; 0 = never.
+    /// The texts of a column may be wrapped to this width; 0 = never.
     std::size_t shrinks_to = 0;
     /// Columns with a rank are left out when there is no room, the highest rank first; 0 = never.
     int rank = 0;
 };
 
 struct TextCell {
-    std::string text;  ///< printable()
+    std::string text;  ///< printable(); fit() may break it into lines
     Style style = Style::plain;
 };
 
@@ -32,7 +32,7 @@ class TextTable {
     /// Leaves out the columns in which no row has a text.
     void drop_empty_columns();
     std::size_t width() const;
-    /// Fits the table into `width` columns: shortens, then leaves columns out. The titles of what
+    /// Fits the table into `width` columns: wraps, then leaves columns out. The titles of what
     /// was left out.
     std::vector<std::string> fit(std::size_t width);
     std::string text(bool color) const;
