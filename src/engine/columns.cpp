@@ -1,5 +1,7 @@
 #include "engine/columns.h"
 
+#include "science/stats/descriptive.h"
+
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
@@ -18,7 +20,7 @@ class Reducer {
         : plan_(plan), scores_(scores), out_(out) {
         const std::size_t slots = scores.slots().size();
         sums_.resize(slots);
-        counts_.resize(slots);
+        seen_.resize(slots);
         stats_.resize(slots);
     }
 
@@ -32,6 +34,8 @@ class Reducer {
         VariantColumns& column = out_.variants[static_cast<std::size_t>(ref.variant)];
         count(column, sample);
         if (sample.state != domain::SampleState::done) {
+            column.lost.resize(static_cast<std::size_t>(plan_.items()));
+            ++column.lost[static_cast<std::size_t>(item_)];
             return ok();
         }
         LAB_TRY(const SampleScores scores, decode_scores(sample.scores, scores_));
@@ -41,7 +45,7 @@ class Reducer {
                 continue;
             }
             sums_[slot] += scores.values[slot];
-            ++counts_[slot];
+            seen_[slot].push_back(scores.values[slot]);
             stats_[slot].resize(scores.stats[slot].size());
             for (std::size_t k = 0; k < scores.stats[slot].size(); ++k) {
                 stats_[slot][k] += scores.stats[slot][k];
@@ -55,18 +59,23 @@ class Reducer {
             return;
         }
         VariantColumns& column = out_.variants[static_cast<std::size_t>(variant_)];
+        const auto item = static_cast<std::size_t>(item_);
         for (std::size_t slot = 0; slot < sums_.size(); ++slot) {
-            const int n = counts_[slot];
+            const auto n = static_cast<int>(seen_[slot].size());
             if (n > 0) {
-                column.values[slot][static_cast<std::size_t>(item_)] = sums_[slot] / n;
+                column.values[slot][item] = sums_[slot] / n;
                 const std::size_t width = stats_[slot].size();
                 for (std::size_t k = 0; k < width; ++k) {
-                    column.stats[slot][static_cast<std::size_t>(item_) * width + k] =
-                        stats_[slot][k] / n;
+                    column.stats[slot][item * width + k] = stats_[slot][k] / n;
                 }
             }
+            if (!column.answered.empty()) {
+                const double sd = science::standard_deviation(seen_[slot]);
+                column.answered[slot][item] = n;
+                column.inside[slot][item] = sd * sd;
+            }
             sums_[slot] = 0;
-            counts_[slot] = 0;
+            seen_[slot].clear();
             std::ranges::fill(stats_[slot], 0.0);
         }
     }
@@ -83,6 +92,7 @@ class Reducer {
         }
         ++column.done;
         column.truncated += sample.finish_reason == "length" ? 1 : 0;
+        column.refused += sample.finish_reason == "content_filter" ? 1 : 0;
         column.cached += sample.cached ? 1 : 0;
         column.replayed += sample.replayed ? 1 : 0;
         if (sample.cost) {
@@ -93,6 +103,8 @@ class Reducer {
         if (sample.cached) {
             return;
         }
+        ++column.counted;
+        column.estimated += sample.usage.estimated ? 1 : 0;
         column.usage.input += sample.usage.input;
         column.usage.cache_read += sample.usage.cache_read;
         column.usage.cache_write += sample.usage.cache_write;
@@ -113,7 +125,7 @@ class Reducer {
     int variant_ = -1;
     std::int64_t item_ = -1;
     std::vector<double> sums_;
-    std::vector<int> counts_;
+    std::vector<std::vector<double>> seen_;
     std::vector<std::vector<double>> stats_;
 };
 
@@ -135,6 +147,10 @@ Result<RunColumns> collect(
         for (const MetricSlot& slot : scores.slots()) {
             column.values.emplace_back(items, std::nan(""));
             column.stats.emplace_back(items * slot.info.stats_size, 0.0);
+            if (plan.repetitions() > 1) {
+                column.answered.emplace_back(items, 0);
+                column.inside.emplace_back(items, std::nan(""));
+            }
         }
     }
     std::map<std::string, ErrorTally> errors;

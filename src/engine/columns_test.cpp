@@ -113,6 +113,42 @@ TEST_F(Columns, AFailureIsMissingAndTallied) {
     EXPECT_EQ(columns.errors[1].count, 1);
 }
 
+TEST_F(Columns, EachItemKnowsItsRepetitionsAndTheirSpread) {
+    store(
+        {answered(0, 0, 0, true),
+         answered(0, 0, 1, false),
+         answered(0, 1, 0, true),
+         failed(0, 1, 1, "UPSTREAM_ERROR", 500),
+         failed(0, 2, 0, "UPSTREAM_ERROR", 500),
+         failed(0, 2, 1, "UPSTREAM_ERROR", 500)}
+    );
+    const RunColumns columns = read();
+    const VariantColumns& first = columns.variants[0];
+    EXPECT_EQ(first.lost, (std::vector<int>{0, 1, 2}));
+    EXPECT_EQ(first.answered[0], (std::vector<int>{2, 1, 0}));
+    EXPECT_DOUBLE_EQ(first.inside[0][0], 0.5) << "of 1 and 0, divisor 1";
+    EXPECT_TRUE(std::isnan(first.inside[0][1])) << "one answer has no spread";
+    EXPECT_TRUE(std::isnan(first.inside[0][2]));
+    const VariantColumns& second = columns.variants[1];
+    EXPECT_TRUE(second.lost.empty()) << "not run is not failed";
+    EXPECT_EQ(second.answered[0], (std::vector<int>{0, 0, 0}));
+}
+
+TEST_F(Columns, RefusalsAndEstimatesAreCounted) {
+    auto refused = answered(0, 0, 0, false);
+    refused.finish_reason = "content_filter";
+    refused.usage = {.input = 3, .estimated = true};
+    auto cached = answered(0, 0, 1, true);
+    cached.cached = true;
+    cached.usage = {.input = 3, .estimated = true};
+    store({refused, cached, answered(0, 1, 0, true)});
+    const VariantColumns column = read().variants[0];
+    EXPECT_EQ(column.refused, 1);
+    EXPECT_EQ(column.truncated, 0);
+    EXPECT_EQ(column.counted, 2) << "what comes from the cache was counted where it was paid for";
+    EXPECT_EQ(column.estimated, 1);
+}
+
 TEST_F(Columns, BeyondTwentyKindsOfErrorsTheKnownOnesAreStillCounted) {
     World world(yaml_with("exact_match"), qa_rows(20));
     storage::Journal journal(*world.reader);

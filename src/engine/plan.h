@@ -35,6 +35,7 @@ class Plan {
     Plan(const domain::ExperimentSpec& spec, std::int64_t items);
     std::int64_t samples() const { return samples_; }
     std::int64_t items() const { return items_; }
+    int repetitions() const { return repetitions_; }
     int lanes() const { return static_cast<int>(lanes_.size()); }
     std::int64_t lane_samples(int lane) const;
     /// The sample at `position` (0 <= position < lane_samples) of the lane's order.

@@ -181,8 +181,52 @@ Result<std::vector<std::string>> ScoreBook::raw_references(const Entry& entry, c
         }
     }
     if (entry.extract_reference) {
-        for (std::string& text : out) {
-            text = entry.extract_reference->apply(text).text;
+        // A reference without an answer is none; as an empty text it would equal an empty output.
+        std::vector<std::string> found;
+        for (const std::string& text : out) {
+            science::Extracted answer = entry.extract_reference->apply(text);
+            if (answer.found) {
+                found.push_back(std::move(answer.text));
+            }
+        }
+        return found;
+    }
+    return out;
+}
+
+std::optional<Detail> ScoreBook::reference_problem(const Entry& entry, const Json& row) const {
+    const bool listed = !entry.reference_list.empty();
+    const std::string path = entry.path + (listed ? ".reference_list" : ".reference");
+    for (const science::Template& reference : entry.references) {
+        for (const std::string& name : reference.variables()) {
+            const Json* value = science::find_variable(row, name);
+            if (value != nullptr && value->is_array() && !entry.extract_reference) {
+                return Detail{
+                    path,
+                    "the field \"" + name +
+                        "\" is a list: for several right answers set "
+                        "`reference_list: " +
+                        name + "`"
+                };
+            }
+        }
+    }
+    const auto references = raw_references(entry, row);
+    if (!references) {
+        return std::nullopt;
+    }
+    if (references->empty() && entry.extract_reference) {
+        return Detail{entry.path + ".extract_reference", "finds no answer in the reference"};
+    }
+    std::string why = references->empty() ? "" : entry.scorer->unusable(*references);
+    return why.empty() ? std::nullopt : std::optional(Detail{path, std::move(why)});
+}
+
+std::vector<Detail> ScoreBook::check_references(const Json& row) const {
+    std::vector<Detail> out;
+    for (const Entry& entry : entries_) {
+        if (auto problem = reference_problem(entry, row)) {
+            out.push_back(*std::move(problem));
         }
     }
     return out;

@@ -43,6 +43,9 @@ class ScoreBook {
     /// Scores one output and encodes it for the store. Errors: validation when the row lacks a
     /// reference field.
     Result<std::string> score(std::string_view output, const Json& row) const;
+    /// Why no output can be scored against the row's references: for each scorer in question the
+    /// path of the spec and a sentence. Fields that are missing are not its business.
+    std::vector<Detail> check_references(const Json& row) const;
     /// The references as compared, for reports; empty when the row lacks the field.
     std::vector<std::string> references(std::size_t scorer, const Json& row) const;
     double aggregate(std::size_t slot, std::span<const double> sums) const;
@@ -62,6 +65,7 @@ class ScoreBook {
     );
     void mark_primary(const domain::ExperimentSpec& spec, std::vector<Detail>& problems);
     Result<std::vector<std::string>> raw_references(const Entry& entry, const Json& row) const;
+    std::optional<Detail> reference_problem(const Entry& entry, const Json& row) const;
 
     std::vector<Entry> entries_;
     std::vector<MetricSlot> slots_;

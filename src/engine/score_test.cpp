@@ -104,6 +104,52 @@ TEST(ScoreBook, AnOutputWithoutAnAnswerIsWrongAndSaysSo) {
     EXPECT_EQ(score(book, "nothing", R"({"a":""})").values, std::vector<double>{0});
 }
 
+std::string reference_problems(const ScoreBook& book, std::string_view row) {
+    std::string out;
+    for (const Detail& detail : book.check_references(row_of(row))) {
+        out += (out.empty() ? "" : "\n") + detail.field + ": " + detail.message;
+    }
+    return out;
+}
+
+TEST(ScoreBook, ReferencesThatCannotBeUsedAreKnownFromTheRow) {
+    const ScoreBook book = book_with(
+        std::string(kExact) + "  - {type: numeric, reference: '{{a}}'}\n" +
+        "  - {type: choice, reference_list: l}\n"
+    );
+    EXPECT_EQ(reference_problems(book, R"({"a":"4","l":["x","B"]})"), "");
+    EXPECT_EQ(
+        reference_problems(book, R"({"a":"four","l":["42"]})"),
+        "scorers[1].reference: no number in the reference \"four\"\n"
+        "scorers[2].reference_list: none of the letters ABCD in the reference \"42\""
+    );
+    EXPECT_EQ(
+        reference_problems(book, R"({"a":["4","5"],"l":["A"]})"),
+        "scorers[0].reference: the field \"a\" is a list: for several right answers set "
+        "`reference_list: a`\n"
+        "scorers[1].reference: the field \"a\" is a list: for several right answers set "
+        "`reference_list: a`"
+    );
+    EXPECT_EQ(reference_problems(book, "{}"), "") << "missing fields are reported elsewhere";
+}
+
+TEST(ScoreBook, AReferenceFromWhichNothingIsExtractedIsNone) {
+    const ScoreBook book = book_with(
+        "  - {type: exact_match, reference: '{{a}}', extract_reference: {after: '#### '}}\n"
+    );
+    EXPECT_EQ(reference_problems(book, R"({"a":"so #### 4"})"), "");
+    EXPECT_EQ(
+        reference_problems(book, R"({"a":"four"})"),
+        "scorers[0].extract_reference: finds no answer in the reference"
+    );
+    EXPECT_TRUE(std::isnan(score(book, "", R"({"a":"four"})").values[0]))
+        << "an empty output does not equal it";
+    const ScoreBook steps = book_with(
+        "  - {type: exact_match, reference: '{{a}}', extract_reference: {json_path: '/0'}}\n"
+    );
+    EXPECT_EQ(reference_problems(steps, R"({"a":["x","y"]})"), "") << "the list is taken apart";
+}
+
 TEST(ScoreBook, AScorersOwnParsingCountsToo) {
     const ScoreBook book = book_with("  - {type: numeric, reference: '{{a}}'}\n");
     const SampleScores lost = score(book, "no number here", R"({"a":"4"})");
