@@ -94,7 +94,7 @@ class Builder {
         add_totals();
         add_errors();
         add_warnings();
-        report_.hypothesis = hypothesis_words(spec());
+        report_.hypothesis = hypothesis_words(spec(), report_);
         report_.methods = method_words(spec(), report_);
         report_.answer = answer_words(spec(), report_);
         if (runs_.size() == 1) {
@@ -173,12 +173,16 @@ class Builder {
     }
 
     void line_up_arms() {
+        const bool one_experiment = std::ranges::all_of(runs_, [&](const OpenRun& open) {
+            return open.run.experiment_name == runs_[0].run.experiment_name;
+        });
         for (std::size_t r = 0; r < runs_.size(); ++r) {
+            const domain::Run& run = runs_[r].run;
             const auto& variants = runs_[r].experiment->spec.variants;
+            std::string prefix = one_experiment ? "" : run.experiment_name + " ";
+            prefix += "#" + std::to_string(run.number) + " ";
             for (std::size_t v = 0; v < variants.size(); ++v) {
-                const std::string prefix =
-                    runs_.size() == 1 ? "" : "#" + std::to_string(runs_[r].run.number) + " ";
-                arms_.push_back({r, v, prefix + variants[v].id});
+                arms_.push_back({r, v, (runs_.size() == 1 ? "" : prefix) + variants[v].id});
             }
         }
         baseline_ = 0;
@@ -207,9 +211,12 @@ class Builder {
         out.missing = column.planned - column.done;
         out.unparsed = column.unparsed;
         out.truncated = column.truncated;
+        out.refused = column.refused;
         out.cached = column.cached;
         out.replayed = column.replayed;
         out.usage = column.usage;
+        out.counted = column.counted;
+        out.estimated = column.estimated;
         out.unpriced = column.unpriced;
         out.cost = column.unpriced > 0 ? std::nullopt : std::optional(column.cost);
         out.latency = latency_of(column.latency_s);
@@ -307,6 +314,13 @@ class Builder {
         out.repetitions = open.experiment->spec.run.repetitions;
         out.values = column.values[slot];
         out.clusters = clusters;
+        out.minimum = info.minimum;
+        out.maximum = info.maximum;
+        out.lost = column.lost;
+        if (!column.answered.empty()) {
+            out.answered = column.answered[slot];
+            out.inside = column.inside[slot];
+        }
         if (info.kind == science::MetricKind::corpus) {
             out.stats = column.stats[slot];
             out.stats_size = info.stats_size;
@@ -331,6 +345,9 @@ class Builder {
             t.missing += v.missing;
             t.failed += column.failed;
             t.unparsed += v.unparsed;
+            t.refused += v.refused;
+            t.counted += v.counted;
+            t.estimated += v.estimated;
             t.cached += v.cached;
             t.replayed += v.replayed;
             t.retries += column.retries;
@@ -369,6 +386,9 @@ class Builder {
                     (open.run.stop_reason.empty() ? "" : " (" + open.run.stop_reason + ")") +
                     ": the figures cover what was stored, not what was planned."
                 );
+            } else if (!open.run.stop_reason.empty()) {
+                // It did what it was to do, and all the same something is to be said about it.
+                report_.warnings.push_back("Run " + open.run.id + ": " + open.run.stop_reason + ".");
             }
         }
         const report::Totals& t = report_.totals;
@@ -381,19 +401,8 @@ class Builder {
                 t.uncertain_cost.rounded(4) + " in all, and count against the budget."
             );
         }
-        for (const report::VariantSummary& v : report_.variants) {
-            if (v.done > 0 && v.unparsed * 10 > v.done) {
-                report_.warnings.push_back(
-                    v.id + ": no answer could be found in " + std::to_string(v.unparsed) + " of " +
-                    std::to_string(v.done) + " outputs; they count as wrong."
-                );
-            }
-            if (v.truncated > 0) {
-                report_.warnings.push_back(
-                    v.id + ": " + std::to_string(v.truncated) +
-                    " outputs were cut off at the token limit."
-                );
-            }
+        for (std::string& warning : output_warnings(report_)) {
+            report_.warnings.push_back(std::move(warning));
         }
     }
 

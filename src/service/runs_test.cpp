@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace lab::service {
 namespace {
@@ -125,6 +127,50 @@ TEST_F(RunService, AnInterruptedRunGoesOn) {
     EXPECT_EQ(second->progress.already, first.progress.done);
     EXPECT_EQ(second->progress.already + second->progress.done, 20);
     EXPECT_EQ(provider("m").calls() + provider("n").calls(), 20) << "nothing is paid for twice";
+}
+
+TEST_F(RunService, WhatCostMoreThanTheBudgetIsSaidInTheReport) {
+    for (const char* model : {"m", "n"}) {
+        provider(model).script = [](const providers::CallRequest& request, int) {
+            FakeReply reply{.output = request.item_id};
+            reply.usage = {.input = 20, .output = 100};  // ten were allowed
+            return reply;
+        };
+    }
+    const std::string paid = ", more than the budget of $";
+    const auto warned = [&](const RunResult& result, const std::string& words) {
+        const std::vector<std::string> warnings = report({result.run.id})->report.warnings;
+        return std::ranges::any_of(warnings, [&](const std::string& warning) {
+            return warning.contains(result.run.id) && warning.contains(words);
+        });
+    };
+    const RunResult all = run(write_two("run: {budget: {max_cost_usd: 0.001}}\n"));
+    EXPECT_EQ(all.run.state, RunState::completed) << "all were in flight at once";
+    EXPECT_TRUE(warned(all, "the calls cost $0.0044" + paid + "0.001: the server charged more"));
+    const RunResult some =
+        run(write_two("run: {concurrency: 1, budget: {max_cost_usd: 0.0005}}\n", "some.yaml"));
+    EXPECT_EQ(some.run.state, RunState::budget_exhausted);
+    EXPECT_TRUE(warned(some, "the calls cost $" + some.progress.cost.exact() + paid + "0.0005"));
+    EXPECT_LE(some.progress.calls, 4);
+}
+
+TEST_F(RunService, ProgressSaysWhatEachModelWaitsFor) {
+    provider("n").script = [](const providers::CallRequest&, int attempt) {
+        FakeReply reply{.outcome = Outcome::rate_limited, .http_status = 429};
+        reply.hints.retry_after = 30s;
+        reply.outcome = attempt == 1 ? Outcome::rate_limited : Outcome::ok;
+        return reply;
+    };
+    std::set<std::string> said;
+    RunHooks hooks;
+    hooks.progress = [&](const Progress& p) {
+        ASSERT_EQ(p.lanes.size(), 2U);
+        EXPECT_EQ(p.lanes[0].model, "m");
+        EXPECT_EQ(lane_reason(p.lanes[0]), "");
+        said.insert(lane_words(p.lanes[1]));
+    };
+    EXPECT_EQ(run(write_two(), hooks).run.state, RunState::completed);
+    EXPECT_TRUE(said.contains("n: rate limited by the server, next call in 20 s")) << said.size();
 }
 
 TEST_F(RunService, AnExhaustedBudgetGoesOnWithALargerOne) {
@@ -302,6 +348,69 @@ TEST_F(RunService, TwoRunsAreComparedItemByItem) {
     EXPECT_EQ(r.comparisons[0].comparison.only_b, 5);
     EXPECT_EQ(r.totals.calls, 20);
     EXPECT_EQ(items(*made)[0].samples.size(), 2U);
+}
+
+TEST_F(RunService, RunsOfTwoExperimentsAreToldApart) {
+    const RunResult first = run(write_qa("hypothesis: {metric: exact_match, baseline: m}\n"));
+    write_qa();
+    std::string other = qa_yaml(kPaid);
+    other.replace(other.find("name: qa"), 8, "name: other");
+    const RunResult second = run(write("other.yaml", other));
+    EXPECT_EQ(second.run.number, 1) << "of its own experiment";
+    const auto made = report({first.run.id, second.run.id});
+    ASSERT_TRUE(made);
+    ASSERT_EQ(made->report.variants.size(), 2U);
+    EXPECT_EQ(made->report.variants[0].id, "qa #1 m");
+    EXPECT_EQ(made->report.variants[1].id, "other #1 m");
+    EXPECT_EQ(made->report.hypothesis, "");
+    EXPECT_FALSE(made->report.answer.contains("Declared")) << made->report.answer;
+}
+
+TEST_F(RunService, FailedSamplesThatCouldTurnTheVerdictAreWarnedOf) {
+    // n answers the first half of the items, all right, and fails on the others, of which m has
+    // every one right.
+    answer("m", 0);
+    provider("m").script = [](const providers::CallRequest& request, int) {
+        const int number = std::stoi(request.item_id.substr(1));
+        return FakeReply{
+            .output = number >= 10 ? "answer " + std::to_string(number) : "no",
+            .finish_reason = number == 3 ? "content_filter" : "stop",
+            .usage = {.input = 10, .output = 5, .estimated = number < 5}
+        };
+    };
+    provider("n").script = [](const providers::CallRequest& request, int) {
+        const int number = std::stoi(request.item_id.substr(1));
+        FakeReply reply{.output = "answer " + std::to_string(number)};
+        reply.outcome = number < 10 ? Outcome::ok : Outcome::refused;
+        return reply;
+    };
+    write_rows("rows.jsonl", qa_rows(20));
+    run(write("half.yaml", qa_yaml(kTwo) + "run: {max_error_share: 1}\n"));
+    const report::Report r = report({"last"})->report;
+    ASSERT_EQ(r.comparisons.size(), 1U);
+    const science::Comparison& c = r.comparisons[0].comparison;
+    EXPECT_EQ(c.verdict, science::Verdict::better);
+    EXPECT_EQ(c.lost, 10);
+    EXPECT_EQ(c.lowest.difference, 0) << "ten right on either side";
+    ASSERT_EQ(r.warnings.size(), 3U);
+    EXPECT_TRUE(r.warnings[0].starts_with("n against m (exact_match): 10 samples failed"))
+        << r.warnings[0];
+    EXPECT_TRUE(r.warnings[1].contains("m: 1 of 20 outputs were refused")) << r.warnings[1];
+    EXPECT_TRUE(r.warnings[2].contains("for 5 of 20 answers")) << r.warnings[2];
+    EXPECT_EQ(r.totals.refused, 1);
+    EXPECT_EQ(r.totals.estimated, 5);
+    EXPECT_EQ(r.totals.counted, 30);
+}
+
+TEST_F(RunService, RepetitionsShowHowMuchAnswersVary) {
+    provider("m").script = [](const providers::CallRequest& request, int attempt) {
+        const int number = std::stoi(request.item_id.substr(1));
+        return FakeReply{.output = attempt == 1 ? "answer " + std::to_string(number) : "no"};
+    };
+    run(write_qa("run: {repetitions: 2}\n"));
+    const report::Report r = report({"last"})->report;
+    EXPECT_DOUBLE_EQ(r.variants[0].metrics[0].parts.inside, 0.5) << "right once of two, each item";
+    EXPECT_EQ(r.variants[0].metrics[0].parts.items, 0);
 }
 
 TEST_F(RunService, ItemsOfComparedRunsStandUnderTheMetricsTheyShare) {

@@ -92,57 +92,8 @@ std::string standing(const report::Report& report, std::size_t metric, std::size
     return "; no difference shown to " + join(open, ", ");
 }
 
-std::string hypothesis_answer(const domain::Hypothesis& hypothesis, const report::Report& report) {
-    std::vector<std::string> parts;
-    for (const report::ComparisonRow& row : report.comparisons) {
-        if (report.metrics[row.metric].info.name == hypothesis.metric &&
-            report.variants[row.b].baseline) {
-            parts.push_back(
-                report.variants[row.a].id + " against " + report.variants[row.b].id + ": " +
-                row.comparison.sentence
-            );
-        }
-        if (parts.size() == 3) {
-            break;
-        }
-    }
-    return join(parts, ". ");
-}
-
-}  // namespace
-
-std::string baseline_of(const domain::ExperimentSpec& spec) {
-    if (!spec.analysis.baseline.empty()) {
-        return spec.analysis.baseline;
-    }
-    if (spec.hypothesis && !spec.hypothesis->baseline.empty()) {
-        return spec.hypothesis->baseline;
-    }
-    return spec.variants.empty() ? "" : spec.variants[0].id;
-}
-
-std::string hypothesis_words(const domain::ExperimentSpec& spec) {
-    if (!spec.hypothesis) {
-        return "";
-    }
-    const domain::Hypothesis& h = *spec.hypothesis;
-    std::string out = "Declared before the run: " + h.metric + " is ";
-    out += h.direction == "less" ? "lower" : h.direction == "different" ? "different" : "higher";
-    out += h.direction == "different" ? " from " : " than with ";
-    out += baseline_of(spec) + " (alpha " + format_double(h.alpha);
-    if (h.minimum_effect) {
-        out += ", smallest difference that matters " + format_double(*h.minimum_effect);
-    }
-    return out + ").";
-}
-
-std::string answer_words(const domain::ExperimentSpec& spec, const report::Report& report) {
-    if (spec.hypothesis && report.runs.size() == 1) {
-        const std::string answer = hypothesis_answer(*spec.hypothesis, report);
-        if (!answer.empty()) {
-            return answer;
-        }
-    }
+/// The best of each primary metric, and how it stands to the others.
+std::string best_words(const report::Report& report) {
     std::vector<std::string> parts;
     for (std::size_t m = 0; m < report.metrics.size(); ++m) {
         if (!report.metrics[m].primary) {
@@ -161,6 +112,140 @@ std::string answer_words(const domain::ExperimentSpec& spec, const report::Repor
     return parts.empty() ? "" : join(parts, ". ") + ".";
 }
 
+/// How the comparisons that a claim is about came out.
+struct ClaimCount {
+    int all = 0;
+    int shown = 0;
+    int opposite = 0;
+    int unanswered = 0;
+};
+
+ClaimCount count_claim(
+    const domain::Hypothesis& claim, const std::string& baseline, const report::Report& report
+) {
+    ClaimCount out;
+    for (const report::ComparisonRow& row : report.comparisons) {
+        const bool turned = report.variants[row.a].id == baseline;
+        if (report.metrics[row.metric].info.name != claim.metric ||
+            (!turned && report.variants[row.b].id != baseline)) {
+            continue;
+        }
+        ++out.all;
+        const science::Verdict verdict = row.comparison.verdict;
+        if (verdict == science::Verdict::undetermined) {
+            ++out.unanswered;
+        } else if (verdict == science::Verdict::better || verdict == science::Verdict::worse) {
+            const bool higher = (row.comparison.difference > 0) != turned;
+            const bool as_claimed =
+                claim.direction == "different" || higher == (claim.direction != "less");
+            ++(as_claimed ? out.shown : out.opposite);
+        }
+    }
+    return out;
+}
+
+bool has_claim(const domain::ExperimentSpec& spec, const report::Report& report) {
+    return spec.hypothesis && report.runs.size() == 1;
+}
+
+/// The one line that answers the declared claim; empty when nothing was compared.
+std::string claim_words(const domain::ExperimentSpec& spec, const report::Report& report) {
+    const domain::Hypothesis& claim = *spec.hypothesis;
+    const std::string baseline = claim.baseline.empty() ? baseline_of(spec) : claim.baseline;
+    const ClaimCount count = count_claim(claim, baseline, report);
+    if (count.all == 0) {
+        return "";
+    }
+    std::string out = "Declared before the run: " + claim.metric;
+    out += claim.direction == "less"        ? " less than with "
+           : claim.direction == "different" ? " different from "
+                                            : " greater than with ";
+    out += baseline + ": ";
+    out += count.shown == 0 ? "not shown" : count.shown == count.all ? "shown" : "shown in part";
+    out += " (" + std::to_string(count.shown) + " of " + std::to_string(count.all) +
+           (count.all == 1 ? " comparison" : " comparisons");
+    if (count.opposite > 0) {
+        out += "; the opposite in " + std::to_string(count.opposite);
+    }
+    if (count.unanswered > 0) {
+        out += "; n/a in " + std::to_string(count.unanswered);
+    }
+    return out + ").";
+}
+
+}  // namespace
+
+std::string baseline_of(const domain::ExperimentSpec& spec) {
+    if (!spec.analysis.baseline.empty()) {
+        return spec.analysis.baseline;
+    }
+    if (spec.hypothesis && !spec.hypothesis->baseline.empty()) {
+        return spec.hypothesis->baseline;
+    }
+    return spec.variants.empty() ? "" : spec.variants[0].id;
+}
+
+std::string hypothesis_words(const domain::ExperimentSpec& spec, const report::Report& report) {
+    if (!has_claim(spec, report)) {
+        return "";
+    }
+    std::string out = best_words(report);
+    out += std::string(out.empty() ? "" : " ") + "The claim was declared with alpha " +
+           format_double(spec.hypothesis->alpha);
+    if (spec.hypothesis->minimum_effect) {
+        out += "; the smallest difference that matters is " +
+               format_double(*spec.hypothesis->minimum_effect);
+    }
+    return out + ".";
+}
+
+std::string answer_words(const domain::ExperimentSpec& spec, const report::Report& report) {
+    if (has_claim(spec, report)) {
+        if (std::string claim = claim_words(spec, report); !claim.empty()) {
+            return claim;
+        }
+    }
+    return best_words(report);
+}
+
+namespace {
+
+/// How p-values and intervals of several comparisons are to be read.
+void add_family_words(std::vector<std::string>& out, const report::Report& report) {
+    int family = 0;
+    std::string correction;
+    bool at_floor = false;
+    for (const report::ComparisonRow& row : report.comparisons) {
+        at_floor = at_floor || row.comparison.p_at_floor;
+        if (row.primary) {
+            family = row.comparison.family_size;
+            correction = row.comparison.correction;
+        }
+    }
+    if (family > 1 && correction == "uncorrected") {
+        out.push_back(
+            "The p-values of the " + std::to_string(family) +
+            " comparisons stand uncorrected, as the experiment asks for."
+        );
+    } else if (family > 1) {
+        out.push_back(
+            "p-values are corrected by " + correction + " over " + std::to_string(family) +
+            " comparisons: the pairs compared times the primary metrics. Other metrics are "
+            "exploratory and stand uncorrected. Intervals are not corrected: each is at " +
+            science::format_percent(report.confidence) +
+            " by itself, so that it may leave out 0 where no difference is shown."
+        );
+    }
+    if (at_floor) {
+        out.push_back(
+            "A p-value from random draws cannot be below 1 / (draws + 1): where it reaches that, "
+            "it is written with \"<=\"."
+        );
+    }
+}
+
+}  // namespace
+
 std::vector<std::string> method_words(
     const domain::ExperimentSpec& spec, const report::Report& report
 ) {
@@ -178,32 +263,88 @@ std::vector<std::string> method_words(
         text += row.beside.empty() ? "." : "; beside it " + std::string(row.beside) + ".";
         out.push_back(std::move(text));
     }
-    int family = 0;
-    std::string correction;
-    for (const report::ComparisonRow& row : report.comparisons) {
-        if (row.primary) {
-            family = row.comparison.family_size;
-            correction = row.comparison.correction;
-        }
-    }
-    if (family > 1) {
+    add_family_words(out, report);
+    if (report.runs.size() > 1) {
         out.push_back(
-            "p-values are corrected by " + correction + " over " + std::to_string(family) +
-            " comparisons: the pairs compared times the primary metrics. Other metrics are "
-            "exploratory and stand uncorrected."
+            "These runs are compared after they were made: nobody declared the pairs of their "
+            "variants before."
         );
     }
     if (spec.run.repetitions > 1) {
         out.push_back(
             "Each item was answered " + std::to_string(spec.run.repetitions) +
             " times by each variant; repetitions are averaged inside the item first, so that n "
-            "counts items."
+            "counts items. How much single answers to one item vary is shown apart from how much "
+            "items do."
         );
     }
     out.push_back(
         "An output without a parsable answer is wrong, and its share is shown. A sample without an "
-        "output is missing: it is counted apart and left out."
+        "output is missing: it is counted apart and left out. Where those that failed could change "
+        "a verdict, it is said, by counting all of them as wrong or as right."
     );
+    return out;
+}
+
+namespace {
+
+void add_missing_warnings(std::vector<std::string>& out, const report::Report& report) {
+    constexpr std::size_t kNamedMax = 3;
+    std::size_t found = 0;
+    for (const report::ComparisonRow& row : report.comparisons) {
+        if (!row.primary || row.comparison.missing_note.empty() || ++found > kNamedMax) {
+            continue;
+        }
+        out.push_back(
+            report.variants[row.a].id + " against " + report.variants[row.b].id + " (" +
+            report.metrics[row.metric].info.name + "): " + row.comparison.missing_note + "."
+        );
+    }
+    if (found > kNamedMax) {
+        out.push_back(
+            "Missing outputs could change the verdict of " + std::to_string(found - kNamedMax) +
+            " more comparisons: see their notes."
+        );
+    }
+}
+
+std::string of_all(std::int64_t part, std::int64_t all, const std::string& what) {
+    return (part == all ? "all " : std::to_string(part) + " of ") + std::to_string(all) + what;
+}
+
+}  // namespace
+
+std::vector<std::string> output_warnings(const report::Report& report) {
+    std::vector<std::string> out;
+    add_missing_warnings(out, report);
+    for (const report::VariantSummary& v : report.variants) {
+        if (v.done > 0 && v.unparsed * 10 > v.done) {
+            out.push_back(
+                v.id + ": no answer could be found in " + std::to_string(v.unparsed) + " of " +
+                std::to_string(v.done) + " outputs; they count as wrong."
+            );
+        }
+        if (v.refused > 0) {
+            out.push_back(
+                v.id + ": " + of_all(v.refused, v.done, " outputs") +
+                " were refused or filtered; they are scored like any other."
+            );
+        }
+        if (v.truncated > 0) {
+            out.push_back(
+                v.id + ": " + std::to_string(v.truncated) +
+                " outputs were cut off at the token limit."
+            );
+        }
+        // Recorded outputs were not billed here, whatever their tokens.
+        if (v.estimated > 0 && v.replayed < v.done) {
+            out.push_back(
+                v.id + ": the server counted no tokens, or not in a way that can be, for " +
+                of_all(v.estimated, v.counted, " answers") +
+                ": they are estimated from the text, and so is what they cost."
+            );
+        }
+    }
     return out;
 }
 

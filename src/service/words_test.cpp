@@ -1,5 +1,7 @@
 #include "service/words.h"
 
+#include "base/text.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -60,23 +62,22 @@ TEST(Words, TheBaselineIsTheAnalysisElseTheHypothesisElseTheFirst) {
     EXPECT_EQ(baseline_of(spec), "three");
 }
 
-TEST(Words, AHypothesisIsSaidAsItWasDeclared) {
+TEST(Words, WhatElseWasDeclaredStandsBelowTheAnswer) {
+    report::Report report = make_report({0.5, 0.8});
+    add(report, 1, 0, Verdict::better);
     domain::ExperimentSpec spec;
-    EXPECT_EQ(hypothesis_words(spec), "");
-    spec.hypothesis = domain::Hypothesis{.metric = "accuracy", .baseline = "base", .alpha = 0.01};
+    EXPECT_EQ(hypothesis_words(spec, report), "") << "nothing was claimed";
+    spec.hypothesis = domain::Hypothesis{.metric = "accuracy", .baseline = "a", .alpha = 0.01};
     EXPECT_EQ(
-        hypothesis_words(spec),
-        "Declared before the run: accuracy is higher than with base (alpha 0.01)."
+        hypothesis_words(spec, report),
+        "Best accuracy: b, 80.0 % (75.0 to 85.0); better than a. The claim was declared with alpha "
+        "0.01."
     );
-    spec.hypothesis->direction = "less";
     spec.hypothesis->minimum_effect = 0.02;
-    EXPECT_EQ(
-        hypothesis_words(spec),
-        "Declared before the run: accuracy is lower than with base (alpha 0.01, smallest "
-        "difference that matters 0.02)."
+    EXPECT_TRUE(
+        has(hypothesis_words(spec, report),
+            "with alpha 0.01; the smallest difference that matters is 0.02.")
     );
-    spec.hypothesis->direction = "different";
-    EXPECT_TRUE(has(hypothesis_words(spec), "accuracy is different from base"));
 }
 
 TEST(Words, TheBestIsNamedAndWhatIsOpenIsSaid) {
@@ -125,13 +126,124 @@ TEST(Words, ManyOpenComparisonsAreCounted) {
         << answer_words({}, report);
 }
 
-TEST(Words, ADeclaredHypothesisIsAnswered) {
-    report::Report report = make_report({0.5, 0.8});
-    add(report, 1, 0, Verdict::better);
+/// A claim about accuracy against the baseline a.
+domain::ExperimentSpec claim(const std::string& direction = "greater") {
     domain::ExperimentSpec spec;
-    spec.hypothesis = domain::Hypothesis{.metric = "accuracy", .baseline = "a"};
-    EXPECT_TRUE(has(answer_words(spec, report), "b against a: sentence 10"))
-        << answer_words(spec, report);
+    spec.hypothesis =
+        domain::Hypothesis{.metric = "accuracy", .baseline = "a", .direction = direction};
+    return spec;
+}
+
+TEST(Words, ADeclaredClaimIsAnsweredInOneLine) {
+    report::Report report = make_report({0.5, 0.8, 0.6, 0.4});
+    add(report, 1, 0, Verdict::better);
+    report.comparisons[0].comparison.difference = 0.3;
+    EXPECT_EQ(
+        answer_words(claim(), report),
+        "Declared before the run: accuracy greater than with a: shown (1 of 1 comparison)."
+    );
+    add(report, 2, 0, Verdict::no_difference_shown);
+    report.comparisons[1].comparison.difference = 0.1;
+    add(report, 3, 0, Verdict::worse);
+    report.comparisons[2].comparison.difference = -0.1;
+    add(report, 3, 1, Verdict::worse);
+    EXPECT_EQ(
+        answer_words(claim(), report),
+        "Declared before the run: accuracy greater than with a: shown in part (1 of 3 comparisons; "
+        "the opposite in 1)."
+    ) << "the pair without the baseline is not what was declared";
+    EXPECT_EQ(
+        answer_words(claim("different"), report),
+        "Declared before the run: accuracy different from a: shown in part (2 of 3 comparisons)."
+    );
+    report.comparisons[2].comparison.verdict = Verdict::undetermined;
+    EXPECT_EQ(
+        answer_words(claim("less"), report),
+        "Declared before the run: accuracy less than with a: not shown (0 of 3 comparisons; the "
+        "opposite in 1; n/a in 1)."
+    );
+}
+
+TEST(Words, AClaimIsAboutTheNumberAndNotAboutWhatIsGood) {
+    report::Report report = make_report({0.5, 0.8});
+    report.metrics[0].info.higher_is_better = false;
+    add(report, 1, 0, Verdict::worse);
+    report.comparisons[0].comparison.difference = 0.3;
+    EXPECT_TRUE(has(answer_words(claim(), report), ": shown (1 of 1"));
+    // The same pair the other way round.
+    report.comparisons[0].a = 0;
+    report.comparisons[0].b = 1;
+    report.comparisons[0].comparison.difference = -0.3;
+    EXPECT_TRUE(has(answer_words(claim(), report), ": shown (1 of 1"));
+}
+
+TEST(Words, NobodyDeclaredAComparisonOfRuns) {
+    report::Report report = make_report({0.5, 0.8});
+    report.runs.emplace_back();
+    add(report, 1, 0, Verdict::better);
+    EXPECT_TRUE(answer_words(claim(), report).starts_with("Best accuracy: b"));
+    EXPECT_EQ(hypothesis_words(claim(), report), "");
+    EXPECT_TRUE(has(join(method_words(claim(), report), "\n"), "nobody declared the pairs"));
+}
+
+TEST(Words, WithNothingComparedTheClaimHasNoAnswer) {
+    EXPECT_TRUE(answer_words(claim(), make_report({0.5})).starts_with("Best accuracy: a"));
+}
+
+TEST(Words, CorrectedPValuesStandBesideIntervalsThatAreNot) {
+    report::Report report = make_report({0.5, 0.8});
+    add(report, 1, 0, Verdict::no_difference_shown);
+    std::string all = join(method_words({}, report), "\n");
+    EXPECT_TRUE(has(all, "Intervals are not corrected: each is at 95 % by itself")) << all;
+    EXPECT_FALSE(has(all, "\"<=\""));
+    report.comparisons[0].comparison.p_at_floor = true;
+    report.comparisons[0].comparison.correction = "uncorrected";
+    all = join(method_words({}, report), "\n");
+    EXPECT_FALSE(has(all, "corrected by")) << all;
+    EXPECT_TRUE(has(all, "The p-values of the 3 comparisons stand uncorrected")) << all;
+    EXPECT_TRUE(has(all, "written with \"<=\"")) << all;
+}
+
+TEST(Words, WhatMissingOutputsCouldChangeIsAWarning) {
+    report::Report report = make_report({0.5, 0.8, 0.7, 0.6, 0.5, 0.4});
+    for (std::size_t i = 1; i < 6; ++i) {
+        add(report, i, 0, Verdict::better);
+    }
+    EXPECT_TRUE(output_warnings(report).empty());
+    report.comparisons[1].comparison.missing_note = "40 samples failed";
+    EXPECT_EQ(
+        output_warnings(report),
+        std::vector<std::string>{"c against a (accuracy): 40 samples failed."}
+    );
+    for (report::ComparisonRow& row : report.comparisons) {
+        row.comparison.missing_note = "1 sample failed";
+    }
+    ASSERT_EQ(output_warnings(report).size(), 4U);
+    EXPECT_TRUE(has(output_warnings(report)[3], "the verdict of 2 more comparisons"));
+    report.comparisons[0].primary = false;
+    EXPECT_EQ(output_warnings(report)[0].substr(0, 1), "c") << "exploratory ones are not warned of";
+}
+
+TEST(Words, RefusedAndEstimatedOutputsAreWarnings) {
+    report::Report report = make_report({0.5});
+    report::VariantSummary& v = report.variants[0];
+    v.done = v.counted = 20;
+    v.refused = 3;
+    EXPECT_EQ(
+        output_warnings(report),
+        std::vector<std::string>{
+            "a: 3 of 20 outputs were refused or filtered; they are scored like any other."
+        }
+    );
+    v.refused = 0;
+    v.estimated = 20;
+    ASSERT_EQ(output_warnings(report).size(), 1U);
+    EXPECT_TRUE(has(output_warnings(report)[0], "for all 20 answers"))
+        << output_warnings(report)[0];
+    v.estimated = 7;
+    EXPECT_TRUE(has(output_warnings(report)[0], "for 7 of 20 answers"));
+    v.replayed = 20;
+    EXPECT_TRUE(output_warnings(report).empty()) << "a recording costs nothing";
 }
 
 TEST(Words, TheMethodSaysTheDesignTheFamilyAndTheRepetitions) {
