@@ -27,7 +27,9 @@ Endpoint make_endpoint(const Preset& preset, const domain::ModelSpec& model, con
     const std::string text = model.base_url.empty() ? std::string(preset.base_url) : model.base_url;
     const auto url = parse_base_url(text);
     LAB_ASSERT(url, "check_model refuses what is not a URL");
-    endpoint.base_url = url->base;
+    auto base = protocol_base(preset, *url, model);
+    LAB_ASSERT(base, "check_model refuses URLs of another kind");
+    endpoint.base_url = *std::move(base);
     endpoint.query = url->query;
     endpoint.model = preset.protocol == Protocol::google ? model_in_url(model) : model.model;
     endpoint.api = model.api;
@@ -36,9 +38,6 @@ Endpoint make_endpoint(const Preset& preset, const domain::ModelSpec& model, con
     endpoint.stream_options = preset.stream_options;
     endpoint.seed_name = preset.seed_name;
     endpoint.azure = preset.protocol == Protocol::azure;
-    if (endpoint.azure && endpoint.base_url.ends_with("/openai")) {
-        endpoint.base_url.resize(endpoint.base_url.size() - 7);
-    }
     if (const KeyChoice key = choose_key(preset, model); !key.variable.empty()) {
         endpoint.key = read_key(env, key.variable).value_or("");
     }

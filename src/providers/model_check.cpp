@@ -154,8 +154,11 @@ class Check {
              {"/chat/completions", "/completions", "/messages", ":generateContent"}) {
             if (url->base.ends_with(method)) {
                 add("base_url", "leave " + std::string(method) + " away: it is added");
-                break;
+                return true;
             }
+        }
+        if (const auto base = protocol_base(*preset_, *url, model_); !base) {
+            add("base_url", base.error().message);
         }
         return true;
     }

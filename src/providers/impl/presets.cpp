@@ -69,6 +69,41 @@ bool is_same_or_below(std::string_view host, std::string_view own) {
                            host[host.size() - own.size() - 1] == '.');
 }
 
+bool has_path(const Url& url) {
+    return url.base.find('/', url.scheme.size() + 3) != std::string::npos;
+}
+
+/// As Azure's client libraries want it: the host, and what stands in front of /openai.
+Result<std::string> azure_base(const Url& url, const domain::ModelSpec& model) {
+    constexpr std::string_view kService = "/openai";
+    constexpr std::string_view kDeployments = "/openai/deployments/";
+    const std::size_t at = url.base.find(kDeployments);
+    if (at != std::string::npos) {
+        const std::string front = url.base.substr(0, at);
+        const std::string deployment = url.base.substr(at + kDeployments.size());
+        if (deployment != model.model) {
+            return Error(
+                Code::validation,
+                "names the deployment \"" + deployment + "\", but `model` is \"" + model.model +
+                    "\": write base_url: " + front + " and the deployment as `model`"
+            );
+        }
+        return front;
+    }
+    if (url.base.ends_with("/openai/v1")) {
+        const std::string front = url.base.substr(0, url.base.size() - 10);
+        return Error(
+            Code::validation,
+            "write " + front +
+                " (the calls go to its deployments); or keep it with the provider \"openai\", "
+                "whose "
+                "protocol /openai/v1 speaks"
+        );
+    }
+    const bool service = url.base.ends_with(kService);
+    return url.base.substr(0, url.base.size() - (service ? kService.size() : 0));
+}
+
 }  // namespace
 
 std::span<const Preset> presets() { return kPresets; }
@@ -114,6 +149,23 @@ Result<Url> parse_base_url(std::string_view text) {
     }
     url.base = url.scheme + "://" + std::string(rest);
     return url;
+}
+
+Result<std::string> protocol_base(
+    const Preset& preset, const Url& url, const domain::ModelSpec& model
+) {
+    switch (preset.protocol) {
+        case Protocol::anthropic:
+            return url.base + (has_path(url) ? "" : "/v1");
+        case Protocol::google:
+            return url.base + (has_path(url) ? "" : "/v1beta");
+        case Protocol::azure:
+            return azure_base(url, model);
+        case Protocol::openai:
+        case Protocol::replay:
+            break;
+    }
+    return url.base;
 }
 
 bool is_own_endpoint(const Preset& preset, const domain::ModelSpec& model) {

@@ -35,6 +35,13 @@ struct Url {
 /// What is wrong with a base_url, in words for its author.
 Result<Url> parse_base_url(std::string_view text);
 
+/// What the paths of the protocol are added to. A host alone gets the version that the vendor's own
+/// SDK adds (/v1 of anthropic, /v1beta of google); of what Azure's portal shows, only the host
+/// stays. Errors: validation, when the URL is of another kind than the model, with the right form.
+Result<std::string> protocol_base(
+    const Preset& preset, const Url& url, const domain::ModelSpec& model
+);
+
 /// The environment variable whose key goes to this endpoint: the one the spec names; without one,
 /// the preset's, but only to the provider's own hosts over TLS (or where the preset itself points):
 /// a key never follows a base_url to a foreign server. Empty = no key is sent.
