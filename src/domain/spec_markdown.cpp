@@ -39,6 +39,13 @@ class Writer {
         section("", root_);
         return std::move(out_);
     }
+    std::string run_table() {
+        const Json* properties = find(root_, "properties");
+        if (properties != nullptr && !properties->empty()) {
+            table(root_, *properties);
+        }
+        return std::move(out_);
+    }
 
   private:
     const Json& resolved(const Json& schema) const {
@@ -86,6 +93,13 @@ class Writer {
             return join(shown, ", ");
         }
         const Json* type = find(schema, "type");
+        if (type != nullptr && type->is_array()) {
+            std::vector<std::string> kinds;
+            for (const Json& one : *type) {
+                kinds.push_back(kind({{"type", one}}));
+            }
+            return join(kinds, " or ");
+        }
         const std::string name =
             type != nullptr && type->is_string() ? type->get<std::string>() : "";
         if (name == "array") {
@@ -100,6 +114,7 @@ class Writer {
             {"integer", "whole number"},
             {"number", "number"},
             {"boolean", "true or false"},
+            {"null", "nothing"},
         };
         for (const auto& [theirs, ours] : kWords) {
             if (name == theirs) {
@@ -128,6 +143,12 @@ class Writer {
         if (const Json* description = find(schema, "description")) {
             out_ += description->get<std::string>() + "\n\n";
         }
+        table(schema, *properties);
+        for (const auto& [name, property] : properties->items()) {
+            below(path.empty() ? name : path + "." + name, property);
+        }
+    }
+    void table(const Json& schema, const Json& properties) {
         std::set<std::string> required;
         if (const Json* names = find(schema, "required")) {
             for (const Json& name : *names) {
@@ -135,13 +156,10 @@ class Writer {
             }
         }
         out_ += "| key | value | default | meaning |\n|---|---|---|---|\n";
-        for (const auto& [name, property] : properties->items()) {
+        for (const auto& [name, property] : properties.items()) {
             row(name, property, required.contains(name));
         }
         out_ += '\n';
-        for (const auto& [name, property] : properties->items()) {
-            below(path.empty() ? name : path + "." + name, property);
-        }
     }
     void row(const std::string& name, const Json& given, bool required) {
         const Json& schema = resolved(given);
@@ -178,5 +196,7 @@ class Writer {
 }  // namespace
 
 std::string schema_markdown(const Json& schema) { return Writer(schema).run(); }
+
+std::string schema_table(const Json& schema) { return Writer(schema).run_table(); }
 
 }  // namespace lab::domain

@@ -44,5 +44,7 @@ std::string format_of_path(std::string_view path);
 
 /// docs/experiment-file.md's table of all fields, from experiment_schema.
 std::string schema_markdown(const Json& schema);
+/// The table of the keys of one object schema alone; empty without keys.
+std::string schema_table(const Json& schema);
 
 }  // namespace lab::domain

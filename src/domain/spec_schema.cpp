@@ -284,7 +284,8 @@ Json model_schema(const SpecVocabulary& vocabulary) {
     provider["x-noun"] = "provider";
     Json variable = with_example(
         text("NAME of the environment variable that holds the key, never the key. Default: the "
-             "provider's usual one."),
+             "provider's usual one, for the provider's own servers; another `base_url` gets no key "
+             "unless it is named here."),
         "OPENAI_API_KEY"
     );
     Json properties = {
@@ -293,7 +294,10 @@ Json model_schema(const SpecVocabulary& vocabulary) {
         {"model", text("The provider's own name of the model. Not needed for `replay`.")},
         {"base_url",
          with_example(
-             text("Address of the server. Default: the provider's."), "http://localhost:8080/v1"
+             text("Address of the server, its version included. Default: the provider's. A host "
+                  "alone gets the version that the SDKs of anthropic and google add; of azure it "
+                  "is all that is needed."),
+             "http://localhost:8080/v1"
          )},
         {"api_key_env", std::move(variable)},
         {"api", with_default(word(words::kApis, "Protocol of providers that speak both."), "chat")},
@@ -370,7 +374,9 @@ Json scorer_form(const std::string& type, const Json& options, const SpecVocabul
     const bool known = vocabulary.extract_schema.is_object();
     for (const auto& [key, of] :
          {std::pair("extract", "output"), std::pair("extract_reference", "reference")}) {
-        properties[key] = known ? reference_to("extract") : Json::object();
+        const Json step = {{"type", "object"}};
+        const Json steps = {{"anyOf", {step, {{"type", "array"}, {"items", step}}}}};
+        properties[key] = known ? reference_to("extract") : steps;
         properties[key]["description"] =
             "How the answer is taken out of the " + std::string(of) + ": one step or a list.";
     }
