@@ -6,6 +6,7 @@
 #include "service/runs.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 
@@ -34,6 +35,21 @@ void print_warnings(const Console& console, const std::vector<std::string>& warn
     }
 }
 
+/// The options that raise the limits of a run's budget.
+std::string more_of(const domain::Run& run) {
+    std::vector<std::string> options;
+    const auto spec = parse_json(run.spec);
+    for (const auto& [limit, option] :
+         {std::pair("/run/budget/max_cost_usd", "--max-cost-usd N"),
+          std::pair("/run/budget/max_calls", "--max-calls N"),
+          std::pair("/run/budget/max_tokens", "--max-tokens N")}) {
+        if (spec && spec->contains(Json::json_pointer(limit))) {
+            options.emplace_back(option);
+        }
+    }
+    return join(options, " or ");
+}
+
 /// What the user is told when a run did not complete, and the exit code that goes with it.
 int explain_end(const Console& console, const service::RunResult& result) {
     const service::Progress& p = result.progress;
@@ -54,8 +70,8 @@ int explain_end(const Console& console, const service::RunResult& result) {
         case domain::RunState::budget_exhausted:
             note(
                 console,
-                "the budget is spent: " + kept +
-                    "; raise run.budget and start a new run, or keep these"
+                "the budget is spent: " + kept + "; keep these, or go on with more: " + resume +
+                    " " + more_of(result.run)
             );
             return 1;
         default:
@@ -70,11 +86,19 @@ Result<int> finish_run(
 ) {
     const int code = explain_end(in.console, result);
     const service::Progress& p = result.progress;
-    if (code == 130 || (code != 0 && p.already + p.done == 0)) {
+    // A program that reads the output is told how the run ended whatever came of it.
+    const bool for_programs = in.settings.output == "json" || in.settings.output == "yaml";
+    if (!for_programs && (code == 130 || (code != 0 && p.already + p.done == 0))) {
         return code;
     }
     bool gates_passed = true;
-    LAB_CHECK(deliver_report(in, {result.run.id}, paths, gates_passed));
+    const Status delivered = deliver_report(in, {result.run.id}, paths, gates_passed);
+    if (!delivered && (code == 0 || is_reader_gone(delivered.error()))) {
+        return delivered.error();
+    }
+    if (!delivered) {
+        print_error(in.console, delivered.error());
+    }
     return code != 0 ? code : gates_passed ? 0 : 100;
 }
 
@@ -99,6 +123,7 @@ Result<int> do_run(const Invocation& in, const std::string& file) {
         const std::unique_ptr<service::Experiment> experiment,
         service::load_experiment_file(ctx, *services, file, service::Purpose::run)
     );
+    LAB_CHECK(check_report_paths(report_paths(*experiment)));
     print_warnings(in.console, experiment->warnings);
     ProgressDisplay display(in.console);
     LAB_TRY(
