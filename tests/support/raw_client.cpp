@@ -12,8 +12,6 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <cstdlib>
 
 namespace lab::test {
 namespace {
@@ -61,8 +59,7 @@ RawClient::RawClient(std::uint16_t port, std::chrono::milliseconds limit) : limi
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-        std::perror("connect");
-        ended_ = true;
+        ended_ = refused_ = true;
     }
 }
 
@@ -71,6 +68,7 @@ RawClient::~RawClient() { close(); }
 RawClient::RawClient(RawClient&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       ended_(other.ended_),
+      refused_(other.refused_),
       limit_(other.limit_),
       buffer_(std::move(other.buffer_)) {}
 

@@ -31,6 +31,8 @@ class RawClient {
     RawClient(RawClient&& other) noexcept;
     RawClient& operator=(RawClient&&) = delete;
 
+    /// Nobody listens there.
+    bool is_refused() const { return refused_; }
     /// False when the other side does not take it: connection gone, or the limit passed.
     bool send(std::string_view bytes);
     /// No more is sent; answers can still come.
@@ -59,6 +61,7 @@ class RawClient {
 
     int fd_ = -1;
     bool ended_ = false;
+    bool refused_ = false;
     std::chrono::milliseconds limit_;
     std::string buffer_;
 };

@@ -298,6 +298,7 @@ void ListeningServer::drain(Duration limit) {
         return;
     }
     const auto until = std::chrono::steady_clock::now() + std::min<Duration>(limit, kDrainMax);
+    run_everywhere([](Shard& shard) { shard.begin_drain(); });
     run_everywhere([this](Shard& shard) {
         if (&shard == shards_.front().get() && listener_) {
             while (accept_one()) {
@@ -305,7 +306,6 @@ void ListeningServer::drain(Duration limit) {
             listener_.reset();
         }
     });
-    run_everywhere([](Shard& shard) { shard.begin_drain(); });
     if (limit > Duration::zero()) {
         std::unique_lock wait(shared_->mutex);
         shared_->gone.wait_until(wait, until, [this] { return shared_->open == 0; });
@@ -318,15 +318,17 @@ void ListeningServer::drain(Duration limit) {
 
 ServerStats ListeningServer::stats() const {
     ServerStats stats{
-        .connections = shared_->open,
         .accepted = accepted_,
         .evicted = shared_->table.evicted(),
         .turned_away = turned_away_,
     };
     const TimePoint now = shared_->clock.now();
     for (const auto& shard : shards_) {
+        stats.connections += shard->started;
         stats.in_flight += shard->in_flight;
         stats.requests += shard->requests;
+        stats.bytes_in += shard->bytes_in;
+        stats.bytes_out += shard->bytes_out;
         stats.silence_max = std::max(stats.silence_max, now - shard->turned.load());
     }
     return stats;
@@ -345,8 +347,8 @@ Status ListeningServer::reload_certificate() {
 
 void ListeningServer::check_time() {
     for (const auto& shard : shards_) {
-        // A timer that is due at once makes the loop look at all of them.
-        shard->post([&timed = *shard] { timed.loop().call_at(timed.clock().now(), [] {}); });
+        // A timer before all others makes the loop look at all of them.
+        shard->post([&timed = *shard] { timed.loop().call_at(TimePoint(), [] {}); });
     }
 }
 

@@ -179,6 +179,8 @@ struct ServerStats {
     std::size_t connections = 0;    ///< open
     std::size_t in_flight = 0;      ///< requests with the application
     std::uint64_t accepted = 0;     ///< connections, since the start
+    std::uint64_t bytes_in = 0;     ///< read, since the start
+    std::uint64_t bytes_out = 0;    ///< handed to the system, since the start
     std::uint64_t requests = 0;     ///< heads read, since the start
     std::uint64_t evicted = 0;      ///< connections closed to make room for others
     std::uint64_t turned_away = 0;  ///< connections that found no room

@@ -101,8 +101,7 @@ void Connection::pump() {
     settle();
 }
 
-// --- Events
-// ----------------------------------------------------------------------------------------
+// --- Events ------------------------------------------------------------------------------------
 
 void Connection::arm_read() {
     if (read_armed_ || closed_) {
@@ -236,6 +235,7 @@ void Connection::read_once() {
     const IoStep step = socket_->read(in_.get() + in_end_, in_capacity_ - in_end_);
     switch (step.io) {
         case Io::done:
+            shard_.bytes_in.fetch_add(step.bytes, std::memory_order_relaxed);
             if (lingering_ || input_ == Input::ended) {
                 dropped_ += step.bytes;
                 return;
@@ -261,8 +261,7 @@ void Connection::read_once() {
     }
 }
 
-// --- Sending
-// ---------------------------------------------------------------------------------------
+// --- Sending -----------------------------------------------------------------------------------
 
 bool Connection::flush() {
     if (closed_ || input_ == Input::handshake) {
@@ -280,6 +279,7 @@ bool Connection::flush() {
         if (step.io == Io::done) {
             moved = true;
             sent_ += step.bytes;
+            shard_.bytes_out.fetch_add(step.bytes, std::memory_order_relaxed);
             out_.consume(step.bytes);
             if (step.bytes == size || peer_.tls) {
                 continue;
@@ -336,8 +336,7 @@ void Connection::release(ServerExchange& exchange, bool complete) {
     exchange.let_go();
 }
 
-// --- Limits
-// ----------------------------------------------------------------------------------------
+// --- Limits ------------------------------------------------------------------------------------
 
 bool Connection::is_idle() const {
     return input_ == Input::head && input_size() == 0 && slots_.empty() && out_.empty();
@@ -502,8 +501,7 @@ void Connection::check_limits() {
     }
 }
 
-// --- The end
-// ---------------------------------------------------------------------------------------
+// --- The end -----------------------------------------------------------------------------------
 
 void Connection::cut(CancelReason reason) {
     if (closed_) {
@@ -523,7 +521,7 @@ void Connection::evict() {
     }
     now_ = shard_.clock().now();
     update_phase();
-    if (entry_->phase() == Phase::busy) {
+    if (entry_->has_moved_on()) {
         shared_.table.restore(entry_);
     } else {
         close(CancelReason::shutdown);

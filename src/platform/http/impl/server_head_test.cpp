@@ -349,8 +349,7 @@ TEST(HeadReader, CanReadTheNextHead) {
     EXPECT_EQ(reader.head().request.headers.size(), 1);
 }
 
-// --- Limits: at n - 1, n and n + 1
-// -----------------------------------------------------------------
+// --- Limits: at n - 1, n and n + 1 -------------------------------------------------------------
 
 TEST(HeadReader, LimitsTheTarget) {
     const HeadLimits limits{.uri_bytes_max = 100};

@@ -100,6 +100,9 @@ void Connection::start_request() {
     last_request_ = !head.keep_alive;
     served_ = true;
     fresh_until_ = TimePoint::max();
+    if (entry_) {
+        entry_->set_phase(Phase::busy, now_);
+    }
     shard_.requests.fetch_add(1, std::memory_order_relaxed);
 
     ServerExchange& exchange = open_exchange(std::move(head.request));

@@ -152,6 +152,7 @@ void Shard::add(
     } else {
         connection->start();
     }
+    started = connections_.size();
 }
 
 void Shard::remove(Connection& connection) {
@@ -162,6 +163,7 @@ void Shard::remove(Connection& connection) {
         last->place = place;
         connections_[place] = last;  // drops the one that is removed
     }
+    started = connections_.size();
     forget_connection();
 }
 

@@ -78,7 +78,10 @@ class Shard : public std::enable_shared_from_this<Shard> {
     const std::shared_ptr<ServerShared> shared;
     std::atomic<std::size_t> in_flight{0};    ///< written by the loop thread alone
     std::atomic<std::uint64_t> requests{0};   ///< as in_flight
+    std::atomic<std::uint64_t> bytes_in{0};   ///< as in_flight
+    std::atomic<std::uint64_t> bytes_out{0};  ///< as in_flight
     std::atomic<std::size_t> connections{0};  ///< given to this shard and not gone
+    std::atomic<std::size_t> started{0};      ///< of these, those that it has taken over
     std::atomic<TimePoint> turned{};          ///< when the loop last came round
 
   private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <queue>
+#include <tuple>
 
 namespace lab::http {
 namespace {
@@ -36,7 +37,8 @@ bool ConnectionTable::add(
     {
         const std::lock_guard lock(mutex_);
         if (entries_.size() >= limits_.connections_max) {
-            victims = push_out(std::max<std::size_t>(1, limits_.connections_max / kRoomShare), now);
+            const std::size_t too_many = entries_.size() - limits_.connections_max + 1;
+            victims = push_out(std::max(too_many, limits_.connections_max / kRoomShare), now);
             if (victims.empty()) {
                 return false;
             }
@@ -144,23 +146,29 @@ ConnectionTable::Entries ConnectionTable::choose(
             candidates[entry->peer_.get()].emplace_back(since, entry);
         }
     }
-    std::priority_queue<std::pair<std::size_t, const PeerCount*>> most;
+    // The largest first; of equal ones that with the oldest connection.
+    using Rank = std::tuple<std::size_t, Duration, const PeerCount*>;
+    std::priority_queue<Rank> most;
+    const auto rank = [&](const PeerCount* peer) {
+        return Rank(peer->connections, -candidates[peer].back().first.time_since_epoch(), peer);
+    };
     for (auto& [peer, entries] : candidates) {
         // The oldest at the end, to be popped.
         std::ranges::sort(entries, std::ranges::greater(), &Candidate::first);
-        most.emplace(peer->connections, peer);
+        most.push(rank(peer));
     }
     Entries victims;
     while (victims.size() < count && !most.empty()) {
-        const PeerCount* peer = most.top().second;
+        const PeerCount* peer = std::get<const PeerCount*>(most.top());
         most.pop();
         auto& entries = candidates[peer];
         victims.push_back(std::move(entries.back().second));
         entries.pop_back();
         unlist(victims.back());
+        victims.back()->asked_in_.store(phase, std::memory_order_relaxed);
         victims.back()->count_incomplete(false);
         if (!entries.empty()) {
-            most.emplace(peer->connections, peer);
+            most.push(rank(peer));
         }
     }
     return victims;

@@ -44,6 +44,8 @@ class ConnectionTable {
       public:
         Phase phase() const { return phase_.load(std::memory_order_relaxed); }
         void set_phase(Phase phase, TimePoint now);
+        /// Whether it has got further since it was asked to go; for the owner.
+        bool has_moved_on() const { return phase() > asked_in_; }
         /// Asked to go: called by any thread. Set before the entry is added, never changed.
         std::function<void()> evict;
         Connection* owner = nullptr;  ///< for the owner's thread alone
@@ -57,6 +59,7 @@ class ConnectionTable {
         std::atomic<Phase> phase_{Phase::incomplete};
         std::atomic<TimePoint> since_{};
         std::atomic<bool> counted_incomplete_{false};
+        std::atomic<Phase> asked_in_{Phase::incomplete};
         bool listed_ = false;    ///< under the table's mutex
         std::size_t place_ = 0;  ///< under the table's mutex
     };
@@ -66,7 +69,8 @@ class ConnectionTable {
     /// False when there is no room and nobody to push out. Otherwise those who have to go have been
     /// asked, and are no longer counted.
     bool add(const std::shared_ptr<Entry>& entry, const std::string& address, TimePoint now);
-    /// For an entry that was asked to go and has got something to do meanwhile.
+    /// For an entry that was asked to go and has moved on: it stays, and another goes when the next
+    /// comes.
     void restore(const std::shared_ptr<Entry>& entry);
     void remove(const std::shared_ptr<Entry>& entry);
     /// Makes room for a few without a newcomer (no descriptors left). False when nobody can go.

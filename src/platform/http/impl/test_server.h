@@ -137,6 +137,8 @@ class Waiting {
 /// A server with a test application on the real clock. Tests set what they need, then start().
 class ServerTest : public ::testing::Test {
   protected:
+    /// Before what derived classes own.
+    void TearDown() override { server.reset(); }
     void start() { start(system_clock_); }
     void start(const Clock& clock) {
         auto started = Server::start(clock, options, app);
