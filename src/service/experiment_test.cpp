@@ -141,6 +141,38 @@ TEST_F(ExperimentFile, AReferenceListMustBeAList) {
     );
 }
 
+TEST_F(ExperimentFile, ReferencesThatNothingCanBeScoredAgainstAreSaidBeforeAnyCall) {
+    const auto path_with = [&](const std::string& answers, const std::string& scorers) {
+        std::vector<std::string> rows;
+        for (int i = 0; i < 4; ++i) {
+            const std::string n = std::to_string(i);
+            rows.push_back(
+                R"({"id":"q)" + n + R"(","question":"q","list":["a"],"answer":)" +
+                (i % 2 == 0 ? "\"1\"" : answers) + "}"
+            );
+        }
+        write_rows("rows.jsonl", rows);
+        const std::string qa = qa_yaml(kPaid);
+        return write("odd.yaml", qa.substr(0, qa.find("scorers:")) + "scorers:\n" + scorers);
+    };
+    EXPECT_EQ(
+        problems(path_with(
+            "\"four\"",
+            "  - {type: exact_match, reference: '{{list}}'}\n"
+            "  - {type: numeric, reference: '{{answer}}'}\n"
+            "  - {type: choice, reference: '{{answer}}'}\n"
+        )),
+        "6:36: row 1 of the dataset: the field \"list\" is a list: for several right answers set "
+        "`reference_list: list`; so it is in 4 of 4 rows\n"
+        "7:32: row 2 of the dataset: no number in the reference \"four\"; so it is in 2 of 4 rows\n"
+        "8:31: row 1 of the dataset: none of the letters ABCD in the reference \"1\"; so it is in "
+        "4 "
+        "of 4 rows"
+    );
+    EXPECT_TRUE(load(path_with("\"4\"", "  - {type: numeric, reference: '{{answer}}'}\n")));
+    EXPECT_EQ(provider("m").calls(), 0);
+}
+
 TEST_F(ExperimentFile, ABudgetNeedsToKnowTheWorst) {
     write_rows("rows.jsonl", qa_rows(3));
     const auto with = [&](const std::string& model, const std::string& budget) {
