@@ -1,0 +1,411 @@
+#include "platform/config/impl/server_table.h"
+
+#include "platform/config/impl/setting_value.h"
+
+#include <array>
+#include <functional>
+
+// What the server can be told. Keys and defaults are a contract with those who operate it.
+namespace lab::config {
+namespace {
+
+using namespace std::chrono_literals;
+using Add = std::function<void(Row)>;
+
+template <auto Group, auto Field>
+auto& at(ServerSettings& settings) {
+    return settings.*Group.*Field;
+}
+
+template <auto Field>
+constexpr auto general = &at<&ServerSettings::general, Field>;
+template <auto Field>
+constexpr auto http = &at<&ServerSettings::http, Field>;
+template <auto Field>
+constexpr auto database = &at<&ServerSettings::database, Field>;
+template <auto Field>
+constexpr auto auth = &at<&ServerSettings::auth, Field>;
+template <auto Field>
+constexpr auto cache = &at<&ServerSettings::cache, Field>;
+template <auto Field>
+constexpr auto objects = &at<&ServerSettings::objects, Field>;
+template <auto Field>
+constexpr auto analytics = &at<&ServerSettings::analytics, Field>;
+template <auto Field>
+constexpr auto telemetry = &at<&ServerSettings::telemetry, Field>;
+template <auto Field>
+constexpr auto providers = &at<&ServerSettings::providers, Field>;
+
+Row make(std::string_view key, SettingType type, Target target, std::string_view words = {}) {
+    return Row{{.key = key, .type = type, .words = words}, target};
+}
+
+Row text(std::string_view key, Member<std::string> target) {
+    return make(key, SettingType::text, target);
+}
+Row arn(std::string_view key, Member<std::string> target) {
+    return make(key, SettingType::arn, target);
+}
+Row choice(std::string_view key, Member<std::string> target, std::string_view words) {
+    return make(key, SettingType::choice, target, words);
+}
+Row url(std::string_view key, Member<std::string> target, std::string_view schemes) {
+    return make(key, SettingType::url, target, schemes);
+}
+Row integer(std::string_view key, Member<std::int64_t> target) {
+    return make(key, SettingType::integer, target);
+}
+Row size(std::string_view key, Member<std::int64_t> target) {
+    return make(key, SettingType::size, target);
+}
+Row ratio(std::string_view key, Member<double> target) {
+    return make(key, SettingType::ratio, target);
+}
+Row boolean(std::string_view key, Member<bool> target) {
+    return make(key, SettingType::boolean, target);
+}
+Row duration(std::string_view key, Member<std::chrono::milliseconds> target) {
+    return make(key, SettingType::duration, target);
+}
+Row list(std::string_view key, Member<std::vector<std::string>> target) {
+    return make(key, SettingType::list, target);
+}
+
+struct NamedKey {
+    std::string_view key;
+    std::string_view help;
+};
+// The variables of providers/impl/presets.cpp.
+constexpr std::array kProviderKeys{
+    NamedKey{"OPENAI_API_KEY", "key for OpenAI"},
+    NamedKey{"ANTHROPIC_API_KEY", "key for Anthropic"},
+    NamedKey{"GEMINI_API_KEY", "key for Google"},
+    NamedKey{"AZURE_OPENAI_API_KEY", "key for Azure"},
+    NamedKey{"HF_TOKEN", "key for Hugging Face"},
+    NamedKey{"COHERE_API_KEY", "key for Cohere"},
+    NamedKey{"MISTRAL_API_KEY", "key for Mistral"},
+    NamedKey{"GROQ_API_KEY", "key for Groq"},
+    NamedKey{"TOGETHER_API_KEY", "key for Together"},
+    NamedKey{"OPENROUTER_API_KEY", "key for OpenRouter"},
+    NamedKey{"DEEPSEEK_API_KEY", "key for DeepSeek"},
+    NamedKey{"VLLM_API_KEY", "key for a vLLM server"},
+    NamedKey{"OLLAMA_API_KEY", "key for an Ollama server"},
+    NamedKey{"LLAMA_API_KEY", "key for a llama.cpp server"},
+};
+
+void general_rows(const Add& add) {
+    add(text("APP_NAME", general<&GeneralSettings::app_name>)
+            .otherwise("llm-research-api")
+            .between(1, 64)
+            .help("name in logs and traces"));
+    add(choice(
+            "ENVIRONMENT",
+            general<&GeneralSettings::environment>,
+            "production|staging|development|test"
+    )
+            .help("in production and staging secrets have to be set and good; without a value it "
+                  "is `development` when there is no DATABASE_URL and `production` otherwise"));
+    add(boolean("MAINTENANCE_MODE", general<&GeneralSettings::maintenance>)
+            .otherwise("false")
+            .live()
+            .help("writes and new runs are answered with 503; reading goes on"));
+}
+
+void http_rows(const Add& add) {
+    add(text("SERVER_HOST", http<&HttpSettings::host>)
+            .between(1, 253)
+            .obeys(check_host)
+            .help("address to listen on; without a value `127.0.0.1` when there is no DATABASE_URL "
+                  "and `0.0.0.0` otherwise"));
+    add(integer("SERVER_PORT", http<&HttpSettings::port>)
+            .otherwise("8080")
+            .between(0, 65'535)
+            .help("port of the API; 0 takes any that is free"));
+    add(integer("METRICS_PORT", http<&HttpSettings::metrics_port>)
+            .otherwise("9090")
+            .between(0, 65'535)
+            .help("port of the metrics"));
+    add(duration("REQUEST_TIMEOUT_SECONDS", http<&HttpSettings::request_timeout>)
+            .otherwise("300")
+            .between(1s, 1h)
+            .help("longest a request may take"));
+    add(integer("MAX_REQUEST_SIZE_MB", http<&HttpSettings::request_mebibytes_max>)
+            .otherwise("100")
+            .between(1, 10'240)
+            .help("largest body, in MiB"));
+    add(duration("GRACEFUL_SHUTDOWN_TIMEOUT", http<&HttpSettings::shutdown_timeout>)
+            .otherwise("30s")
+            .between(1s, 10min)
+            .help("how long a stop waits for requests that are under way"));
+    add(duration("HEALTH_CHECK_INTERVAL", http<&HttpSettings::health_interval>)
+            .otherwise("30s")
+            .between(1s, 1h)
+            .help("how often the database and other servers are looked at"));
+    add(boolean("COMPRESSION_ENABLED", http<&HttpSettings::compression>)
+            .otherwise("true")
+            .help("compressed answers for clients that accept them"));
+    add(size("COMPRESSION_MIN_SIZE", http<&HttpSettings::compression_bytes_min>)
+            .otherwise("1024")
+            .between(0, 64 << 20)
+            .help("smallest body that is compressed"));
+    add(list("CORS_ALLOWED_ORIGINS", http<&HttpSettings::cors_origins>)
+            .obeys(check_origin)
+            .help("web pages of these origins may call the API; none without a value"));
+    add(list("TRUSTED_PROXIES", http<&HttpSettings::trusted_proxies>)
+            .obeys(check_network)
+            .help("peers whose X-Forwarded-For is believed"));
+    add(integer("RATE_LIMIT_REQUESTS_PER_SECOND", http<&HttpSettings::requests_per_second>)
+            .otherwise("100")
+            .between(1, 1'000'000)
+            .live()
+            .help("requests a second and caller"));
+    add(integer("RATE_LIMIT_BURST", http<&HttpSettings::request_burst>)
+            .otherwise("200")
+            .between(1, 10'000'000)
+            .live()
+            .help("requests a caller may make at once"));
+    add(boolean("ENABLE_PROFILING", http<&HttpSettings::profiling>)
+            .otherwise("false")
+            .help("profiles on the port of the metrics"));
+}
+
+void database_rows(const Add& add) {
+    add(url("DATABASE_URL", database<&DatabaseSettings::url>, "postgres|postgresql")
+            .secret()
+            .help("PostgreSQL; without a value the server is embedded: SQLite, its own machine only"
+            ));
+    add(url("DATABASE_READ_URL", database<&DatabaseSettings::read_url>, "postgres|postgresql")
+            .secret()
+            .help("a replica for reading"));
+    add(url("DATABASE_WRITE_URL", database<&DatabaseSettings::write_url>, "postgres|postgresql")
+            .secret()
+            .help("the primary, where it differs from DATABASE_URL"));
+    add(integer("CONNECTION_POOL_SIZE", database<&DatabaseSettings::pool_size>)
+            .otherwise("50")
+            .between(1, 1'000)
+            .help("connections of one process"));
+    add(integer("DATABASE_MAX_CONNECTIONS", database<&DatabaseSettings::connections_ceiling>)
+            .otherwise("100")
+            .between(1, 10'000)
+            .help("ceiling; the lesser of the two counts"));
+    add(integer("DATABASE_MIN_CONNECTIONS", database<&DatabaseSettings::connections_min>)
+            .otherwise("10")
+            .between(0, 1'000)
+            .help("connections that are kept open"));
+}
+
+void auth_rows(const Add& add) {
+    add(text("JWT_SECRET", auth<&AuthSettings::jwt_secret>)
+            .between(32, 4'096)
+            .secret()
+            .help("signs tokens, at least 32 bytes: `openssl rand -base64 48`; generated when "
+                  "embedded"));
+    add(text("JWT_SECRET_PREVIOUS", auth<&AuthSettings::jwt_secret_previous>)
+            .between(32, 4'096)
+            .secret()
+            .help("still accepted after JWT_SECRET was changed"));
+    add(arn("JWT_SECRET_ARN", auth<&AuthSettings::jwt_secret_arn>)
+            .help("the same in a secrets service; JWT_SECRET wins"));
+    add(duration("JWT_EXPIRY_SECONDS", auth<&AuthSettings::access_lifetime>)
+            .otherwise("3600")
+            .between(1min, 168h)
+            .also("JWT_ACCESS_EXPIRY")
+            .help("life of an access token"));
+    add(duration("JWT_REFRESH_EXPIRY", auth<&AuthSettings::refresh_lifetime>)
+            .otherwise("604800")
+            .between(5min, 8784h)
+            .help("life of a refresh token"));
+    add(text("JWT_ISSUER", auth<&AuthSettings::jwt_issuer>)
+            .otherwise("llm-research-api")
+            .between(1, 256)
+            .obeys(check_header_text)
+            .help("`iss` of tokens"));
+    add(text("JWT_AUDIENCE", auth<&AuthSettings::jwt_audience>)
+            .otherwise("llm-research-users")
+            .between(1, 256)
+            .obeys(check_header_text)
+            .help("`aud` of tokens"));
+    add(choice("JWT_ALGORITHM", auth<&AuthSettings::jwt_algorithm>, "HS256|RS256|ES256")
+            .otherwise("HS256")
+            .help("HS256 signs with JWT_SECRET, the others with key files"));
+    add(text("JWT_PRIVATE_KEY_FILE", auth<&AuthSettings::jwt_private_key_file>)
+            .between(1, 4'096)
+            .help("PEM, for RS256 and ES256; without it tokens are only verified"));
+    add(text("JWT_PUBLIC_KEY_FILE", auth<&AuthSettings::jwt_public_key_file>)
+            .between(1, 4'096)
+            .help("PEM; without a value that of the private key"));
+    add(text("JWT_PUBLIC_KEY_PREVIOUS_FILE", auth<&AuthSettings::jwt_public_key_previous_file>)
+            .between(1, 4'096)
+            .help("still accepted after the keys were changed"));
+    add(text("API_KEY_SECRET", auth<&AuthSettings::api_key_secret>)
+            .between(32, 4'096)
+            .secret()
+            .help("pepper of the digests of API keys; without a value one is made once and kept in "
+                  "the database"));
+    add(arn("API_KEY_SECRET_ARN", auth<&AuthSettings::api_key_secret_arn>)
+            .help("the same in a secrets service; API_KEY_SECRET wins"));
+    add(text("ADMIN_KEY", auth<&AuthSettings::admin_key>)
+            .between(1, 4'096)
+            .secret()
+            .obeys(check_header_text)
+            .help("opens /admin by X-Admin-Key; without a value that way is closed"));
+}
+
+void cache_rows(const Add& add) {
+    add(boolean("CACHE_ENABLED", cache<&CacheSettings::enabled>)
+            .otherwise("true")
+            .help("answers of the store are kept in memory"));
+    add(duration("CACHE_TTL_SECONDS", cache<&CacheSettings::lifetime>)
+            .otherwise("300")
+            .between(0s, 720h)
+            .help("how long"));
+    add(integer("CACHE_MAX_SIZE", cache<&CacheSettings::entries_max>)
+            .otherwise("10000")
+            .between(0, 10'000'000)
+            .help("how many"));
+    add(url("REDIS_URL", cache<&CacheSettings::redis_url>, "redis|rediss")
+            .secret()
+            .help("shared by several processes: limits, revoked tokens, second level of the cache")
+    );
+    add(boolean("REDIS_CLUSTER_ENABLED", cache<&CacheSettings::redis_cluster>)
+            .otherwise("false")
+            .help("REDIS_URL is a cluster"));
+}
+
+void object_rows(const Add& add) {
+    add(text("S3_BUCKET", objects<&ObjectSettings::bucket>)
+            .between(3, 63)
+            .obeys(check_bucket)
+            .help("where datasets and artifacts are kept; without a value in files"));
+    add(text("S3_REGION", objects<&ObjectSettings::region>)
+            .otherwise("us-east-1")
+            .between(1, 64)
+            .also("AWS_REGION")
+            .obeys(check_header_text)
+            .help("its region"));
+    add(url("S3_ENDPOINT", objects<&ObjectSettings::endpoint>, "https|http")
+            .help("another server that speaks S3"));
+    add(duration("S3_PRESIGNED_URL_EXPIRY", objects<&ObjectSettings::presigned_lifetime>)
+            .otherwise("3600")
+            .between(1s, 168h)
+            .help("life of upload and download addresses"));
+    add(text("BACKUP_BUCKET", objects<&ObjectSettings::backup_bucket>)
+            .between(3, 63)
+            .obeys(check_bucket)
+            .help("where dumps go"));
+    add(text("AWS_ACCESS_KEY_ID", objects<&ObjectSettings::access_key_id>)
+            .between(1, 256)
+            .secret()
+            .obeys(check_header_text)
+            .help("without it the role of the machine is used"));
+    add(text("AWS_SECRET_ACCESS_KEY", objects<&ObjectSettings::secret_access_key>)
+            .between(1, 256)
+            .secret()
+            .obeys(check_header_text)
+            .help("belongs to AWS_ACCESS_KEY_ID"));
+    add(text("AWS_SESSION_TOKEN", objects<&ObjectSettings::session_token>)
+            .between(1, 8'192)
+            .secret()
+            .obeys(check_header_text)
+            .help("of temporary credentials"));
+}
+
+void analytics_rows(const Add& add) {
+    add(url("CLICKHOUSE_URL", analytics<&AnalyticsSettings::url>, "https|http")
+            .help("optional copy of metrics and events"));
+    add(text("CLICKHOUSE_USER", analytics<&AnalyticsSettings::user>)
+            .otherwise("default")
+            .between(1, 256)
+            .help("its user"));
+    add(text("CLICKHOUSE_PASSWORD", analytics<&AnalyticsSettings::password>)
+            .between(1, 4'096)
+            .secret()
+            .help("its password"));
+    add(text("CLICKHOUSE_DATABASE", analytics<&AnalyticsSettings::database>)
+            .otherwise("llm_metrics")
+            .between(1, 128)
+            .help("its database"));
+}
+
+void telemetry_rows(const Add& add) {
+    add(choice(
+            "LOG_LEVEL",
+            telemetry<&TelemetrySettings::log_level>,
+            "trace|debug|info|warn|warning|error|off"
+    )
+            .otherwise("info")
+            .live()
+            .help("lines below it are not written"));
+    add(text("RUST_LOG", telemetry<&TelemetrySettings::log_filter>)
+            .between(1, 4'096)
+            .live()
+            .help("`level,target=level,...`; wins over LOG_LEVEL"));
+    add(choice("LOG_FORMAT", telemetry<&TelemetrySettings::log_format>, "json|pretty|compact")
+            .otherwise("json")
+            .help("one JSON object a line, or text"));
+    add(boolean("PROMETHEUS_ENABLED", telemetry<&TelemetrySettings::metrics>)
+            .otherwise("true")
+            .help("/metrics answers"));
+    add(boolean("ENABLE_TRACING", telemetry<&TelemetrySettings::tracing>)
+            .otherwise("true")
+            .help("spans are exported, when there is somewhere to export to"));
+    add(url("OTEL_EXPORTER_ENDPOINT", telemetry<&TelemetrySettings::otlp_endpoint>, "https|http")
+            .also("OTEL_EXPORTER_OTLP_ENDPOINT")
+            .help("a collector that speaks OTLP"));
+    add(ratio("OTEL_TRACES_SAMPLER_ARG", telemetry<&TelemetrySettings::sample_ratio>)
+            .otherwise("1")
+            .help("part of the new traces that is recorded"));
+}
+
+void provider_rows(const Add& add) {
+    add(list("PROVIDER_ALLOWED_HOSTS", providers<&ProviderSettings::allowed_hosts>)
+            .obeys(check_host_port)
+            .help("further hosts that models may name"));
+    for (const auto& [key, help] : kProviderKeys) {
+        add(
+            Row{{.key = key,
+                 .type = SettingType::text,
+                 .min = 1,
+                 .max = 4'096,
+                 .secret = true,
+                 .help = help},
+                ProviderKey{},
+                check_header_text}
+        );
+    }
+}
+
+std::vector<Row> make_rows() {
+    struct Group {
+        std::string_view name;
+        void (*rows)(const Add&);
+    };
+    constexpr std::array kGroups{
+        Group{"General", general_rows},
+        Group{"HTTP", http_rows},
+        Group{"Database", database_rows},
+        Group{"Authentication", auth_rows},
+        Group{"Cache", cache_rows},
+        Group{"Files", object_rows},
+        Group{"Analytics", analytics_rows},
+        Group{"Logs, metrics, traces", telemetry_rows},
+        Group{"Providers", provider_rows},
+    };
+    std::vector<Row> rows;
+    for (const Group& group : kGroups) {
+        group.rows([&](Row row) {
+            row.info.group = group.name;
+            rows.push_back(std::move(row));
+        });
+    }
+    return rows;
+}
+
+}  // namespace
+
+std::span<const Row> server_rows() {
+    static const std::vector<Row> kRows = make_rows();
+    return kRows;
+}
+
+}  // namespace lab::config

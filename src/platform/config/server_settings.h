@@ -1,0 +1,188 @@
+#pragma once
+#include "base/result.h"
+#include "platform/config/settings.h"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lab {
+
+// The settings of the server, one struct a concern, so that a room is given what it needs. They
+// come from environment variables alone; the table is in impl/server_table.cpp.
+
+struct GeneralSettings {
+    std::string app_name;
+    std::string environment;  ///< production, staging, development, test
+    bool maintenance = false;
+    std::map<std::string, bool> features;  ///< FEATURE_<NAME>, the name in lower case
+};
+
+struct HttpSettings {
+    std::string host;
+    std::int64_t port = 0;  ///< 0 = any that is free
+    std::int64_t metrics_port = 0;
+    std::chrono::milliseconds request_timeout{};
+    std::chrono::milliseconds shutdown_timeout{};
+    std::chrono::milliseconds health_interval{};
+    std::int64_t request_mebibytes_max = 0;
+    bool compression = false;
+    std::int64_t compression_bytes_min = 0;
+    std::vector<std::string> cors_origins;     ///< "https://host[:port]"
+    std::vector<std::string> trusted_proxies;  ///< addresses and networks
+    std::int64_t requests_per_second = 0;
+    std::int64_t request_burst = 0;
+    bool profiling = false;
+};
+
+struct DatabaseSettings {
+    std::string url;  ///< secret; empty = embedded
+    std::string read_url;
+    std::string write_url;
+    std::int64_t pool_size = 0;
+    std::int64_t connections_ceiling = 0;
+    std::int64_t connections_min = 0;
+    std::int64_t connections_max = 0;  ///< the lesser of pool_size and connections_ceiling
+};
+
+struct AuthSettings {
+    std::string jwt_algorithm;  ///< HS256, RS256, ES256
+    std::string jwt_secret;  ///< secret; empty = by ARN, by key files, or generated when embedded
+    std::string jwt_secret_previous;
+    std::string jwt_secret_arn;
+    std::string jwt_private_key_file;
+    std::string jwt_public_key_file;
+    std::string jwt_public_key_previous_file;
+    std::string jwt_issuer;
+    std::string jwt_audience;
+    std::chrono::milliseconds access_lifetime{};
+    std::chrono::milliseconds refresh_lifetime{};
+    std::string api_key_secret;  ///< secret
+    std::string api_key_secret_arn;
+    std::string admin_key;  ///< secret; empty = the way in by admin key is closed
+};
+
+struct CacheSettings {
+    bool enabled = false;
+    std::chrono::milliseconds lifetime{};
+    std::int64_t entries_max = 0;
+    std::string redis_url;  ///< secret
+    bool redis_cluster = false;
+};
+
+struct ObjectSettings {
+    std::string bucket;  ///< empty = files of the home folder
+    std::string region;
+    std::string endpoint;
+    std::chrono::milliseconds presigned_lifetime{};
+    std::string backup_bucket;
+    std::string access_key_id;      ///< secret
+    std::string secret_access_key;  ///< secret
+    std::string session_token;      ///< secret
+};
+
+struct AnalyticsSettings {
+    std::string url;  ///< empty = none
+    std::string user;
+    std::string password;  ///< secret
+    std::string database;
+};
+
+struct TelemetrySettings {
+    std::string log_level;
+    std::string log_format;
+    std::string log_filter;  ///< RUST_LOG; wins over log_level; parsed by platform/telemetry
+    bool metrics = false;
+    bool tracing = false;  ///< only with an endpoint
+    std::string otlp_endpoint;
+    double sample_ratio = 0;
+};
+
+struct ProviderSettings {
+    std::map<std::string, std::string> keys;  ///< variable -> secret, those that are set
+    std::vector<std::string> allowed_hosts;
+};
+
+/// How one key came to its value, for people.
+struct SettingRow {
+    std::string key;
+    std::string value;  ///< of a secret: "[set]" or nothing
+    std::string from;   ///< "default", "environment JWT_ISSUER", "live JWT_ISSUER"
+    bool secret = false;
+    bool live = false;  ///< can change while the server runs
+};
+
+struct ServerSettings {
+    GeneralSettings general;
+    HttpSettings http;
+    DatabaseSettings database;
+    AuthSettings auth;
+    CacheSettings cache;
+    ObjectSettings objects;
+    AnalyticsSettings analytics;
+    TelemetrySettings telemetry;
+    ProviderSettings providers;
+
+    std::vector<SettingRow> rows;       ///< every key of the table, then the features
+    std::vector<std::string> warnings;  ///< for the log: "KEY: what"
+
+    bool embedded() const { return database.url.empty(); }
+    /// Whether defaults that are only good for trying out are refused.
+    bool strict() const {
+        return general.environment != "development" && general.environment != "test";
+    }
+};
+
+enum class SettingType : std::uint8_t {
+    text,
+    choice,
+    integer,
+    ratio,     ///< 0 to 1
+    duration,  ///< 500ms, 30s, 5m, 2h, 7d, or whole seconds
+    boolean,   ///< true, false, 1, 0
+    size,      ///< bytes, or with KiB, MiB, GiB
+    list,      ///< separated by commas
+    url,
+    arn,
+};
+
+/// A row of the table. From it come parsing, messages, `config check` and docs/config.md.
+struct ServerSettingInfo {
+    std::string_view group;
+    std::string_view key;
+    std::string_view alias;  ///< another name that is read when the first is not set
+    SettingType type;
+    std::string_view default_text;  ///< as it would be written; empty = not set
+    std::int64_t min;  ///< integer; size in bytes; duration in milliseconds; text in bytes
+    std::int64_t max;
+    std::string_view words;  ///< of a choice its words, of a URL its schemes, separated by '|'
+    bool secret;
+    bool live;
+    std::string_view help;
+};
+std::vector<ServerSettingInfo> server_setting_table();
+
+/// Reads and checks everything at once. Surrounding white space and empty values count as nothing.
+/// `names`: of all variables, for those that are only known by how they begin.
+/// Errors: validation; each detail names a variable and says what is wrong, never what it holds.
+Result<ServerSettings> load_server_settings(
+    const EnvLookup& environment, const std::vector<std::string>& names = {}
+);
+/// Names of the variables of the process.
+std::vector<std::string> process_environment_names();
+
+/// `started` with the values that may change while the server runs (those with `live`) taken from
+/// `live`, where it has them; elsewhere they are those of the start. Errors as above: nothing
+/// changes because of a value that cannot be read.
+Result<ServerSettings> with_live_settings(const ServerSettings& started, const EnvLookup& live);
+
+/// What models may read as "environment": the keys of providers and nothing else of the server's.
+EnvLookup provider_environment(const ServerSettings& settings);
+
+/// The tables of docs/config.md.
+std::string settings_markdown();
+
+}  // namespace lab
