@@ -308,8 +308,11 @@ class Checker {
                 report(time, "must be longer than nothing");
             }
         }
-        if (spec_.run.retry.initial > spec_.run.retry.maximum) {
-            report(node.member("retry").member("initial"), "must not exceed `maximum`");
+        const SpecNode retry = node.member("retry");
+        if (spec_.run.retry.initial > spec_.run.retry.maximum &&
+            !paths_.covers(retry.member("initial").path()) &&
+            !paths_.covers(retry.member("maximum").path())) {
+            report(retry.member("initial"), "must not exceed `maximum`");
         }
         for (const SpecNode& model : root_.member("models").entries()) {
             for (const auto& [name, price] : model.member("pricing").members()) {

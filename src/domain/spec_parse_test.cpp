@@ -495,6 +495,19 @@ TEST(Checks, TellOneMistakeOnce) {
                  "models: [{provider: openai, model: m}]\nscorers: [bleu]\n"),
         "datset: unknown key \"datset\", did you mean \"dataset\"?"
     );
+    EXPECT_EQ(
+        problems(
+            head + "prompts: [x]\nmodels: [{provider: openai}]\nvariants: {models: [small]}\n"
+        ),
+        "models[0].model: required key \"model\" is missing"
+    ) << "nobody knows the model's name";
+    EXPECT_EQ(
+        problems(
+            head + "prompts: [x]\nmodels: [{provider: openai, model: m}]\n"
+                   "run: {retry: {maximum: -1}}\n"
+        ),
+        "run.retry.maximum: must be greater than 0, got -1"
+    );
 }
 
 TEST(Checks, FindUnknownVariantsBesideOtherMistakes) {

@@ -31,14 +31,21 @@ Json overlay(Json base, const Json& top) {
     return base;
 }
 
+/// Whether every entry has its name under one of `keys` (or is text and has a number).
 bool all_named(
     const SpecNode& list, std::initializer_list<std::string_view> keys, const ProblemPaths& paths
 ) {
+    const auto read = [&](const SpecNode& entry, std::string_view key) {
+        return !paths.covers(entry.member(key).path());
+    };
     return !paths.covers(list.path()) &&
-           std::ranges::none_of(list.entries(), [&](const SpecNode& entry) {
-               return std::ranges::any_of(keys, [&](std::string_view key) {
-                   return paths.covers(entry.member(key).path());
+           std::ranges::all_of(list.entries(), [&](const SpecNode& entry) {
+               const bool named = std::ranges::any_of(keys, [&](std::string_view key) {
+                   return entry.is_text() || entry.has(key);
                });
+               return named && std::ranges::all_of(keys, [&](std::string_view key) {
+                          return read(entry, key);
+                      });
            });
 }
 
