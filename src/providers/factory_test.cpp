@@ -226,6 +226,22 @@ TEST_F(FactoryTest, RefusesParametersTheProtocolCannotCarryAllAtOnce) {
     EXPECT_THAT(problem(), HasSubstr("must be a version"));
 }
 
+TEST_F(FactoryTest, SaysOfAnUnknownProviderWhatNoneTakes) {
+    model.provider = "opnai";
+    model.parameters = {{"n", 2}, {"seed", 1}, {"messages", "x"}};
+    model.headers = {{"Authorization", "Bearer x"}};
+    EXPECT_EQ(
+        problems(),
+        (std::vector<std::string>{
+            "models[0].provider: unknown provider \"opnai\", did you mean \"openai\"?",
+            "models[0].headers.Authorization: Authorization would put a secret into the file; use "
+            "api_key_env",
+            "models[0].parameters.n: one call gives one answer; use run.repetitions",
+            "models[0].parameters.messages: is set by the program, not by parameters",
+        })
+    );
+}
+
 TEST_F(FactoryTest, RefusesHeadersThatCarrySecretsOrBreakTheFrame) {
     model.headers = {
         {"X-Team", "research"},

@@ -67,6 +67,9 @@ class Check {
                 "unknown provider \"" + shorten(model_.provider, 60) + "\"" +
                     (near.empty() ? "; known are " + join(provider_names(), ", ")
                                   : ", did you mean \"" + near + "\"?"));
+            // What no provider takes is said all the same.
+            check_headers();
+            check_parameters();
             return std::move(problems_);
         }
         if (preset_->protocol == Protocol::replay) {
@@ -223,6 +226,8 @@ class Check {
                 add_parameter(name, "is set by the program, not by parameters");
             } else if (is_one_of(kSeveral, name) && value != 1) {
                 add_parameter(name, "one call gives one answer; use run.repetitions");
+            } else if (preset_ == nullptr) {
+                continue;
             } else if (preset_->protocol == Protocol::anthropic && is_one_of(kNotAnthropic, name)) {
                 add_parameter(name, "the protocol of anthropic has no such parameter");
             } else if (preset_->protocol == Protocol::google && is_one_of(kNotGoogle, name)) {
