@@ -208,11 +208,13 @@ Result<int> do_validate(const Invocation& in, const std::string& file) {
              money_or_na(plan.cost_max)}
         );
     }
+    // Rows that were read from a file have no version before a run imports them.
+    const domain::DatasetVersion& dataset = experiment->dataset;
+    const std::string version = dataset.version > 0 ? "@" + std::to_string(dataset.version) : "";
     note(
         in.console,
         file + " is valid: " + experiment->spec.name + ", " + count(experiment->items->count()) +
-            " items of " + experiment->dataset.name + "@" +
-            std::to_string(experiment->dataset.version)
+            " items of " + dataset.name + version
     );
     LAB_CHECK(print_table(in.console, table, in.settings.output));
     return 0;

@@ -47,16 +47,18 @@ Error bad_rows(const std::string& path, std::vector<Detail> problems, bool more)
 
 }  // namespace
 
-Result<domain::DatasetVersion> import_dataset(
-    const Ctx& ctx, const Deps& deps, const ImportRequest& request
+Result<domain::DatasetVersion> read_dataset(
+    const Ctx& ctx,
+    const Deps& deps,
+    const storage::ObjectFolder& objects,
+    const ImportRequest& request
 ) {
     std::string format = request.format;
     if (format.empty()) {
         LAB_TRY(format, data_format_of_path(request.path));
     }
     LAB_TRY(const std::unique_ptr<RowReader> reader, open_rows(request.path, format));
-    LAB_TRY(storage::ObjectFolder * objects, deps.objects());
-    LAB_TRY(storage::DatasetWriter writer, storage::DatasetWriter::create(*objects));
+    LAB_TRY(storage::DatasetWriter writer, storage::DatasetWriter::create(objects));
     std::vector<Detail> problems;
     Fields fields;
     DataRow row;
@@ -103,6 +105,14 @@ Result<domain::DatasetVersion> import_dataset(
     version.fields = std::move(fields.names);
     version.source = std::filesystem::path(request.path).filename().string();
     version.created_at = format_rfc3339(deps.clock->wall());
+    return version;
+}
+
+Result<domain::DatasetVersion> import_dataset(
+    const Ctx& ctx, const Deps& deps, const ImportRequest& request
+) {
+    LAB_TRY(storage::ObjectFolder * objects, deps.objects());
+    LAB_TRY(domain::DatasetVersion version, read_dataset(ctx, deps, *objects, request));
     LAB_TRY(storage::Database * database, deps.database(ctx));
     LAB_TRY(const std::unique_ptr<storage::Session> session, database->open_session(ctx));
     return storage::Datasets(*session).add_version(ctx, std::move(version));
@@ -118,7 +128,13 @@ Result<domain::DatasetVersion> get_dataset(
     const Ctx& ctx, const Deps& deps, const std::string& ref
 ) {
     LAB_TRY(storage::Database * database, deps.database(ctx));
-    LAB_TRY(const std::unique_ptr<storage::Session> session, database->open_session(ctx));
+    return get_dataset(ctx, *database, ref);
+}
+
+Result<domain::DatasetVersion> get_dataset(
+    const Ctx& ctx, storage::Database& database, const std::string& ref
+) {
+    LAB_TRY(const std::unique_ptr<storage::Session> session, database.open_session(ctx));
     return storage::Datasets(*session).get(ctx, ref);
 }
 

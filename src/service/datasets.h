@@ -19,10 +19,20 @@ struct ImportRequest {
 Result<domain::DatasetVersion> import_dataset(
     const Ctx& ctx, const Deps& deps, const ImportRequest& request
 );
+/// The same into a folder that is no store: the version is 0.
+Result<domain::DatasetVersion> read_dataset(
+    const Ctx& ctx,
+    const Deps& deps,
+    const storage::ObjectFolder& objects,
+    const ImportRequest& request
+);
 Result<std::vector<domain::DatasetVersion>> list_datasets(const Ctx& ctx, const Deps& deps);
 /// `ref` as storage::Datasets::get.
 Result<domain::DatasetVersion> get_dataset(
     const Ctx& ctx, const Deps& deps, const std::string& ref
+);
+Result<domain::DatasetVersion> get_dataset(
+    const Ctx& ctx, storage::Database& database, const std::string& ref
 );
 
 }  // namespace lab::service

@@ -1,17 +1,16 @@
 #include "service/experiment.h"
 
-#include "base/text.h"
 #include "platform/json/document.h"
 #include "service/datasets.h"
-#include "storage/store/datasets.h"
+#include "service/impl/experiment_check.h"
+#include "service/scratch.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <map>
+#include <optional>
 
 namespace lab::service {
 namespace {
@@ -53,175 +52,81 @@ std::string absolute_to(const std::string& folder, const std::string& path) {
     return given.is_absolute() ? path : (fs::path(folder) / given).lexically_normal().string();
 }
 
-void keep_details(const Error& error, const std::string& fallback, std::vector<Detail>& problems) {
-    if (error.details.empty()) {
-        problems.push_back({fallback, error.message});
-    }
-    problems.insert(problems.end(), error.details.begin(), error.details.end());
+/// Whether the file is to be mended, and not the machine.
+bool is_mistake(Code code) {
+    return code == Code::validation || code == Code::not_found || code == Code::bad_request ||
+           code == Code::payload_too_large;
 }
 
-/// The dataset of the spec: imported from its path, or looked up by its name.
-Result<domain::DatasetVersion> find_dataset(
-    const Ctx& ctx, const Deps& deps, const domain::ExperimentSpec& spec, const std::string& folder
-) {
-    if (!spec.dataset.ref.empty()) {
-        return get_dataset(ctx, deps, spec.dataset.ref);
-    }
-    return import_dataset(
-        ctx,
-        deps,
-        {.path = absolute_to(folder, spec.dataset.path), .format = spec.dataset.format, .name = {}}
-    );
-}
-
-/// What every row of some rows must have.
-struct Needed {
-    std::string path;  ///< of the spec, where it is asked for
-    std::string field;
-    bool list = false;  ///< and it must be a list with something in it
+/// The rows of an experiment: how they are described and where they are.
+struct Opened {
+    domain::DatasetVersion version;
+    std::string path;
+    std::optional<ScratchFolder> scratch;  ///< where they are when they are not kept
 };
 
-/// Reports the first row that lacks what is needed, once for each need.
-/// `row_of`: the row's number (0-based) of place 0..count.
-void check_rows(
-    const engine::Items& items,
-    std::int64_t count,
-    const std::function<std::int64_t(std::int64_t)>& row_of,
-    const std::vector<Needed>& needed,
-    std::vector<Detail>& problems
+Result<Opened> open_stored(
+    const Ctx& ctx, const Deps& deps, storage::Database& database, const std::string& ref
 ) {
-    std::vector<bool> missing(needed.size());
-    std::vector<std::string> known;
-    for (std::int64_t place = 0; place < count; ++place) {
-        const Json row = items.load_row(row_of(place));
-        if (place == 0) {
-            for (const auto& [name, value] : row.items()) {
-                known.push_back(name);
-            }
-        }
-        const std::string where = "row " + std::to_string(row_of(place) + 1) + " of the dataset";
-        for (std::size_t i = 0; i < needed.size(); ++i) {
-            const Needed& need = needed[i];
-            const Json* value = science::find_variable(row, need.field);
-            const bool there = value != nullptr && !value->is_null();
-            if (missing[i] || (there && (!need.list || (value->is_array() && !value->empty())))) {
-                continue;
-            }
-            missing[i] = true;
-            std::string words;
-            if (there) {
-                words = where + ": the field \"" + need.field + "\" is not a list of references";
-            } else {
-                words = where + " has no field \"" + need.field + "\"";
-                const std::string near = nearest(need.field, known);
-                if (!near.empty() && near != need.field) {
-                    words += ", did you mean \"" + near + "\"?";
-                } else if (place == 0) {
-                    words += "; its fields are " + shorten(join(known, ", "), 300);
-                }
-            }
-            problems.push_back({need.path, std::move(words)});
-        }
-        if (std::ranges::find(missing, false) == missing.end()) {
-            return;
-        }
-    }
+    Opened out;
+    LAB_TRY(out.version, get_dataset(ctx, database, ref));
+    LAB_TRY(storage::ObjectFolder * objects, deps.objects());
+    out.path = objects->path_of(out.version.content_hash);
+    return out;
 }
 
-/// Every variable of the prompts and references must be a field of every row it is used with.
-void check_fields(const Experiment& experiment, std::vector<Detail>& problems) {
-    const engine::Items& items = *experiment.items;
-    std::vector<Needed> of_items;
-    std::map<const std::vector<std::int64_t>*, std::vector<Needed>> of_examples;
-    for (const engine::Renderer::Variable& variable : experiment.renderer->variables()) {
-        (variable.rows == nullptr ? of_items : of_examples[variable.rows])
-            .push_back({variable.path, variable.name});
+/// Reads the file into the store when the run will need it, and only for now otherwise.
+Result<Opened> open_file(
+    const Ctx& ctx, const Deps& deps, const ImportRequest& request, bool keep
+) {
+    Opened out;
+    if (keep) {
+        LAB_TRY(out.version, import_dataset(ctx, deps, request));
+        LAB_TRY(storage::ObjectFolder * objects, deps.objects());
+        out.path = objects->path_of(out.version.content_hash);
+        return out;
     }
-    for (const Detail& detail : experiment.scores->needed_fields()) {
-        of_items.push_back({detail.field, detail.message, detail.field.ends_with(".reference_list")}
+    LAB_TRY(out.scratch, ScratchFolder::make(deps.scratch_folder));
+    const std::string& folder = out.scratch->path();
+    const storage::ObjectFolder objects(folder);
+    auto version = read_dataset(ctx, deps, objects, request);
+    if (!version && version.error().message.find(folder) != std::string::npos) {
+        return Error(
+            Code::io,
+            "cannot keep the rows in " + deps.scratch_folder +
+                " while they are checked: free some space there, or set TMPDIR to another folder"
         );
     }
-    if (!experiment.spec.analysis.cluster.empty()) {
-        of_items.push_back({"analysis.cluster", experiment.spec.analysis.cluster});
-    }
-    check_rows(
-        items,
-        items.count(),
-        [&](std::int64_t place) { return items.row_of(place); },
-        of_items,
-        problems
-    );
-    for (const auto& [rows, needed] : of_examples) {
-        check_rows(
-            items,
-            static_cast<std::int64_t>(rows->size()),
-            [&](std::int64_t place) { return (*rows)[static_cast<std::size_t>(place)]; },
-            needed,
-            problems
-        );
-    }
+    LAB_TRY(out.version, std::move(version));
+    out.path = objects.path_of(out.version.content_hash);
+    return out;
 }
 
-void check_budget(const Experiment& experiment, std::vector<Detail>& problems) {
-    const domain::Budget& budget = experiment.spec.run.budget;
-    if (!budget.max_cost && !budget.max_tokens) {
-        return;
-    }
-    for (std::size_t v = 0; v < experiment.spec.variants.size(); ++v) {
-        const domain::Variant& variant = experiment.spec.variants[v];
-        const domain::ModelSpec& model = experiment.spec.models[variant.model];
-        if (model.provider == "replay") {
-            continue;
-        }
-        const std::string path = "models[" + std::to_string(variant.model) + "]";
-        const Json& parameters = variant.parameters;
-        if (!parameters.contains("max_tokens") && !parameters.contains("max_completion_tokens")) {
-            problems.push_back(
-                {path + ".parameters",
-                 "a hard budget needs max_tokens, so that the most a call can cost is known"}
-            );
-        }
-        if (budget.max_cost && !experiment.pricing[variant.model]) {
-            problems.push_back(
-                {path + ".pricing",
-                 "run.budget.max_cost_usd needs prices, and none are known for "
-                 "\"" +
-                     model.model +
-                     "\": set pricing.input_per_million and "
-                     "pricing.output_per_million"}
-            );
-        }
-    }
-    std::ranges::sort(problems, {}, [](const Detail& d) { return d.field; });
-    const auto repeated = std::ranges::unique(problems);
-    problems.erase(repeated.begin(), repeated.end());
-}
-
-void check_models(
-    const Deps& deps, Experiment& experiment, Purpose purpose, std::vector<Detail>& problems
+/// The dataset of the spec: read from its path, or looked up by its name. `keep`: the store may be
+/// changed.
+Result<Opened> open_dataset(
+    const Ctx& ctx, const Deps& deps, const Experiment& experiment, bool keep
 ) {
-    for (std::size_t i = 0; i < experiment.spec.models.size(); ++i) {
-        for (Detail& detail :
-             deps.check_model(experiment.spec.models[i], "models[" + std::to_string(i) + "]")) {
-            const bool key = detail.field.ends_with("api_key_env");
-            if (purpose == Purpose::validate && key) {
-                experiment.warnings.push_back(detail.message);
-            } else {
-                problems.push_back(std::move(detail));
-            }
-        }
+    const domain::DatasetSpec& spec = experiment.spec.dataset;
+    if (spec.ref.empty()) {
+        const std::string path = absolute_to(experiment.base_folder, spec.path);
+        return open_file(ctx, deps, {.path = path, .format = spec.format, .name = {}}, keep);
     }
+    const auto& open = keep || !deps.database_to_read ? deps.database : deps.database_to_read;
+    LAB_TRY(storage::Database * database, open(ctx));
+    return open_stored(ctx, deps, *database, spec.ref);
 }
 
-/// Opens and checks everything behind a parsed spec. `problems` collects what is wrong; the rest of
-/// the checks goes on as far as it can.
+/// Opens and checks everything behind a spec that is read, as far as it goes. Errors: what is wrong
+/// with the machine and not with the file, unless the file has problems as well: then they come
+/// first, because they can be mended here.
 Status open_parts(
     const Ctx& ctx,
     const Deps& deps,
     const std::string& dataset_hash,
     Purpose purpose,
     Experiment& experiment,
-    std::vector<Detail>& problems
+    Problems& problems
 ) {
     for (domain::ModelSpec& model : experiment.spec.models) {
         if (model.replay) {
@@ -229,54 +134,48 @@ Status open_parts(
         }
         experiment.pricing.push_back(deps.find_pricing(model));
     }
-    if (auto scores = engine::ScoreBook::make(experiment.spec)) {
-        experiment.scores = std::make_unique<engine::ScoreBook>(std::move(*scores));
-    } else {
-        keep_details(scores.error(), "scorers", problems);
-    }
+    const std::vector<Detail> needed = make_scores(experiment, problems);
+    check_templates(experiment.spec, problems);
     if (purpose != Purpose::report) {
-        check_models(deps, experiment, purpose, problems);
-        check_budget(experiment, problems);
+        check_models(deps, purpose, experiment, problems);
+        check_replays(deps, experiment.spec, problems);
     }
-    auto dataset = dataset_hash.empty()
-                       ? find_dataset(ctx, deps, experiment.spec, experiment.base_folder)
-                       : get_dataset(ctx, deps, dataset_hash);
-    if (!dataset) {
-        if (dataset.error().code == Code::io) {
-            return dataset.error();
+    const domain::DatasetSpec& spec = experiment.spec.dataset;
+    const std::string place = spec.ref.empty() ? "dataset.path" : "dataset.ref";
+    const bool stored = !dataset_hash.empty();
+    if (!stored && problems.has(place)) {
+        return ok();
+    }
+    const auto open = [&]() -> Result<Opened> {
+        if (!stored) {
+            // A run that is refused leaves the store as it was.
+            const bool keep = purpose != Purpose::validate && problems.empty();
+            return open_dataset(ctx, deps, experiment, keep);
         }
-        const char* field = experiment.spec.dataset.ref.empty() ? "dataset.path" : "dataset.ref";
-        for (const Detail& detail : dataset.error().details) {
-            problems.push_back({field, dataset.error().message + ": " + detail.message});
+        LAB_TRY(storage::Database * database, deps.database(ctx));
+        return open_stored(ctx, deps, *database, dataset_hash);
+    };
+    auto opened = open();
+    if (!opened) {
+        const Error& error = opened.error();
+        if (!is_mistake(error.code) && problems.empty()) {
+            return error;
         }
-        if (dataset.error().details.empty()) {
-            problems.push_back({field, dataset.error().message});
+        if (problems.unread().covers("dataset.format")) {
+            return ok();
+        }
+        for (const Detail& detail : error.details) {
+            problems.add(place, error.message + ": " + detail.message);
+        }
+        if (error.details.empty()) {
+            problems.add(place, error.message);
         }
         return ok();
     }
-    experiment.dataset = std::move(*dataset);
-    LAB_TRY(storage::ObjectFolder * objects, deps.objects());
-    LAB_TRY(
-        storage::DatasetFile file,
-        storage::DatasetFile::open(objects->path_of(experiment.dataset.content_hash))
+    experiment.dataset = std::move(opened->version);
+    return check_rows(
+        opened->path, purpose == Purpose::report ? nullptr : &needed, experiment, problems
     );
-    auto items = engine::Items::select(std::move(file), experiment.spec.dataset);
-    if (!items) {
-        keep_details(items.error(), "dataset", problems);
-        return ok();
-    }
-    experiment.items = std::make_unique<engine::Items>(std::move(*items));
-    auto renderer = engine::Renderer::make(experiment.spec, *experiment.items);
-    if (!renderer) {
-        keep_details(renderer.error(), "prompts", problems);
-        return ok();
-    }
-    experiment.renderer = std::make_unique<engine::Renderer>(std::move(*renderer));
-    experiment.plan = std::make_unique<engine::Plan>(experiment.spec, experiment.items->count());
-    if (experiment.scores && purpose != Purpose::report) {
-        check_fields(experiment, problems);
-    }
-    return ok();
 }
 
 std::string at(const std::string& file, Mark mark) {
@@ -297,6 +196,8 @@ Error located(const std::string& file, const SourceMap& map, std::vector<Detail>
         return std::tie(a.first.line, a.first.column, a.second.message) <
                std::tie(b.first.line, b.first.column, b.second.message);
     });
+    const auto repeated = std::ranges::unique(placed);
+    placed.erase(repeated.begin(), repeated.end());
     const std::size_t count = placed.size();
     Error error(
         Code::validation,
@@ -320,17 +221,14 @@ Result<std::unique_ptr<Experiment>> load_experiment_file(
         error.details.push_back({path + ":" + document.error().message, ""});
         return error;
     }
-    auto spec = domain::parse_spec(document->value, *deps.vocabulary);
-    if (!spec) {
-        return located(path, document->map, spec.error().details);
-    }
+    domain::ParsedSpec parsed = domain::read_spec(document->value, *deps.vocabulary);
+    Problems problems(std::move(parsed.problems));
     auto experiment = std::make_unique<Experiment>();
-    experiment->spec = std::move(*spec);
+    experiment->spec = std::move(parsed.spec);
     experiment->base_folder = fs::absolute(fs::path(path)).parent_path().string();
-    std::vector<Detail> problems;
     LAB_CHECK(open_parts(ctx, deps, "", purpose, *experiment, problems));
     if (!problems.empty()) {
-        return located(path, document->map, std::move(problems));
+        return located(path, document->map, problems.take());
     }
     return experiment;
 }
@@ -346,11 +244,11 @@ Result<std::unique_ptr<Experiment>> load_stored_experiment(
     auto experiment = std::make_unique<Experiment>();
     LAB_TRY(experiment->spec, domain::parse_spec(source, *deps.vocabulary));
     experiment->base_folder = base_folder;
-    std::vector<Detail> problems;
+    Problems problems({});
     LAB_CHECK(open_parts(ctx, deps, dataset_hash, purpose, *experiment, problems));
     if (!problems.empty()) {
         return Error(
-            Code::validation, "the stored experiment cannot be opened any more", std::move(problems)
+            Code::validation, "the stored experiment cannot be opened any more", problems.take()
         );
     }
     return experiment;

@@ -70,6 +70,8 @@ class Lab : public testing::Test {
             }
             return database_.get();
         };
+        deps_.database_to_read = deps_.database;
+        deps_.scratch_folder = home_.path();
         deps_.objects = [this]() -> Result<storage::ObjectFolder*> { return &objects_; };
         deps_.lock_folder = home_.file("locks");
         deps_.vocabulary = &engine::test::full_vocabulary();
