@@ -37,12 +37,22 @@ struct Fields {
     }
 };
 
-Error bad_rows(const std::string& path, std::vector<Detail> problems, bool more) {
-    std::string message = path + " has " + (more ? "many " : "") + "bad rows; nothing was imported";
+Error bad_rows(const std::string& title, std::vector<Detail> problems, bool more) {
+    std::string message =
+        title + " has " + (more ? "many " : "") + "bad rows; nothing was imported";
     if (more) {
         problems.push_back({"", "there are more"});
     }
     return Error(Code::validation, std::move(message), std::move(problems));
+}
+
+/// false = no more.
+Result<bool> next_row(RowReader& reader, const ImportRequest& request, DataRow& row) {
+    LAB_TRY(const bool more, reader.next(row));
+    if (more && request.check) {
+        LAB_CHECK(request.check(row));
+    }
+    return more;
 }
 
 }  // namespace
@@ -59,22 +69,23 @@ Result<domain::DatasetVersion> read_dataset(
     }
     LAB_TRY(const std::unique_ptr<RowReader> reader, open_rows(request.path, format));
     LAB_TRY(storage::DatasetWriter writer, storage::DatasetWriter::create(objects));
+    const std::string& title = request.title.empty() ? request.path : request.title;
     std::vector<Detail> problems;
     Fields fields;
     DataRow row;
     std::string text;
     while (true) {
-        const Result<bool> more = reader->next(row);
+        const Result<bool> more = next_row(*reader, request, row);
         if (!more) {
             if (more.error().code != Code::validation) {
                 return more.error();
             }
             if (problems.size() == kProblemsMax) {
-                return bad_rows(request.path, std::move(problems), true);
+                return bad_rows(title, std::move(problems), true);
             }
             problems.push_back({"", more.error().message});
             if (reader->broken()) {
-                return bad_rows(request.path, std::move(problems), false);
+                return bad_rows(title, std::move(problems), false);
             }
             continue;
         }
@@ -90,10 +101,10 @@ Result<domain::DatasetVersion> read_dataset(
         LAB_CHECK(writer.add(text));
     }
     if (!problems.empty()) {
-        return bad_rows(request.path, std::move(problems), false);
+        return bad_rows(title, std::move(problems), false);
     }
     if (writer.rows() == 0) {
-        return Error(Code::validation, request.path + " has no rows");
+        return Error(Code::validation, title + " has no rows");
     }
     LAB_TRY(const storage::ImportedRows imported, writer.commit());
     domain::DatasetVersion version;

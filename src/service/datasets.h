@@ -2,15 +2,23 @@
 #include "domain/run.h"
 #include "service/deps.h"
 
+#include <functional>
 #include <string>
 #include <vector>
+
+namespace lab {
+struct DataRow;
+}
 
 namespace lab::service {
 
 struct ImportRequest {
     std::string path;
-    std::string format;  ///< jsonl, json, csv, tsv; empty = from the extension
-    std::string name;    ///< empty = from the path
+    std::string format;      ///< jsonl, json, csv, tsv; empty = from the extension
+    std::string name;        ///< empty = from the path
+    std::string title = {};  ///< what messages call the file; empty = its path
+    /// May change a row or refuse it (validation with "line 12: ..."): then it is a bad one.
+    std::function<Status(DataRow&)> check = {};
 };
 
 /// Streams the file into the store. The same rows give the same version whatever the file is called
