@@ -14,31 +14,6 @@ namespace {
 
 using engine::StopReason;
 
-/// What reproduces the run.
-Json manifest_of(const Deps& deps, const Experiment& experiment) {
-    const domain::ExperimentSpec& spec = experiment.spec;
-    Json manifest = Json::object();
-    manifest["software_version"] = deps.software_version;
-    manifest["spec_sha256"] = sha256_hex(canonical_json(spec.source));
-    manifest["dataset"] = {
-        {"name", experiment.dataset.name},
-        {"version", experiment.dataset.version},
-        {"sha256", experiment.dataset.content_hash},
-        {"rows", experiment.dataset.rows},
-        {"items", experiment.items->count()},
-    };
-    Json& metrics = manifest["metrics"] = Json::array();
-    for (const engine::MetricSlot& slot : experiment.scores->slots()) {
-        metrics.push_back({{"name", slot.info.name}, {"signature", slot.info.signature}});
-    }
-    manifest["price_table"] = deps.price_table_version;
-    manifest["seed"] = spec.run.seed;
-    manifest["generator"] = Rng::kName;
-    manifest["repetitions"] = spec.run.repetitions;
-    manifest["base_folder"] = experiment.base_folder;
-    return manifest;
-}
-
 domain::RunState state_of(StopReason reason) {
     switch (reason) {
         case StopReason::completed:
@@ -171,6 +146,9 @@ Result<RunResult> drive(
         Progress p =
             progress_of(driver.counters(), run.planned, already, deps.clock->now() - began);
         p.stopping = stopping;
+        for (const engine::LaneStatus& lane : driver.lane_status()) {
+            p.lanes.push_back(lane_progress(lane, deps.clock->now()));
+        }
         return p;
     };
     std::optional<engine::RunEnd> end;
@@ -215,6 +193,30 @@ Result<RunResult> drive(
 
 }  // namespace
 
+Json make_manifest(const Deps& deps, const Experiment& experiment) {
+    const domain::ExperimentSpec& spec = experiment.spec;
+    Json manifest = Json::object();
+    manifest["software_version"] = deps.software_version;
+    manifest["spec_sha256"] = sha256_hex(canonical_json(spec.source));
+    manifest["dataset"] = {
+        {"name", experiment.dataset.name},
+        {"version", experiment.dataset.version},
+        {"sha256", experiment.dataset.content_hash},
+        {"rows", experiment.dataset.rows},
+        {"items", experiment.items->count()},
+    };
+    Json& metrics = manifest["metrics"] = Json::array();
+    for (const engine::MetricSlot& slot : experiment.scores->slots()) {
+        metrics.push_back({{"name", slot.info.name}, {"signature", slot.info.signature}});
+    }
+    manifest["price_table"] = deps.price_table_version;
+    manifest["seed"] = spec.run.seed;
+    manifest["generator"] = Rng::kName;
+    manifest["repetitions"] = spec.run.repetitions;
+    manifest["base_folder"] = experiment.base_folder;
+    return manifest;
+}
+
 Result<RunResult> run_experiment(
     const Ctx& ctx, const Deps& deps, const Experiment& experiment, const RunHooks& hooks
 ) {
@@ -225,7 +227,7 @@ Result<RunResult> run_experiment(
     run.experiment_name = experiment.spec.name;
     run.state = domain::RunState::pending;
     run.spec = dump_json(experiment.spec.source);
-    run.manifest = dump_json(manifest_of(deps, experiment));
+    run.manifest = dump_json(make_manifest(deps, experiment));
     run.dataset_hash = experiment.dataset.content_hash;
     run.created_at = format_rfc3339(deps.clock->wall());
     run.planned = experiment.plan->samples();

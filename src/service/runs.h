@@ -3,6 +3,7 @@
 #include "report/model.h"
 #include "service/deps.h"
 #include "service/experiment.h"
+#include "service/lane_progress.h"
 
 #include <functional>
 #include <memory>
@@ -27,7 +28,8 @@ struct Progress {
     Money cost;
     std::int64_t unpriced = 0;
     Duration elapsed{0};
-    bool stopping = false;  ///< interrupted: what is in flight is finished
+    bool stopping = false;            ///< interrupted: what is in flight is finished
+    std::vector<LaneProgress> lanes;  ///< by model
 };
 
 struct RunHooks {
@@ -45,6 +47,9 @@ struct RunResult {
     /// resumed.
     std::optional<Error> error;
 };
+
+/// What reproduces a run: hashes, versions, seeds.
+Json make_manifest(const Deps& deps, const Experiment& experiment);
 
 /// Runs a checked experiment to its end, an interruption, or the end of its budget.
 /// Errors: io and conflict of the store; what happens inside the run is in the result.
