@@ -53,8 +53,12 @@ std::string more_of(const domain::Run& run) {
 /// What the user is told when a run did not complete, and the exit code that goes with it.
 int explain_end(const Console& console, const service::RunResult& result) {
     const service::Progress& p = result.progress;
-    const std::int64_t stored = p.already + p.done + p.failed;
-    const std::string kept = count(stored) + " of " + count(p.planned) + " samples are stored";
+    const std::int64_t outputs = p.already + p.done;
+    const std::string kept =
+        p.failed == 0
+            ? count(outputs) + " of " + count(p.planned) + " samples are stored"
+            : count(p.planned - outputs) + " of " + count(p.planned) + " samples have no output; " +
+                  (outputs == 0 ? "none is" : count(outputs) + " are") + " stored";
     const std::string resume = "llm-research resume " + result.run.id.substr(0, 8);
     if (result.error) {
         print_error(console, *result.error);
