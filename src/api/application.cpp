@@ -208,6 +208,9 @@ Status Application::admit(Visit& visit, const http::RequestHead& head) const {
             }
             break;
         case Guard::permission:
+            if (!route.permission) {
+                return Error(Code::internal, "");  // Router::make takes no such route
+            }
             LAB_CHECK(require(visit.caller, *route.permission));
             break;
         case Guard::loopback:

@@ -126,7 +126,7 @@ TEST_F(AllRoutes, AreGuardedAsTheContractSays) {
         {"POST /datasets/{id}/versions", "UpdateDataset"},
         {"GET /datasets/{id}/versions", "ReadDataset"},
         {"POST /datasets/{id}/upload", "UpdateDataset"},
-        {"GET /datasets/{id}/download", "ReadDataset"},
+        {"GET /datasets/{id}/download", "ExportData"},
         {"POST /prompts", "CreatePrompt"},
         {"GET /prompts", "ReadPrompt"},
         {"GET /prompts/{id}", "ReadPrompt"},

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 namespace lab::app {
 namespace {
@@ -73,6 +74,7 @@ class Service {
           maintenance_(settings().general.maintenance),
           runs_(
               platform_->deps(),
+              {&run_workers_[0], &run_workers_[1]},
               [this]() -> Result<std::unique_ptr<service::RunnerParts>> {
                   return std::make_unique<ProgramParts>(platform_->make_program());
               },
@@ -122,6 +124,7 @@ class Service {
     service::RateLimiter login_limiter_;
     std::atomic<bool> maintenance_;
     service::RunEvents events_;
+    std::array<ThreadWorker, 2> run_workers_;  ///< so many runs at once
     service::RunQueue runs_;
     std::string document_;
     std::unique_ptr<api::HttpMetrics> http_metrics_;

@@ -305,11 +305,15 @@ void check_pool(
     Problems& problems
 ) {
     const std::string path = path_index("prompts", prompt) + ".few_shot";
-    const bool chosen = spec.prompts[prompt].few_shot->split.empty() ||
-                        (!problems.unread().covers(path + ".split") &&
-                         !problems.unread().touches("dataset.split_field") &&
-                         !problems.unread().touches("dataset.split") &&
-                         check_split_field(spec, items, path + ".split", problems));
+    const std::optional<domain::FewShotSpec>& few_shot = spec.prompts[prompt].few_shot;
+    if (!few_shot) {
+        return;
+    }
+    const bool chosen =
+        few_shot->split.empty() || (!problems.unread().covers(path + ".split") &&
+                                    !problems.unread().touches("dataset.split_field") &&
+                                    !problems.unread().touches("dataset.split") &&
+                                    check_split_field(spec, items, path + ".split", problems));
     if (chosen) {
         problems.add(path + ".count", message);
     }
@@ -331,11 +335,12 @@ Result<engine::Renderer> make_renderer(
                 if (detail.field != path_index("prompts", p) + ".few_shot.count") {
                     continue;
                 }
+                std::optional<domain::FewShotSpec>& few_shot = spec.prompts[p].few_shot;
                 if (empty) {
-                    spec.prompts[p].few_shot.reset();
-                } else {
+                    few_shot.reset();
+                } else if (few_shot) {
                     check_pool(spec, items, p, detail.message, problems);
-                    spec.prompts[p].few_shot->count = 0;
+                    few_shot->count = 0;
                 }
             }
         }

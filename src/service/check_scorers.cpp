@@ -207,10 +207,11 @@ std::vector<Detail> make_scores(Experiment& experiment, Problems& problems) {
     together.analysis = spec.analysis;
     together.gates = spec.gates;
     for (std::size_t i = 0; i < spec.scorers.size(); ++i) {
-        all.push_back(check_alone(spec.scorers[i], path_index("scorers", i), needed, problems));
-        if (all.back().made) {
-            together.scorers.push_back(*all.back().made);
+        Checked one = check_alone(spec.scorers[i], path_index("scorers", i), needed, problems);
+        if (const std::optional<domain::ScorerSpec>& made = one.made) {
+            together.scorers.push_back(*made);
         }
+        all.push_back(std::move(one));
     }
     auto book = engine::ScoreBook::make(together);
     if (book) {

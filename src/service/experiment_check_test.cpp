@@ -69,7 +69,15 @@ void erase(Json& value, const Json::json_pointer& node) {
 
 TEST_F(ExperimentCheck, WhateverANodeBecomesTheAnswerIsALoadedFileOrItsProblems) {
     // By its name, because a file's rows are written to the disk each time.
-    ASSERT_TRUE(import_dataset(ctx_, deps_, {.path = home_.file("rows.jsonl"), .name = "rows"}));
+    std::vector<std::string> rows;
+    for (const char* n : {"1", "2", "3", "4", "5"}) {
+        rows.push_back(
+            std::string(R"({"id":"q)") + n + R"(","question":"how many?","answer":"so #### )" + n +
+            "\"}"
+        );
+    }
+    write_rows("gold.jsonl", rows);
+    ASSERT_TRUE(import_dataset(ctx_, deps_, {.path = home_.file("gold.jsonl"), .name = "rows"}));
     auto whole = parse_yaml(read_text(LAB_SOURCE_DIR "/examples/reference.yaml"));
     ASSERT_TRUE(whole);
     Json good = std::move(whole->value);

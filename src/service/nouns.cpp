@@ -126,9 +126,13 @@ Error explain_conflict(
     if (error.code != Code::conflict) {
         return error;
     }
-    const auto other = Resources(request.session, noun.kind)
+    const auto found = Resources(request.session, noun.kind)
                            .find_named(request.ctx, one.org, one.access.owner, one.name);
-    const std::string id = other && *other ? (*other)->id : std::string();
+    std::string id;
+    if (found) {
+        const std::optional<Resource>& other = *found;
+        id = other ? other->id : std::string();
+    }
     return name_taken(noun, one.name, id);
 }
 
@@ -372,7 +376,8 @@ Status set_noun_status(
     one.status = status;
     one.updated_at = now_text(request);
     LAB_TRY(const bool written, Resources(request.session, noun.kind).update(request.ctx, one));
-    return written ? ok() : Status(Error(Code::conflict, "somebody else is changing it: try again"));
+    return written ? ok()
+                   : Status(Error(Code::conflict, "somebody else is changing it: try again"));
 }
 
 Result<NounList> list_nouns(

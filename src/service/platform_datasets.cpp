@@ -259,7 +259,7 @@ Result<std::vector<Json>> list_versions(
     const auto plan = body.find(kPlannedVersion);
     const bool planned = plan != body.end();
     // The planned one takes the first place of the list.
-    const bool shows_plan = planned && offset == 0;
+    const bool shows_plan = planned && offset == 0 && limit > 0;
     DatasetVersions versions(request.session);
     LAB_TRY(
         const auto found,

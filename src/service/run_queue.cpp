@@ -50,10 +50,13 @@ bool any_of_them(const std::vector<std::string>& needed, const std::vector<std::
     });
 }
 
-Caller carrier(std::int64_t org) {
-    Caller out = local_caller();
-    out.org = org;
-    return out;
+/// Does something with a session of its own.
+Status with_session(
+    const Deps& deps, const Ctx& ctx, const std::function<Status(storage::Session&)>& work
+) {
+    LAB_TRY(storage::Database * database, deps.database(ctx));
+    LAB_TRY(const auto session, database->open_session(ctx));
+    return work(*session);
 }
 
 }  // namespace
@@ -106,12 +109,14 @@ void RunEvents::close(const std::string& run) {
 
 RunQueue::RunQueue(
     const Deps& deps,
+    std::vector<Worker*> workers,
     MakeParts make_parts,
     RunEvents& events,
     std::function<bool()> paused,
     Options options
 )
     : deps_(deps),
+      workers_(std::move(workers)),
       make_parts_(std::move(make_parts)),
       events_(events),
       paused_(std::move(paused)),
@@ -132,8 +137,17 @@ Status RunQueue::start() {
         }
         LAB_CHECK(runs.move_state(ctx, run.key, RunState::running, RunState::queued));
     }
-    for (std::size_t i = 0; i < options_.runs_max; ++i) {
-        threads_.emplace_back([this] { work(); });
+    for (Worker* worker : workers_) {
+        {
+            const std::lock_guard lock(mutex_);
+            ++working_;
+        }
+        worker->submit([this] {
+            work();
+            const std::lock_guard lock(mutex_);
+            --working_;
+            ended_.notify_all();
+        });
     }
     return ok();
 }
@@ -153,11 +167,8 @@ void RunQueue::stop(Duration grace) {
             }
         }
     }
-    for (std::thread& thread : threads_) {
-        if (thread.joinable()) {
-            thread.join();
-        }
-    }
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return working_ == 0; });
 }
 
 void RunQueue::wake() {
@@ -215,48 +226,46 @@ std::optional<std::string> RunQueue::take_next() {
         }
     }
     const Ctx ctx = Ctx(*deps_.clock).within(std::chrono::seconds(10));
-    const auto database = deps_.database(ctx);
-    if (!database) {
-        return std::nullopt;
-    }
-    const auto session = (*database)->open_session(ctx);
-    if (!session) {
-        return std::nullopt;
-    }
-    storage::Runs runs(**session);
-    const auto waiting = runs.list_by_state(ctx, RunState::queued, 16);
-    if (!waiting) {
-        return std::nullopt;
-    }
-    const auto forced = forced_breakers(ctx, **session);
-    for (const domain::Run& run : *waiting) {
-        // It waits in the queue until the operator lets the service be used again.
-        if (!forced || any_of_them(breakers_of(run), *forced)) {
-            continue;
+    std::optional<std::string> out;
+    const Status looked = with_session(deps_, ctx, [&](storage::Session& session) -> Status {
+        storage::Runs runs(session);
+        LAB_TRY(const auto waiting, runs.list_by_state(ctx, RunState::queued, 16));
+        if (waiting.empty()) {
+            return ok();
         }
-        const auto taken = runs.move_state(ctx, run.key, RunState::queued, RunState::running);
-        if (taken && *taken) {
-            return run.id;
+        LAB_TRY(const auto forced, forced_breakers(ctx, session));
+        for (const domain::Run& run : waiting) {
+            // It waits in the queue until the operator lets the service be used again.
+            if (any_of_them(breakers_of(run), forced)) {
+                continue;
+            }
+            LAB_TRY(
+                const bool taken, runs.move_state(ctx, run.key, RunState::queued, RunState::running)
+            );
+            if (taken) {
+                out = run.id;
+                return ok();
+            }
         }
-    }
-    return std::nullopt;
+        return ok();
+    });
+    // A store that does not answer has nothing to do for us now; the next look finds it back.
+    return looked ? out : std::nullopt;
 }
 
 /// Whether an operator has closed the way to a provider of the run meanwhile.
 bool RunQueue::must_hold_back(const Deps& deps, const std::string& run_id) {
     const Ctx ctx = Ctx(*deps.clock).within(std::chrono::seconds(1));
-    const auto database = deps.database(ctx);
-    const auto session = database ? (*database)->open_session(ctx)
-                                  : Result<std::unique_ptr<storage::Session>>(database.error());
-    if (!session) {
-        return false;
-    }
-    const auto forced = forced_breakers(ctx, **session);
-    if (!forced || forced->empty()) {
-        return false;
-    }
-    const auto run = storage::Runs(**session).get(ctx, run_id);
-    return run && any_of_them(breakers_of(*run), *forced);
+    bool out = false;
+    const Status looked = with_session(deps, ctx, [&](storage::Session& session) -> Status {
+        LAB_TRY(const auto forced, forced_breakers(ctx, session));
+        if (!forced.empty()) {
+            LAB_TRY(const domain::Run run, storage::Runs(session).get(ctx, run_id));
+            out = any_of_them(breakers_of(run), forced);
+        }
+        return ok();
+    });
+    return looked && out;
 }
 
 void RunQueue::carry_out(RunnerParts& parts, const std::string& run_id) {
@@ -299,73 +308,65 @@ void RunQueue::carry_out(RunnerParts& parts, const std::string& run_id) {
         under_way_.erase(run_id);
     }
     ended_.notify_all();
-    settle(parts, run_id, result);
+    const Ctx last = Ctx(*deps.clock).within(std::chrono::seconds(30));
+    const Status settled = with_session(deps, last, [&](storage::Session& session) {
+        const Caller caller = local_caller();
+        return settle(Request{last, deps, session, caller}, run_id, result);
+    });
+    if (!settled) {
+        // The store has gone: what it holds is intact, and the next start queues the run again.
+        events_.publish(run_id, "state", R"({"status":"unknown"})");
+    }
 }
 
-void RunQueue::settle(
-    RunnerParts& parts, const std::string& run_id, const Result<RunResult>& result
+/// What a run that was ended early becomes. Who ended it decides: a stopping process hands it on, a
+/// pause leaves it, a cancellation is written again over what the engine wrote.
+Status RunQueue::settle_interrupted(const Request& request, domain::Run& run) {
+    storage::Resources experiments(request.session, storage::ResourceKind::experiment);
+    LAB_TRY(const auto experiment, experiments.find_anywhere(request.ctx, run.experiment_id));
+    const std::string status = experiment ? experiment->status : "cancelled";
+    storage::Runs runs(request.session);
+    if (status == "cancelled") {
+        run.state = RunState::cancelled;
+        return runs.set_state(
+            request.ctx,
+            run.key,
+            run.state,
+            "cancelled by hand",
+            format_rfc3339(request.deps.clock->wall())
+        );
+    }
+    if (status == "paused") {
+        return ok();
+    }
+    run.state = RunState::queued;
+    LAB_CHECK(runs.move_state(request.ctx, run.key, RunState::interrupted, RunState::queued));
+    return ok();
+}
+
+Status RunQueue::settle(
+    const Request& request, const std::string& run_id, const Result<RunResult>& result
 ) {
-    Deps& deps = parts.deps();
-    const Ctx ctx = Ctx(*deps.clock).within(std::chrono::seconds(30));
-    const auto database = deps.database(ctx);
-    if (!database) {
-        return;
-    }
-    const auto session = (*database)->open_session(ctx);
-    if (!session) {
-        return;
-    }
-    storage::Runs runs(**session);
-    auto run = runs.get(ctx, run_id);
-    if (!run) {
-        return;
-    }
+    storage::Runs runs(request.session);
+    LAB_TRY(domain::Run run, runs.get(request.ctx, run_id));
     if (!result) {
         // It could not even begin: the reason is for whoever asks for the run.
-        const std::string at = format_rfc3339(deps.clock->wall());
-        static_cast<void>(
-            runs.set_state(ctx, run->key, RunState::failed, result.error().message, at).has_value()
-        );
-        run->state = RunState::failed;
+        run.state = RunState::failed;
+        run.stop_reason = result.error().message;
+        const std::string at = format_rfc3339(request.deps.clock->wall());
+        LAB_CHECK(runs.set_state(request.ctx, run.key, run.state, run.stop_reason, at));
     }
-    bool stopping = false;
-    {
-        const std::lock_guard lock(mutex_);
-        stopping = stopping_;
+    if (run.state == RunState::interrupted) {
+        LAB_CHECK(settle_interrupted(request, run));
     }
-    const Caller caller = carrier(1);
-    const Request request{ctx, deps, **session, caller};
-    if (run->state == RunState::interrupted) {
-        // Who ended it decides what comes next: a stopping process hands it on; a pause leaves it;
-        // a cancellation has been written by whoever asked for it, and is written again.
-        storage::Resources experiments(**session, storage::ResourceKind::experiment);
-        const auto experiment =
-            experiments.find(ctx, {.org = 1, .user = {}, .is_admin = true}, run->experiment_id);
-        const bool cancelled = experiment && *experiment && (*experiment)->status == "cancelled";
-        const bool paused = experiment && *experiment && (*experiment)->status == "paused";
-        if (cancelled) {
-            const std::string at = format_rfc3339(deps.clock->wall());
-            static_cast<void>(
-                runs.set_state(ctx, run->key, RunState::cancelled, "cancelled by hand", at)
-                    .has_value()
-            );
-            run->state = RunState::cancelled;
-        } else if (stopping || !paused) {
-            static_cast<void>(
-                runs.move_state(ctx, run->key, RunState::interrupted, RunState::queued).has_value()
-            );
-            run->state = RunState::queued;
-        }
-    }
-    static_cast<void>(settle_experiment(request, *run).has_value());
-    const auto shown = show_run(request, *run);
-    events_.publish(
-        run_id, "state", dump_json(Json{{"status", std::string(to_string(run->state))}})
-    );
-    if (run->state != RunState::queued && run->state != RunState::interrupted) {
-        events_.publish(run_id, "done", shown ? dump_json(*shown) : "{}");
+    LAB_CHECK(settle_experiment(request, run));
+    LAB_TRY(const Json shown, show_run(request, run));
+    events_.publish(run_id, "state", dump_json(Json{{"status", shown["status"]}}));
+    if (run.state != RunState::queued && run.state != RunState::interrupted) {
+        events_.publish(run_id, "done", dump_json(shown));
         events_.close(run_id);
     }
+    return ok();
 }
 
 }  // namespace lab::service

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 namespace lab::service {
@@ -60,14 +59,15 @@ class RunEvents {
 class RunQueue final : public RunControl {
   public:
     struct Options {
-        std::size_t runs_max = 2;  ///< at once
         Duration poll = std::chrono::seconds(1);
     };
     using MakeParts = std::function<Result<std::unique_ptr<RunnerParts>>()>;
 
-    /// `deps`, `events` and the clock outlive it. `paused()`: take no new run now (maintenance).
+    /// All outlive it. `workers`: one for each run at once; they are its own while it works.
+    /// `paused()`: take no new run now (maintenance).
     RunQueue(
         const Deps& deps,
+        std::vector<Worker*> workers,
         MakeParts make_parts,
         RunEvents& events,
         std::function<bool()> paused,
@@ -91,9 +91,13 @@ class RunQueue final : public RunControl {
     std::optional<std::string> take_next();
     static bool must_hold_back(const Deps& deps, const std::string& run_id);
     void carry_out(RunnerParts& parts, const std::string& run_id);
-    void settle(RunnerParts& parts, const std::string& run_id, const Result<RunResult>& result);
+    Status settle(
+        const Request& request, const std::string& run_id, const Result<RunResult>& result
+    );
+    static Status settle_interrupted(const Request& request, domain::Run& run);
 
     const Deps& deps_;
+    std::vector<Worker*> workers_;
     MakeParts make_parts_;
     RunEvents& events_;
     std::function<bool()> paused_;
@@ -105,7 +109,7 @@ class RunQueue final : public RunControl {
     bool woken_ = false;
     /// Ends a run under way; by id.
     std::map<std::string, std::function<void()>> under_way_;
-    std::vector<std::thread> threads_;
+    std::size_t working_ = 0;  ///< workers that have not come back
 };
 
 }  // namespace lab::service

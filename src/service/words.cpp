@@ -144,13 +144,19 @@ ClaimCount count_claim(
     return out;
 }
 
-bool has_claim(const domain::ExperimentSpec& spec, const report::Report& report) {
-    return spec.hypothesis && report.runs.size() == 1;
+/// The claim of the experiment; nullptr when none was declared, or several runs are compared.
+const domain::Hypothesis* declared_claim(
+    const domain::ExperimentSpec& spec, const report::Report& report
+) {
+    return spec.hypothesis && report.runs.size() == 1 ? &*spec.hypothesis : nullptr;
 }
 
 /// The one line that answers the declared claim; empty when nothing was compared.
-std::string claim_words(const domain::ExperimentSpec& spec, const report::Report& report) {
-    const domain::Hypothesis& claim = *spec.hypothesis;
+std::string claim_words(
+    const domain::ExperimentSpec& spec,
+    const domain::Hypothesis& claim,
+    const report::Report& report
+) {
     const std::string baseline = claim.baseline.empty() ? baseline_of(spec) : claim.baseline;
     const ClaimCount count = count_claim(claim, baseline, report);
     if (count.all == 0) {
@@ -186,22 +192,22 @@ std::string baseline_of(const domain::ExperimentSpec& spec) {
 }
 
 std::string hypothesis_words(const domain::ExperimentSpec& spec, const report::Report& report) {
-    if (!has_claim(spec, report)) {
+    const domain::Hypothesis* const claim = declared_claim(spec, report);
+    if (claim == nullptr) {
         return "";
     }
     std::string out = best_words(report);
     out += std::string(out.empty() ? "" : " ") + "The claim was declared with alpha " +
-           format_double(spec.hypothesis->alpha);
-    if (spec.hypothesis->minimum_effect) {
-        out += "; the smallest difference that matters is " +
-               format_double(*spec.hypothesis->minimum_effect);
+           format_double(claim->alpha);
+    if (claim->minimum_effect) {
+        out += "; the smallest difference that matters is " + format_double(*claim->minimum_effect);
     }
     return out + ".";
 }
 
 std::string answer_words(const domain::ExperimentSpec& spec, const report::Report& report) {
-    if (has_claim(spec, report)) {
-        if (std::string claim = claim_words(spec, report); !claim.empty()) {
+    if (const domain::Hypothesis* const declared = declared_claim(spec, report)) {
+        if (std::string claim = claim_words(spec, *declared, report); !claim.empty()) {
             return claim;
         }
     }

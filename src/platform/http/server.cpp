@@ -187,8 +187,7 @@ Status ListeningServer::listen() {
         std::make_unique<boost::asio::posix::stream_descriptor>(shards_.front()->loop().native().io
         );
     boost::system::error_code error;
-    listener_->assign(fd.get(), error);
-    if (error) {
+    if (listener_->assign(fd.get(), error)) {
         return Error(Code::io, "cannot wait for connections: " + error.message());
     }
     fd.release();

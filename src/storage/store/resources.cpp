@@ -38,6 +38,7 @@ namespace {
 struct Statements {
     Query create;
     Query find;
+    Query find_anywhere;
     Query find_named;
     Query update;
     Query remove;
@@ -56,6 +57,9 @@ struct Statements {
         .find =                                                                                   \
             {"find_" kind,                                                                        \
              "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE "AND id = $5"},   \
+        .find_anywhere =                                                                          \
+            {"find_anywhere_" kind, "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE id = $1" \
+            },                                                                                    \
         .find_named =                                                                             \
             {"find_named_" kind,                                                                  \
              "SELECT " LAB_RESOURCE_COLUMNS "FROM " table                                         \
@@ -258,8 +262,13 @@ std::vector<const Query*> resource_queries() {
     std::vector<const Query*> out;
     for (const Statements& kind : kStatements) {
         for (const Query* query :
-             {&kind.create, &kind.find, &kind.find_named, &kind.update, &kind.remove, &kind.count
-             }) {
+             {&kind.create,
+              &kind.find,
+              &kind.find_anywhere,
+              &kind.find_named,
+              &kind.update,
+              &kind.remove,
+              &kind.count}) {
             out.push_back(query);
         }
         for (const Query& query : kind.lists) {
@@ -308,6 +317,12 @@ Result<std::optional<Resource>> Resources::find(
         id,
     };
     LAB_TRY(auto found, read_all(ctx, session_, statements(kind_).find, values));
+    return first_of(std::move(found));
+}
+
+Result<std::optional<Resource>> Resources::find_anywhere(const Ctx& ctx, std::string_view id) {
+    const Value values[] = {id};
+    LAB_TRY(auto found, read_all(ctx, session_, statements(kind_).find_anywhere, values));
     return first_of(std::move(found));
 }
 

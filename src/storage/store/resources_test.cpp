@@ -79,6 +79,7 @@ TEST_P(ResourcesContract, WhatIsNotForTheirEyesDoesNotExist) {
     EXPECT_FALSE(*models_.find(ctx_, bob_, "id-1"));
     EXPECT_TRUE(*models_.find(ctx_, {.org = 1, .user = "zoe", .is_admin = true}, "id-1"));
     EXPECT_FALSE(*models_.find(ctx_, {.org = 2, .user = "ann", .is_admin = true}, "id-2"));
+    EXPECT_TRUE(*models_.find_anywhere(ctx_, "id-1")) << "the service itself finds it";
     EXPECT_EQ(names({.org = 2, .user = "ann", .is_admin = true}), Names{});
     EXPECT_EQ(names({.org = 1}), Names{"shared"}) << "nobody in particular owns nothing";
     secret.access.collaborators = {"b_b", "bob"};

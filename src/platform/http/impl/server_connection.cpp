@@ -43,8 +43,7 @@ Connection::Connection(
         entry_->owner = this;
     }
     boost::system::error_code error;
-    descriptor_.assign(fd.get(), error);
-    if (error) {
+    if (descriptor_.assign(fd.get(), error)) {
         closed_ = true;  // out of kernel memory: start() gives it back
     } else {
         fd.release();
@@ -421,7 +420,10 @@ TimePoint Connection::input_limit() const {
     switch (input_) {
         case Input::handshake:
         case Input::head:
-            if (input_size() > 0 || !served_) {
+            if (input_size() > 0) {
+                return later(item_began_, options().header_timeout);
+            }
+            if (!served_) {
                 return std::min(later(item_began_, options().header_timeout), fresh_until_);
             }
             return is_idle() ? later(item_began_, options().idle_timeout) : TimePoint::max();
@@ -564,8 +566,10 @@ void Connection::close(CancelReason reason) {
     if (timer_ != 0) {
         shard_.loop().cancel_timer(timer_);
     }
-    boost::system::error_code ignored;
-    descriptor_.close(ignored);
+    boost::system::error_code failed;
+    if (descriptor_.close(failed)) {
+        failed.clear();  // it is given up all the same: there is nothing left to do with it
+    }
     if (entry_) {
         entry_->owner = nullptr;
         shared_.table.remove(entry_);

@@ -234,8 +234,10 @@ bool Connection::read_body() {
 }
 
 bool Connection::read_chunks() {
+    LAB_ASSERT(chunks_.has_value(), "a chunked body has its reader");
+    ChunkReader& chunks = *chunks_;
     ChunkReader::Step step;
-    const ChunkReader::State state = chunks_->read(input(), input_size(), step);
+    const ChunkReader::State state = chunks.read(input(), input_size(), step);
     const std::string_view bytes(input(), step.size);
     take_input(step.taken);
     receiving_->bytes_in += step.taken;
@@ -247,7 +249,7 @@ bool Connection::read_chunks() {
         return true;
     }
     if (state == ChunkReader::State::refused) {
-        reject_body(*receiving_, 400, "BAD_REQUEST", chunks_->why());
+        reject_body(*receiving_, 400, "BAD_REQUEST", chunks.why());
     } else if (state == ChunkReader::State::complete) {
         complete_body();
     }
