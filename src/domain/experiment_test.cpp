@@ -25,9 +25,8 @@ TEST(ExperimentState, FollowsTheContract) {
     for (const auto& [from, after] : kContract) {
         for (const auto& [to, unused] : kContract) {
             const bool allowed = from == to || after.contains(to);
-            EXPECT_EQ(
-                may_follow(*experiment_state_from(from), *experiment_state_from(to)), allowed
-            ) << from << " -> " << to;
+            EXPECT_EQ(may_follow(*experiment_state_from(from), *experiment_state_from(to)), allowed)
+                << from << " -> " << to;
         }
         EXPECT_EQ(to_string(*experiment_state_from(from)), from);
     }

@@ -388,7 +388,9 @@ class Builder {
                 );
             } else if (!open.run.stop_reason.empty()) {
                 // It did what it was to do, and all the same something is to be said about it.
-                report_.warnings.push_back("Run " + open.run.id + ": " + open.run.stop_reason + ".");
+                report_.warnings.push_back(
+                    "Run " + open.run.id + ": " + open.run.stop_reason + "."
+                );
             }
         }
         const report::Totals& t = report_.totals;

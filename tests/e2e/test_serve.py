@@ -200,7 +200,7 @@ class FirstHour(ServeTest):
 
 
 class Operators(ServeTest):
-    HEALTH_CHECK = pathlib.Path(__file__).parent / "data" / "health-check.sh"
+    HEALTH_CHECK = pathlib.Path(__file__).parent / "data" / "runbook-health-check.txt"
 
     def test_the_health_check_of_the_runbook_passes_as_it_is_written(self):
         for tool in ("curl", "jq", "bc"):

@@ -38,14 +38,18 @@ constexpr Query kAddVersion{"add_dataset_version", R"sql(
     "FROM dataset_versions v JOIN datasets d ON d.key = v.dataset "
 
 constexpr Query kVersionByHash{
-    "dataset_version_by_hash", LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 AND v.content_hash = $2"
+    "dataset_version_by_hash",
+    LAB_SELECT_VERSIONS
+    "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 AND v.content_hash = $2"
 };
 constexpr Query kVersionByNumber{
-    "dataset_version_by_number", LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 AND v.version = $2"
+    "dataset_version_by_number",
+    LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 AND v.version = $2"
 };
 constexpr Query kLatestVersion{
     "latest_dataset_version",
-    LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 ORDER BY v.version DESC LIMIT 1"
+    LAB_SELECT_VERSIONS
+    "WHERE d.org = 1 AND d.owner_id = '' AND d.name = $1 ORDER BY v.version DESC LIMIT 1"
 };
 constexpr Query kVersionsByPrefix{
     "dataset_versions_by_prefix",
@@ -53,11 +57,14 @@ constexpr Query kVersionsByPrefix{
     "WHERE v.content_hash >= $1 AND v.content_hash < $2 ORDER BY v.key DESC LIMIT 100"
 };
 constexpr Query kListVersions{
-    "list_dataset_versions", LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' ORDER BY d.name, v.version"
+    "list_dataset_versions",
+    LAB_SELECT_VERSIONS "WHERE d.org = 1 AND d.owner_id = '' ORDER BY d.name, v.version"
 };
 #undef LAB_SELECT_VERSIONS
 
-constexpr Query kListNames{"list_dataset_names", "SELECT name FROM datasets WHERE org = 1 AND owner_id = '' ORDER BY name"};
+constexpr Query kListNames{
+    "list_dataset_names", "SELECT name FROM datasets WHERE org = 1 AND owner_id = '' ORDER BY name"
+};
 
 constexpr const Query* kQueries[] = {
     &kAddDataset,

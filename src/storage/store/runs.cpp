@@ -44,10 +44,10 @@ constexpr Query kSetRunPlan{"set_run_plan", R"sql(
 constexpr Query kCountRunsIn{"count_runs_in", "SELECT COUNT(*) FROM runs WHERE experiment = $1"};
 
 // The columns of read_run(), in its order.
-#define LAB_SELECT_RUNS                                                                  \
-    "SELECT r.key, r.id, e.id, e.name, r.run_number, r.state, r.stop_reason, r.spec, "   \
+#define LAB_SELECT_RUNS                                                                   \
+    "SELECT r.key, r.id, e.id, e.name, r.run_number, r.state, r.stop_reason, r.spec, "    \
     "r.manifest, r.dataset_hash, r.created_at, r.started_at, r.completed_at, r.planned, " \
-    "r.name, r.origin, r.created_by, r.body "                                            \
+    "r.name, r.origin, r.created_by, r.body "                                             \
     "FROM runs r JOIN experiments e ON e.key = r.experiment "
 
 constexpr Query kGetRun{"get_run", LAB_SELECT_RUNS "WHERE r.id = $1"};
@@ -60,9 +60,7 @@ constexpr Query kListRunsIn{
     "list_runs_in",
     LAB_SELECT_RUNS "WHERE r.experiment = $1 ORDER BY r.run_number DESC LIMIT $2 OFFSET $3"
 };
-constexpr Query kFindRunIn{
-    "find_run_in", LAB_SELECT_RUNS "WHERE r.experiment = $1 AND r.id = $2"
-};
+constexpr Query kFindRunIn{"find_run_in", LAB_SELECT_RUNS "WHERE r.experiment = $1 AND r.id = $2"};
 constexpr Query kRunsByState{
     "runs_by_state",
     LAB_SELECT_RUNS "WHERE r.state = $1 AND r.origin = 'engine' ORDER BY r.key LIMIT $2"
@@ -254,9 +252,7 @@ Result<std::optional<Run>> Runs::find_in(
     return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
-Result<std::vector<Run>> Runs::list_by_state(
-    const Ctx& ctx, RunState state, std::int64_t limit
-) {
+Result<std::vector<Run>> Runs::list_by_state(const Ctx& ctx, RunState state, std::int64_t limit) {
     const Value values[] = {domain::to_string(state), limit};
     return read_runs(ctx, session_, kRunsByState, values);
 }
