@@ -149,6 +149,53 @@ class BadEndpoint(support.LabTest):
             if path.is_file():
                 self.assertNotIn(secret.encode(), path.read_bytes(), str(path))
 
+    def test_a_start_that_breaks_off_is_tried_again(self):
+        for fault in (mock_llm.CloseMidStream(), mock_llm.CloseAtOnce()):
+            with self.subTest(fault=type(fault).__name__):
+                endpoint, done, report = self.go(lambda r, f=fault: f if r.attempt == 0 else None, rows=4)
+                self.assert_code(done, support.PASSED)
+                self.assertEqual(report.total("done"), 4)
+                self.assertEqual(len(endpoint.requests), 8)
+
+    def test_a_server_that_charges_too_much_is_left_with_what_is_in_flight(self):
+        budget = "0.05"
+        self.rows(100)
+        endpoint = self.endpoint(usage=lambda prompt, answer: (10, 50_000))
+        value = support.spec(endpoint.base_url, run={"concurrency": 4, "budget": {"max_cost_usd": budget}})
+        done = self.home.run("run", self.write_spec(value))
+        self.assert_code(done, support.OTHER)
+        bill = support.bill_usd(endpoint.billed_tokens())
+        self.assertGreater(bill, support.Decimal(budget))
+        one = bill / len(endpoint.requests)
+        self.assertLess(bill - 4 * one, support.Decimal(budget), "sent when the budget was gone already")
+        words = " ".join(self.home.report().value["warnings"])
+        self.assertIn(f"${bill.normalize():f}, more than the budget of ${budget}", words)
+        asked = len(endpoint.requests)
+        self.assert_code(self.home.run("resume", "last"), support.OTHER)
+        self.assertEqual(len(endpoint.requests), asked)
+
+    def test_a_model_that_is_gone_does_not_stop_the_other(self):
+        self.rows(ROWS)
+        endpoint = self.endpoint()
+        with mock_llm.MockLLM() as gone:
+            url = gone.base_url
+        value = support.spec(endpoint.base_url)
+        value["models"].append({**value["models"][0], "id": "gone", "base_url": url})
+        done = self.home.run("run", self.write_spec(value))
+        self.assert_code(done, support.OTHER)
+        self.assert_says(done, "model gone does not answer", "resume")
+        self.assertEqual(len(endpoint.requests), ROWS)
+        report = self.home.report()
+        self.assertEqual((report.total("done"), report.total("missing")), (ROWS, ROWS))
+
+    def test_a_pause_is_explained_while_it_lasts(self):
+        refusals = mock_llm.Status(429, headers=[("Retry-After", "2")])
+        self.rows(4)
+        endpoint = self.endpoint(script=lambda r: refusals if r.attempt == 0 else None)
+        done = self.home.run("run", self.write_spec(support.spec(endpoint.base_url)))
+        self.assert_code(done, support.PASSED)
+        self.assertRegex(done.err, "mock: rate limited by the server, next call in [23] s")
+
     def test_nobody_listening_is_said_and_can_be_resumed(self):
         self.rows(ROWS)
         with mock_llm.MockLLM() as gone:

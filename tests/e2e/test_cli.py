@@ -370,6 +370,36 @@ class Signals(support.LabTest):
                 self.assertEqual(report.total("uncertain"), 0)
                 self.assertEqual(report.cost(), support.bill_usd(self.server.billed_tokens()))
 
+    def under_hangup(self, action):
+        """What the program inherits for SIGHUP, however these tests were started."""
+        before = signal.signal(signal.SIGHUP, action)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+
+    def test_a_terminal_that_closes_is_an_interruption_though_it_says_so_twice(self):
+        self.under_hangup(signal.SIG_DFL)
+        slow = {"seconds": 0.02}
+        process = self.begin(lambda: slow["seconds"])
+        slow["seconds"] = 0.5
+        count = len(self.server.requests)
+        wait_for(lambda: self.server.in_flight == 8 and len(self.server.requests) >= count + 8)
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: self.server.in_flight < 8)  # the first is heard: nothing new is sent
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, support.INTERRUPTED, err.decode())
+        with self.home.store() as store:
+            self.assertEqual(store.intents(), [], "a call in flight was cut short")
+            self.assertEqual(len(store.stored()), len(self.server.requests))
+        slow["seconds"] = 0
+        self.resume_to_the_end()
+
+    def test_under_nohup_a_run_outlives_its_terminal(self):
+        self.under_hangup(signal.SIG_IGN)
+        process = self.begin(lambda: 0.01)
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, support.PASSED, err.decode())
+
     def test_twice_stops_now_and_what_was_in_flight_is_uncertain(self):
         slow = {"seconds": 0.02}
         process = self.begin(lambda: slow["seconds"])
