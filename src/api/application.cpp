@@ -1,6 +1,7 @@
 #include "api/application.h"
 
 #include "api/impl/encode.h"
+#include "api/impl/idempotency.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "platform/json/schema.h"
@@ -56,6 +57,7 @@ struct Application::Visit {
     service::RateDecision rate{.limited = false};
     std::string cause;
     TimePoint begun{};
+    std::string cors_origin;  ///< of the page that asks, when it may read the answer
 };
 
 Application::Application(Router router, ApplicationDeps deps, ApplicationOptions options)
@@ -109,6 +111,10 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     visit->caller.ip = ip_of(head);
     visit->caller.user_agent =
         sanitize_utf8(shorten(http::find_header(head.headers, "user-agent"), kUserAgentMax));
+    const std::string_view origin = http::find_header(head.headers, "origin");
+    if (is_welcome(origin)) {
+        visit->cors_origin = origin;
+    }
     exchange->set_context(visit);
     if (head.method == "OPTIONS") {
         const auto match = router_.find("OPTIONS", head.path);
@@ -297,7 +303,7 @@ Result<Reply> Application::carry_out(
     if (!call) {
         return call.error();
     }
-    Result<Reply> reply = route.handler(*call);
+    Result<Reply> reply = run_once(route, *call, exchange->body());
     LAB_CHECK(audited(reply ? &*reply : nullptr, reply ? nullptr : &reply.error()));
     return reply;
 }
@@ -345,11 +351,24 @@ void Application::add_common_headers(const Visit& visit, http::Headers& headers)
         headers.emplace_back("Content-Security-Policy", "default-src 'self'");
     }
     headers.emplace_back("Referrer-Policy", "strict-origin-when-cross-origin");
+    if (!visit.cors_origin.empty()) {
+        headers.emplace_back("Access-Control-Allow-Origin", visit.cors_origin);
+        headers.emplace_back(
+            "Access-Control-Expose-Headers",
+            "x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, etag"
+        );
+        headers.emplace_back("Vary", "Origin");
+    }
     if (visit.rate.limited) {
         headers.emplace_back("X-RateLimit-Limit", std::to_string(visit.rate.limit));
         headers.emplace_back("X-RateLimit-Remaining", std::to_string(visit.rate.remaining));
         headers.emplace_back("X-RateLimit-Reset", std::to_string(visit.rate.reset_unix_s));
     }
+}
+
+bool Application::is_welcome(std::string_view origin) const {
+    const auto& origins = options_.cors_origins;
+    return !origin.empty() && std::ranges::find(origins, origin) != origins.end();
 }
 
 http::Response Application::preflight(const http::RequestHead& head, const Router::Match& match)
@@ -360,9 +379,7 @@ http::Response Application::preflight(const http::RequestHead& head, const Route
         response.headers.emplace_back("Allow", allow_header(match.allowed));
     }
     const std::string_view origin = http::find_header(head.headers, "origin");
-    const bool welcome =
-        std::ranges::find(options_.cors_origins, origin) != options_.cors_origins.end();
-    if (!origin.empty() && welcome) {
+    if (is_welcome(origin)) {
         response.headers.emplace_back("Access-Control-Allow-Origin", origin);
         response.headers.emplace_back("Access-Control-Allow-Methods", allow_header(match.allowed));
         response.headers.emplace_back(

@@ -83,6 +83,8 @@ class Application final : public http::Application {
     Status admit(Visit& visit, const http::RequestHead& head) const;
     void add_common_headers(const Visit& visit, http::Headers& headers) const;
     http::Response preflight(const http::RequestHead& head, const Router::Match& match) const;
+    /// Whether pages of this origin may read answers.
+    bool is_welcome(std::string_view origin) const;
     std::string request_id_of(const http::RequestHead* head) const;
     std::string ip_of(const http::RequestHead& head) const;
 

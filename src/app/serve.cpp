@@ -12,6 +12,7 @@
 #include "platform/telemetry/process_metrics.h"
 #include "platform/telemetry/telemetry.h"
 #include "service/audit.h"
+#include "service/idempotency.h"
 #include "service/rate_limit.h"
 #include "service/run_queue.h"
 
@@ -312,7 +313,11 @@ void Service::check_database() {
     const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(3));
     ComponentHealth database{.name = "database", .critical = true};
     const auto session = platform_->sessions().acquire(ctx);
-    const bool good = session && platform_->identity().maintain(ctx, **session);
+    bool good = session && platform_->identity().maintain(ctx, **session);
+    if (good) {
+        const service::Caller nobody;
+        good = service::purge_idempotent({ctx, platform_->deps(), **session, nobody}).has_value();
+    }
     database.status = good ? ComponentHealth::Status::healthy : ComponentHealth::Status::unhealthy;
     database.message = good ? "" : "the database does not answer";
     database.latency = clock_.now() - begun;

@@ -199,6 +199,33 @@ class FirstHour(ServeTest):
         self.assertEqual(server.call("GET", path, token=token)[0], 404)
 
 
+    def test_a_request_that_is_sent_again_is_carried_out_once(self):
+        server = self.server()
+        token = self.user(server)
+        body = {"name": "m", "provider": "openai", "model_identifier": "gpt-4o-mini"}
+        key = {"Idempotency-Key": "k-1"}
+        status, _, first = server.call("POST", "/models", body, token, key)
+        self.assertEqual(status, 201)
+        status, headers, again = server.call("POST", "/models", body, token, key)
+        self.assertEqual((status, again, headers["Idempotency-Replayed"]), (201, first, "true"))
+        self.assertEqual(server.call("GET", "/models", token=token)[2]["meta"]["total_count"], 1)
+        status, _, other = server.call("POST", "/models", {**body, "name": "n"}, token, key)
+        self.assertEqual((status, other["error"]["code"]), (409, "CONFLICT"))
+        # What failed may be tried again.
+        bad = {"Idempotency-Key": "k-2"}
+        self.assertEqual(server.call("POST", "/models", {"name": "x"}, token, bad)[0], 422)
+        self.assertEqual(server.call("POST", "/models", {**body, "name": "x"}, token, bad)[0], 201)
+
+    def test_pages_of_allowed_origins_may_read_answers_and_others_may_not(self):
+        server = self.server(CORS_ALLOWED_ORIGINS="https://lab.example")
+        _, headers, _ = server.call("GET", "/health", headers={"Origin": "https://lab.example"})
+        self.assertEqual(headers["Access-Control-Allow-Origin"], "https://lab.example")
+        _, headers, _ = server.call("GET", "/health", headers={"Origin": "https://evil.example"})
+        self.assertNotIn("Access-Control-Allow-Origin", headers)
+        _, headers, _ = server.call("OPTIONS", "/models", headers={"Origin": "https://lab.example"})
+        self.assertIn("POST", headers["Access-Control-Allow-Methods"])
+
+
 class Operators(ServeTest):
     HEALTH_CHECK = pathlib.Path(__file__).parent / "data" / "runbook-health-check.txt"
 

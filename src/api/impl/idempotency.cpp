@@ -1,0 +1,66 @@
+#include "api/impl/idempotency.h"
+
+#include "platform/crypto/sha256.h"
+#include "service/idempotency.h"
+
+#include <algorithm>
+
+namespace lab::api {
+namespace {
+
+constexpr std::size_t kKeyMax = 255;
+
+bool is_usable(std::string_view key) {
+    return key.size() <= kKeyMax &&
+           std::ranges::all_of(key, [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+/// Everything the answer depends on.
+std::string hash_of(const Call& call, std::string_view raw_body) {
+    Sha256 hash;
+    for (const std::string_view part :
+         {std::string_view(call.head().method),
+          std::string_view(call.head().path),
+          std::string_view(call.head().query)}) {
+        hash.update(part);
+        hash.update(std::string_view("\0", 1));
+    }
+    hash.update(raw_body);
+    return hash.finish();
+}
+
+Reply replayed(const service::KeptAnswer& kept) {
+    Reply reply;
+    reply.status = kept.status;
+    reply.text = kept.response;
+    reply.headers.emplace_back("Idempotency-Replayed", "true");
+    return reply;
+}
+
+}  // namespace
+
+Result<Reply> run_once(const Route& route, Call& call, std::string_view raw_body) {
+    const std::string_view key = call.header("idempotency-key");
+    if (key.empty() || route.method != "POST" || route.guard != Guard::permission) {
+        return route.handler(call);
+    }
+    if (!is_usable(key)) {
+        return Error(
+            Code::bad_request, "Idempotency-Key must be 1 to 255 visible characters of ASCII"
+        );
+    }
+    service::Idempotent use(call.request(), std::string(key), hash_of(call, raw_body));
+    LAB_TRY(const auto kept, use.claim());
+    if (kept) {
+        return replayed(*kept);
+    }
+    Result<Reply> reply = route.handler(call);
+    if (!reply || reply->stream || reply->status >= 300) {
+        LAB_CHECK(use.release());
+        return reply;
+    }
+    LAB_CHECK(use.finish(reply->status, reply->json ? dump_json(*reply->json) : reply->text));
+    return reply;
+}
+
+}  // namespace lab::api
