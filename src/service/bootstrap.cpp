@@ -61,7 +61,7 @@ Result<Json> Identity::bootstrap(
     LAB_TRY(const auto setting, settings.find(ctx, kSetting));
     const auto offer = read_offer(setting);
     const bool is_right = constant_time_equal(sha256_hex(token), offer ? offer->hash : "");
-    if (!is_right || impl_->clock.wall() >= offer->expires_at) {
+    if (!is_right || !offer || !setting || impl_->clock.wall() >= offer->expires_at) {
         return refuse_credential("wrong or expired bootstrap token");
     }
     if (password.empty()) {

@@ -161,8 +161,10 @@ Result<Json> Identity::login(
     }
     LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
     // A password that was changed while this one was checked lets nobody in any more.
-    LAB_TRY(const auto now, storage::Users(request.session).find(request.ctx, user->org, user->id));
-    if (!now || !now->is_active || now->password_hash != user->password_hash) {
+    LAB_TRY(
+        const auto now, storage::Users(request.session).find(request.ctx, found->org, found->id)
+    );
+    if (!now || !now->is_active || now->password_hash != found->password_hash) {
         return refuse_credential("the user was changed meanwhile");
     }
     LAB_TRY(Json out, impl_->begin_login(request, *now, new_hash));

@@ -251,9 +251,12 @@ User changed(const User& before, const Json& changes) {
 
 Error email_taken(const Request& request, const std::string& email) {
     Error error(Code::conflict, "there is a user with this e-mail address");
-    const auto other = Users(request.session).find_by_email(request.ctx, email);
-    if (other && *other && (*other)->org == request.caller.org) {
-        error.details.push_back({"existing_id", (*other)->id});
+    const auto found = Users(request.session).find_by_email(request.ctx, email);
+    if (found) {
+        const std::optional<User>& other = *found;
+        if (other && other->org == request.caller.org) {
+            error.details.push_back({"existing_id", other->id});
+        }
     }
     return error;
 }

@@ -59,7 +59,8 @@ Result<Reply> run_once(const Route& route, Call& call, std::string_view raw_body
         LAB_CHECK(use.release());
         return reply;
     }
-    LAB_CHECK(use.finish(reply->status, reply->json ? dump_json(*reply->json) : reply->text));
+    const std::optional<Json>& json = reply->json;
+    LAB_CHECK(use.finish(reply->status, json ? dump_json(*json) : reply->text));
     return reply;
 }
 
