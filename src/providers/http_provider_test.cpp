@@ -86,7 +86,8 @@ TEST_F(HttpProviderTest, MeasuresTheTimeToTheFirstToken) {
     EXPECT_EQ(got.usage, (domain::Usage{.input = 4, .cache_read = 3, .output = 3}));
     ASSERT_TRUE(got.time_to_first_token);
     EXPECT_GE(*got.time_to_first_token, 70ms);
-    EXPECT_GE(got.latency, *got.time_to_first_token + 30ms);
+    // How much later depends on when this busy thread looked.
+    EXPECT_GT(got.latency, *got.time_to_first_token);
     const ServerRequest sent = server.requests().at(0);
     EXPECT_EQ(sent.target, "/v1/chat/completions");
     EXPECT_EQ(sent.header("authorization"), "Bearer sk-canary");
