@@ -369,43 +369,6 @@ void add_reports_of_clients(std::vector<Route>& out) {
     out.push_back(std::move(samples));
 }
 
-Result<std::int64_t> read_index(const Call& call, std::string_view name, std::int64_t fallback) {
-    const auto text = call.query(name);
-    if (!text) {
-        return fallback;
-    }
-    std::int64_t value = 0;
-    const char* const end = text->data() + text->size();
-    const auto parsed = std::from_chars(text->data(), end, value);
-    if (parsed.ec != std::errc() || parsed.ptr != end || value < -1) {
-        return Error(
-            Code::bad_request,
-            "the query parameter \"" + std::string(name) + "\" is no place in a list"
-        );
-    }
-    return value;
-}
-
-Result<Reply> list_samples(const Call& call) {
-    service::SampleQuery query;
-    LAB_TRY(query.limit, read_index(call, "limit", 20));
-    if (query.limit < 1 || query.limit > 100) {
-        return Error(Code::validation, "limit must be 1 to 100", {{"limit", "must be 1 to 100"}});
-    }
-    LAB_TRY(query.after, read_index(call, "cursor", -1));
-    query.variant = call.query("variant");
-    query.status = call.query("status");
-    LAB_TRY(auto found, service::list_samples(call.request(), call.path(0), call.path(1), query));
-    Json out = Json::object();
-    out["data"] = std::move(found.rows);
-    out["pagination"] = {
-        {"limit", query.limit},
-        {"has_more", found.more},
-        {"next_cursor", found.more ? Json(std::to_string(found.last)) : Json()},
-    };
-    return reply_json(std::move(out));
-}
-
 /// Server-sent events of one run. Begins with the run as it is, so that who comes late knows.
 Result<Reply> stream_events(Call& call, service::RunEvents* events) {
     LAB_CHECK(require(call.request().caller, Permission::read_experiment));
@@ -465,20 +428,6 @@ std::vector<Route> experiment_routes(const ExperimentRoutesDeps& deps) {
     add_states(out, deps.control);
     add_runs(out, deps);
     add_reports_of_clients(out);
-    Route samples = route(
-        "GET",
-        "/experiments/{id}/runs/{run}/samples",
-        "List the samples of a run",
-        Permission::read_metrics,
-        [](Call& call) { return list_samples(call); }
-    );
-    samples.query = {
-        {"limit", "integer", "Rows of a page, 1 to 100; 20 when not given"},
-        {"cursor", "string", "Goes on behind the page that gave it out"},
-        {"variant", "string", "Only those of this variant"},
-        {"status", "string", "done or failed"},
-    };
-    out.push_back(std::move(samples));
     out.push_back(route(
         "GET",
         "/experiments/{id}/runs/{run}/events",

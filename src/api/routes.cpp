@@ -8,6 +8,7 @@
 #include "api/openapi.h"
 #include "api/prompts.h"
 #include "api/reports.h"
+#include "api/samples.h"
 #include "api/users.h"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
             {.control = &deps.control, .events = &deps.events, .cursor_key = deps.signing_key}
         )
     );
+    append(out, sample_routes());
     append(out, report_routes());
     append(out, model_routes(deps.signing_key));
     append(out, dataset_routes(deps.signing_key));

@@ -107,6 +107,7 @@ TEST_F(AllRoutes, AreGuardedAsTheContractSays) {
         {"POST /experiments/{id}/runs/{run}/fail", "RunExperiment"},
         {"GET /experiments/{id}/metrics", "ReadMetrics"},
         {"GET /experiments/{id}/runs/{run}/samples", "ReadMetrics"},
+        {"GET /experiments/{id}/runs/{run}/samples/{sample}", "ReadMetrics"},
         {"POST /experiments/{id}/runs/{run}/samples", "RunExperiment"},
         {"POST /experiments/{id}/runs/{run}/metrics", "RunExperiment"},
         {"GET /experiments/{id}/runs/{run}/events", "ReadExperiment"},

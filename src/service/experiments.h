@@ -77,24 +77,6 @@ Result<Json> log_samples(
     const Json& samples
 );
 
-struct SampleQuery {
-    std::optional<std::string> variant;
-    std::optional<std::string> status;  ///< done, failed
-    std::int64_t after = -1;            ///< index of the sample in front
-    std::int64_t limit = 20;
-};
-struct SampleList {
-    std::vector<Json> rows;
-    std::int64_t last = -1;
-    bool more = false;
-};
-Result<SampleList> list_samples(
-    const Request& request,
-    const std::string& experiment,
-    const std::string& run,
-    const SampleQuery& query
-);
-
 Result<std::int64_t> count_client_samples(const Request& request, std::int64_t run);
 /// The last value of every metric that a client reported.
 Result<Json> client_metrics(const Request& request, std::int64_t run);

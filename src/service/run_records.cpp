@@ -1,14 +1,10 @@
 // What clients report of their runs, and what the engine stored of its own.
 #include "base/text.h"
-#include "domain/spec_parse.h"
 #include "service/experiments.h"
 #include "storage/store/client_runs.h"
-#include "storage/store/journal.h"
 #include "storage/store/runs.h"
 
 #include <nlohmann/json.hpp>
-
-#include <charconv>
 
 namespace lab::service {
 namespace {
@@ -45,62 +41,6 @@ Result<Run> need_open_client_run(
         LAB_CHECK(runs.set_state(request.ctx, run.key, RunState::running, "", now_text(request)));
     }
     return run;
-}
-
-Json sample_json(const domain::SampleResult& sample, const domain::ExperimentSpec& spec) {
-    Json out = Json::object();
-    out["id"] = std::to_string(sample.index);
-    out["index"] = sample.index;
-    out["item_id"] = sample.item_id;
-    const auto variant = static_cast<std::size_t>(sample.variant);
-    out["variant"] = variant < spec.variants.size() ? Json(spec.variants[variant].id) : Json();
-    out["repetition"] = sample.repetition;
-    out["status"] = sample.state == domain::SampleState::done ? "done" : "failed";
-    out["output"] = sample.output;
-    const auto scores = parse_json(sample.scores.empty() ? "{}" : sample.scores);
-    out["scores"] = scores ? *scores : Json::object();
-    out["usage"] = {
-        {"input_tokens", sample.usage.input},
-        {"cache_read_tokens", sample.usage.cache_read},
-        {"cache_write_tokens", sample.usage.cache_write},
-        {"output_tokens", sample.usage.output},
-        {"reasoning_tokens", sample.usage.reasoning},
-        {"estimated", sample.usage.estimated},
-    };
-    using Milliseconds = std::chrono::duration<double, std::milli>;
-    out["latency_ms"] = Milliseconds(sample.latency).count();
-    out["time_to_first_token_ms"] = sample.time_to_first_token
-                                        ? Json(Milliseconds(*sample.time_to_first_token).count())
-                                        : Json();
-    out["cost"] = sample.cost ? Json(sample.cost->exact()) : Json();
-    out["attempts"] = sample.attempts;
-    out["cached"] = sample.cached;
-    out["replayed"] = sample.replayed;
-    out["finish_reason"] = sample.finish_reason.empty() ? Json() : Json(sample.finish_reason);
-    out["error"] = sample.error_code.empty()
-                       ? Json()
-                       : Json{{"code", sample.error_code}, {"message", sample.error_message}};
-    return out;
-}
-
-Result<SampleList> list_client_samples(
-    const Request& request, const Run& run, const SampleQuery& query
-) {
-    storage::ClientRuns clients(request.session);
-    LAB_TRY(auto found, clients.list_samples(request.ctx, run.key, query.after, query.limit + 1));
-    SampleList out;
-    out.more = std::ssize(found) > query.limit;
-    if (out.more) {
-        found.pop_back();
-    }
-    for (const storage::ClientSample& one : found) {
-        LAB_TRY(Json row, parse_json(one.body));
-        row["id"] = one.client_id;
-        row["created_at"] = one.created_at;
-        out.rows.push_back(std::move(row));
-        out.last = one.number;
-    }
-    return out;
 }
 
 }  // namespace
@@ -160,51 +100,6 @@ Result<Json> log_samples(
     storage::ClientRuns clients(request.session);
     LAB_TRY(const std::int64_t added, clients.add_samples(request.ctx, open.key, rows));
     return Json{{"received", rows.size()}, {"added", added}};
-}
-
-Result<SampleList> list_samples(
-    const Request& request,
-    const std::string& experiment,
-    const std::string& run,
-    const SampleQuery& query
-) {
-    LAB_CHECK(require(request.caller, Permission::read_metrics));
-    LAB_TRY(const Run found, need_run(request, experiment, run, Deed::read));
-    if (found.origin == "client") {
-        return list_client_samples(request, found, query);
-    }
-    LAB_TRY(const Json source, parse_json(found.spec));
-    LAB_TRY(
-        const domain::ExperimentSpec spec, domain::parse_spec(source, *request.deps.vocabulary)
-    );
-    SampleList out;
-    storage::Journal journal(request.session);
-    // One more than asked for tells whether there are more; what a filter leaves out counts as
-    // read.
-    constexpr std::int64_t kReadMax = 20'000;
-    std::int64_t at = query.after + 1;
-    const std::int64_t end = std::min(found.planned, at + kReadMax);
-    LAB_CHECK(journal.scan_range(
-        request.ctx,
-        found.key,
-        at,
-        end,
-        [&](const domain::SampleResult& sample) -> Status {
-            if (std::ssize(out.rows) == query.limit) {
-                out.more = true;
-                return ok();
-            }
-            out.last = sample.index;
-            Json row = sample_json(sample, spec);
-            if ((!query.variant || row["variant"] == *query.variant) &&
-                (!query.status || row["status"] == *query.status)) {
-                out.rows.push_back(std::move(row));
-            }
-            return ok();
-        }
-    ));
-    out.more = out.more || end < found.planned;
-    return out;
 }
 
 }  // namespace lab::service

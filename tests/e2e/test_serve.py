@@ -436,6 +436,55 @@ class Experiments(ServeTest):
         self.assertEqual(metrics["total_samples"], 2 * self.ROWS)
         self.assertAlmostEqual(metrics["accuracy"], sum(right.values()) / 2, places=12)
 
+    def ran(self, server, token, name, wrong, rows=None, **config):
+        """An experiment over recorded outputs that has run: its path and that of its run."""
+        questions = self.upload(server, token, f"rows of {name}", rows or self.rows())
+        models = []
+        for model, every in wrong.items():
+            recorded = self.upload(server, token, f"{name}: {model}", self.outputs(every))
+            models.append(self.made(server, token, "/models", {
+                "name": f"{name} {model}", "provider": "custom", "model_identifier": model,
+                "config": {"replay_dataset": recorded},
+            })["id"])
+        config = {"model_ids": models, "dataset_ids": [questions],
+                  "scorers": [{"type": "numeric", "id": "accuracy", "reference": "{{answer}}"}], **config}
+        path = f"/experiments/{self.made(server, token, '/experiments', {'name': name, 'config': config})['id']}"
+        status, _, started = server.call("POST", f"{path}/start", token=token)
+        self.assertEqual(status, 200, started)
+        run = f"{path}/runs/{server.call('GET', f'{path}/runs', token=token)[2]['data'][0]['id']}"
+        self.assertEqual(self.events(server, token, f"{run}/events")[-1][0], "done")
+        return path, run
+
+    def test_samples_are_found_by_what_became_of_them(self):
+        server = self.server()
+        token = self.user(server)
+        rows = [{**row, "tags": ["even" if i % 2 == 0 else "odd"]} for i, row in enumerate(self.rows())]
+        _, run = self.ran(server, token, "samples", {"good": 12}, rows)
+        get = lambda path: server.call("GET", run + path, token=token)
+        wrong = get("/samples?limit=100&outcome=incorrect")[2]["data"]
+        self.assertEqual([row["item_id"] for row in wrong], [f"q{i:02d}" for i in range(0, self.ROWS, 12)])
+        self.assertEqual(wrong[0]["scores"], {"accuracy": 0})
+        self.assertEqual((wrong[0]["extracted"]["accuracy"], wrong[0]["outcome"]), ("1", "incorrect"))
+        self.assertNotIn("item", wrong[0])
+        odd = get("/samples?limit=100&tag=odd&outcome=correct")[2]["data"]
+        self.assertEqual(len(odd), 30)
+        self.assertEqual(odd[0]["item"]["tags"], ["odd"])
+        found = get("/samples?q=Q07")[2]["data"]
+        self.assertEqual([row["item_id"] for row in found], ["q07"])
+        one = get(f"/samples/{found[0]['id']}")[2]
+        self.assertEqual((one["item"], one["references"], one["output"]), (rows[7], ["14"], "The answer is 14."))
+        self.assertEqual(get("/samples/60")[0], 404)
+        self.assertEqual(get("/samples/x")[0], 404)
+        status, _, refused = get("/samples?outcome=good")
+        self.assertEqual((status, refused["error"]["details"][0]["field"]), (422, "outcome"))
+        # Pages under a filter have no gap and no double.
+        pages, cursor = [], ""
+        while cursor is not None:
+            page = get(f"/samples?limit=7&outcome=correct{cursor and '&cursor=' + cursor}")[2]
+            pages += [row["index"] for row in page["data"]]
+            cursor = page["pagination"]["next_cursor"]
+        self.assertEqual(pages, [i for i in range(self.ROWS) if i % 12])
+
     def test_a_training_script_reports_a_run_of_its_own(self):
         server = self.server()
         token = self.user(server)

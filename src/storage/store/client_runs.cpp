@@ -19,6 +19,10 @@ constexpr Query kListClientSamples{"list_client_samples", R"sql(
     SELECT client_id, number, body, created_at FROM client_samples
     WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3
 )sql"};
+constexpr Query kFindClientSample{"find_client_sample", R"sql(
+    SELECT client_id, number, body, created_at FROM client_samples
+    WHERE run = $1 AND client_id = $2
+)sql"};
 constexpr Query kAddMetricPoint{"add_metric_point", R"sql(
     INSERT INTO metric_values (run, name, step, value, timestamp) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (run, name, step, timestamp) DO NOTHING
@@ -32,9 +36,19 @@ constexpr const Query* kQueries[] = {
     &kAddClientSample,
     &kCountClientSamples,
     &kListClientSamples,
+    &kFindClientSample,
     &kAddMetricPoint,
     &kListMetricPoints,
 };
+
+ClientSample sample_of(const Row& row) {
+    return {
+        .client_id = std::string(row.text(0)),
+        .number = row.integer(1),
+        .body = std::string(row.text(2)),
+        .created_at = std::string(row.text(3)),
+    };
+}
 
 }  // namespace
 
@@ -75,12 +89,19 @@ Result<std::vector<ClientSample>> ClientRuns::list_samples(
     std::vector<ClientSample> out;
     const Value values[] = {run, after, limit};
     LAB_CHECK(session_.query(ctx, kListClientSamples, values, [&](const Row& row) {
-        out.push_back({
-            .client_id = std::string(row.text(0)),
-            .number = row.integer(1),
-            .body = std::string(row.text(2)),
-            .created_at = std::string(row.text(3)),
-        });
+        out.push_back(sample_of(row));
+        return ok();
+    }));
+    return out;
+}
+
+Result<std::optional<ClientSample>> ClientRuns::find_sample(
+    const Ctx& ctx, std::int64_t run, std::string_view client_id
+) {
+    std::optional<ClientSample> out;
+    const Value values[] = {run, client_id};
+    LAB_CHECK(session_.query(ctx, kFindClientSample, values, [&](const Row& row) {
+        out = sample_of(row);
         return ok();
     }));
     return out;

@@ -38,6 +38,10 @@ class ClientRuns {
     Result<std::vector<ClientSample>> list_samples(
         const Ctx& ctx, std::int64_t run, std::int64_t after, std::int64_t limit
     );
+    /// nullopt when the client reported none of this id.
+    Result<std::optional<ClientSample>> find_sample(
+        const Ctx& ctx, std::int64_t run, std::string_view client_id
+    );
     /// The same point again changes nothing. Gives how many are new. One transaction.
     Result<std::int64_t> add_points(
         const Ctx& ctx, std::int64_t run, const std::vector<MetricPoint>& points
