@@ -61,6 +61,7 @@ struct Driver::Batch {
     std::vector<storage::Intent> intents;
     std::vector<storage::Attempt> attempts;
     std::vector<std::unique_ptr<Call>> finished;
+    std::vector<domain::SampleResult> failures;  ///< among the finished, without their output
     std::vector<std::int64_t> withdrawn;
     std::int64_t calls_withdrawn = 0;  ///< that were sent for them, without an answer
     bool empty() const {
@@ -381,6 +382,8 @@ Status Driver::write(Batch& batch) {
     for (const std::unique_ptr<Call>& call : batch.finished) {
         if (call->result.state == domain::SampleState::done) {
             LAB_TRY(call->result.scores, input_.scores->score(call->result.output, call->row));
+        } else if (deps_.failed) {
+            batch.failures.push_back(call->result);
         }
         results.push_back(std::move(call->result));
     }
@@ -412,6 +415,9 @@ void Driver::on_written(const Status& status, const Batch& batch) {
         stored.push_back(
             {.lane = static_cast<int>(call->model), .was_sent = call->result.attempts > 0}
         );
+    }
+    for (const domain::SampleResult& failure : batch.failures) {
+        deps_.failed(failure);
     }
     sync();
     machine_.on_stored(stored, deps_.loop->clock().now());

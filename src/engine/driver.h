@@ -43,6 +43,8 @@ struct DriverDeps {
     storage::Journal* cache_reader = nullptr;  ///< used on the loop only; nullptr = cache off
     Ctx ctx;
     std::uint64_t jitter_seed = 0;
+    /// Told of every sample that has failed for good, once that is stored. Loop thread.
+    std::function<void(const domain::SampleResult&)> failed = {};
 };
 
 struct RunEnd {

@@ -4,8 +4,8 @@
 #include "domain/experiment.h"
 #include "service/experiment.h"
 #include "service/experiment_config.h"
+#include "service/impl/run_view.h"
 #include "service/runs.h"
-#include "storage/store/journal.h"
 #include "storage/store/runs.h"
 
 #include <nlohmann/json.hpp>
@@ -152,35 +152,6 @@ Result<Run> queue_run(const Request& request, const Resource& one) {
     run.body = dump_json(Json{{"config", config}});
     return Runs(request.session).create_in(request.ctx, one.key, std::move(run));
 }
-
-std::string_view shown_state(const Run& run) {
-    switch (run.state) {
-        case RunState::interrupted:
-            return "queued";  // it goes on when somebody resumes it
-        case RunState::budget_exhausted:
-            return "failed";
-        default:
-            return to_string(run.state);
-    }
-}
-
-Json error_of(const Run& run, const Json& body) {
-    if (run.state == RunState::budget_exhausted) {
-        return run.stop_reason.empty() ? Json("the budget is spent") : Json(run.stop_reason);
-    }
-    if (run.state == RunState::failed || run.state == RunState::timed_out) {
-        return body.contains("error") ? body["error"] : Json(run.stop_reason);
-    }
-    return nullptr;
-}
-
-bool is_terminal(RunState state) {
-    return state == RunState::completed || state == RunState::failed ||
-           state == RunState::cancelled || state == RunState::timed_out ||
-           state == RunState::budget_exhausted;
-}
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 Result<Run> end_client_run(
     const Request& request,
@@ -467,42 +438,6 @@ Result<Json> fail_run(
 ) {
     LAB_TRY(const Run ended, end_client_run(request, experiment, run, RunState::failed, error));
     return show_run(request, ended);
-}
-
-Result<Json> show_run(const Request& request, const Run& run) {
-    LAB_TRY(const Json body, parse_json(run.body));
-    LAB_TRY(
-        const storage::Ledger books, storage::Journal(request.session).ledger(request.ctx, run.key)
-    );
-    LAB_TRY(const std::int64_t client, count_client_samples(request, run.key));
-    const std::int64_t processed = books.done + books.failed + client;
-    Json out = Json::object();
-    out["id"] = run.id;
-    out["experiment_id"] = run.experiment_id;
-    out["run_number"] = run.number;
-    out["name"] = run.name.empty() ? "run " + std::to_string(run.number) : run.name;
-    out["status"] = shown_state(run);
-    out["origin"] = run.origin;
-    out["config"] = body.value("config", Json::object());
-    out["started_at"] = text_or_null(run.started_at);
-    out["completed_at"] = text_or_null(run.completed_at);
-    out["error"] = error_of(run, body);
-    out["progress"] = {
-        {"total_samples", std::max(run.planned, processed)},
-        {"processed_samples", processed},
-        {"current_step", run.state == RunState::running ? Json("inference") : Json()},
-    };
-    out["totals"] = {
-        {"successful_samples", books.done + client},
-        {"failed_samples", books.failed},
-        {"total_tokens", books.usage.total()},
-        {"total_cost", books.settled.exact()},
-    };
-    out["environment"] = body.value("environment", Json::object());
-    out["parent_run_id"] = body.value("parent_run_id", Json());
-    out["created_by"] = text_or_null(run.created_by);
-    out["created_at"] = run.created_at;
-    return out;
 }
 
 Status settle_experiment(const Request& request, const Run& run) {

@@ -1,5 +1,6 @@
 #include "service/run_queue.h"
 
+#include "domain/sample.h"
 #include "service/breakers.h"
 #include "storage/store/journal.h"
 #include "storage/store/runs.h"
@@ -25,6 +26,18 @@ Json progress_json(const Progress& p) {
         {"tokens", p.tokens},
         {"cost", p.cost.exact()},
         {"elapsed_s", std::chrono::duration<double>(p.elapsed).count()},
+    };
+}
+
+/// So many failures a second are told one by one; the others are in the progress' count.
+constexpr int kFailuresTold = 10;
+
+Json failure_json(const domain::SampleResult& sample) {
+    return {
+        {"sample", std::to_string(sample.index)},
+        {"item_id", sample.item_id},
+        {"error", {{"code", sample.error_code}, {"message", sample.error_message}}},
+        {"attempts", sample.attempts},
     };
 }
 
@@ -277,12 +290,19 @@ void RunQueue::carry_out(RunnerParts& parts, const std::string& run_id) {
     };
     TimePoint told{};
     bool held_back = false;
+    int failures_told = 0;
+    hooks.sample_failed = [&](const domain::SampleResult& sample) {
+        if (++failures_told <= kFailuresTold) {
+            events_.publish(run_id, "sample_failed", dump_json(failure_json(sample)));
+        }
+    };
     hooks.progress = [&](const Progress& progress) {
         const TimePoint now = deps.clock->now();
         if (now - told < std::chrono::seconds(1)) {
             return;
         }
         told = now;
+        failures_told = 0;
         events_.publish(run_id, "progress", dump_json(progress_json(progress)));
         if (!held_back && must_hold_back(deps, run_id)) {
             held_back = true;

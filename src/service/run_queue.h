@@ -21,7 +21,7 @@ class RunnerParts {
 /// One thing that happened in a run, as server-sent events tell it.
 struct RunEvent {
     std::int64_t number = 0;  ///< 1.. per run in this process
-    std::string type;         ///< progress, state, done
+    std::string type;         ///< progress, sample_failed, state, done
     std::string data;         ///< JSON
 };
 

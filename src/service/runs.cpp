@@ -138,7 +138,8 @@ Result<RunResult> drive(
          .disk_journal = &disk,
          .cache_reader = cached ? &cache : nullptr,
          .ctx = ctx,
-         .jitter_seed = entropy()}
+         .jitter_seed = entropy(),
+         .failed = hooks.sample_failed}
     );
     const TimePoint began = deps.clock->now();
     bool stopping = false;

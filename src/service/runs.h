@@ -1,5 +1,6 @@
 #pragma once
 #include "domain/run.h"
+#include "domain/sample.h"
 #include "report/model.h"
 #include "service/deps.h"
 #include "service/experiment.h"
@@ -35,6 +36,8 @@ struct Progress {
 struct RunHooks {
     std::function<void(const domain::Run&)> started;
     std::function<void(const Progress&)> progress;
+    /// A sample has failed for good; called when that is stored.
+    std::function<void(const domain::SampleResult&)> sample_failed;
     /// Registers what an interrupt (Ctrl-C) calls, on the loop's thread; called with nullptr at the
     /// end.
     std::function<void(std::function<void()>)> on_interrupt;

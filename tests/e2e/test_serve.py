@@ -452,7 +452,8 @@ class Experiments(ServeTest):
         status, _, started = server.call("POST", f"{path}/start", token=token)
         self.assertEqual(status, 200, started)
         run = f"{path}/runs/{server.call('GET', f'{path}/runs', token=token)[2]['data'][0]['id']}"
-        self.assertEqual(self.events(server, token, f"{run}/events")[-1][0], "done")
+        self.seen = self.events(server, token, f"{run}/events")
+        self.assertEqual(self.seen[-1][0], "done")
         return path, run
 
     def test_samples_are_found_by_what_became_of_them(self):
@@ -484,6 +485,27 @@ class Experiments(ServeTest):
             pages += [row["index"] for row in page["data"]]
             cursor = page["pagination"]["next_cursor"]
         self.assertEqual(pages, [i for i in range(self.ROWS) if i % 12])
+
+    def test_a_run_shows_its_steps_and_which_samples_failed(self):
+        server = self.server()
+        token = self.user(server)
+        rows = self.rows() + [{"id": "unanswered", "question": "?", "answer": "1"}]
+        path, run = self.ran(server, token, "steps", {"good": 12}, rows, run={"max_error_share": 0.5})
+        shown = server.call("GET", run, token=token)[2]
+        self.assertEqual(shown["status"], "completed")
+        self.assertEqual((shown["totals"]["successful_samples"], shown["totals"]["failed_samples"]), (self.ROWS, 1))
+        self.assertEqual([step["status"] for step in shown["steps"]], ["completed"] * 6)
+        self.assertEqual(shown["steps"][1], {
+            "name": "infer", "kind": "inference", "status": "completed", "depends_on": ["load"], "progress": 1.0})
+        self.assertGreaterEqual(shown["duration_ms"], 0)
+        self.assertEqual(len(shown["manifest"]["spec_sha256"]), 64)
+        failed = server.call("GET", f"{run}/samples?outcome=error", token=token)[2]["data"]
+        self.assertEqual([row["item_id"] for row in failed], ["unanswered"])
+        told = [data for kind, data in self.seen if kind == "sample_failed"]
+        for one in told:  # the run may be over before anybody listens; what is told must be this
+            self.assertEqual((one["item_id"], one["sample"]), ("unanswered", failed[0]["id"]))
+        late = self.events(server, token, f"{run}/events")
+        self.assertEqual([kind for kind, _ in late], ["state", "done"])
 
     def test_a_training_script_reports_a_run_of_its_own(self):
         server = self.server()
