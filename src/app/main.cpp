@@ -1,5 +1,7 @@
 #include "app/doctor.h"
+#include "app/http_transport.h"
 #include "app/interrupts.h"
+#include "app/local_api.h"
 #include "app/serve.h"
 #include "app/wire.h"
 #include "cli/cli.h"
@@ -13,6 +15,7 @@ namespace {
 int run(int argc, char** argv) {
     lab::app::prepare_process();
     std::unique_ptr<lab::app::Program> program;
+    std::unique_ptr<lab::cli::Transport> transport;
     lab::cli::Deps deps;
     deps.env = lab::process_environment();
     deps.version = lab::app::version();
@@ -32,6 +35,14 @@ int run(int argc, char** argv) {
     };
     deps.administer = [&](const lab::Settings& settings, const lab::cli::AdminRequest& request) {
         return lab::app::administer(settings, deps.env, request);
+    };
+    deps.connect = [&](const lab::Settings& settings) -> lab::Result<lab::cli::Transport*> {
+        LAB_TRY(
+            transport,
+            settings.api_url.empty() ? lab::app::make_local_api(settings, deps.env)
+                                     : lab::app::make_http_transport(settings.api_url)
+        );
+        return transport.get();
     };
     deps.server_settings = [&] { return lab::app::show_server_settings(deps.env); };
     deps.on_interrupt = [&](std::function<void()> handler) {

@@ -7,6 +7,7 @@
 #include "api/routes.h"
 #include "app/interrupts.h"
 #include "app/platform.h"
+#include "app/route_audit.h"
 #include "base/text.h"
 #include "platform/process/worker.h"
 #include "platform/telemetry/process_metrics.h"
@@ -143,7 +144,6 @@ service::RateDecision Service::check_rate(const service::Caller& caller, api::Li
                                            : limiter_.decide(caller);
 }
 
-/// What the table says of a route, as the audit log tells it.
 Status Service::audit(
     const service::Request& request,
     const api::Route& route,
@@ -151,35 +151,7 @@ Status Service::audit(
     const Error* error,
     Duration took
 ) {
-    const bool denied =
-        error != nullptr && (error->code == Code::forbidden || error->code == Code::unauthorized);
-    if (route.audit.action.empty() && !denied) {
-        return ok();
-    }
-    const auto type = service::audit_type_from(denied ? "authorization" : route.audit.event);
-    const auto action = service::audit_action_from(
-        route.audit.action.empty() ? std::string_view("read") : route.audit.action
-    );
-    LAB_ASSERT(type && action, "a route names an audit type and action that exist");
-    std::string resource(route.audit.resource.empty() ? "system" : route.audit.resource);
-    resource = resource == "prompt" ? "prompt_template" : resource;
-    service::AuditEvent event = service::audit_event(
-        request.caller, *type, *action, resource, reply ? reply->audit_id : ""
-    );
-    event.outcome = error == nullptr ? service::AuditOutcome::success
-                    : denied         ? service::AuditOutcome::denied
-                                     : service::AuditOutcome::failure;
-    Json details = {{"route", std::string(route.method) + " " + std::string(route.path)}};
-    if (error != nullptr) {
-        event.reason = info(error->code).wire_name;
-    } else if (reply->audit_before && reply->json) {
-        details.update(service::audit_changes(*reply->audit_before, *reply->json));
-    }
-    event.details = service::AuditDetails(details);
-    event.duration = took;
-    const auto duty =
-        route.audit.must_be_written ? service::AuditDuty::required : service::AuditDuty::optional;
-    return audit_.record(request.ctx, std::move(event), duty);
+    return audit_route(audit_, request, route, reply, error, took);
 }
 
 void Service::served(const api::Served& served) {

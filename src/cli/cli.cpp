@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/text.h"
+#include "cli/api_client.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 
@@ -28,8 +29,20 @@ void add_globals(CLI::App& app, Globals& globals) {
         ->expected(1);
     app.add_option("--home", globals.overrides.home, "Folder of the store (LLM_RESEARCH_HOME)")
         ->type_name("FOLDER");
-    app.add_option("--profile", globals.overrides.profile, "Profile of the configuration file")
+    app.add_option("-p,--profile", globals.overrides.profile, "Profile of the configuration file")
         ->type_name("NAME");
+    app.add_option(
+           "--api-url",
+           globals.overrides.api_url,
+           "Server to talk to (LLM_RESEARCH_API_URL); without one the store of this home"
+    )
+        ->type_name("URL");
+    app.add_option(
+           "--api-key",
+           globals.api_key,
+           "Key for the server; better in LLM_RESEARCH_API_KEY, where no list of processes shows it"
+    )
+        ->type_name("KEY");
     app.add_flag("-v,--verbose", globals.verbose, "Say more");
     app.add_flag("--no-color", globals.overrides.no_color, "No colour");
 }
@@ -125,7 +138,11 @@ int carry_out(const Action& action, const Globals& globals, Deps& deps) {
         print_error(console, saved.error());
         return info(saved.error().code).exit_code;
     }
-    const Invocation invocation{deps, *settings, console, globals.save};
+    const std::string key =
+        globals.api_key.empty() ? deps.env("LLM_RESEARCH_API_KEY").value_or("") : globals.api_key;
+    RandomUuids uuids;
+    std::unique_ptr<ApiClient> client;
+    const Invocation invocation{deps, *settings, console, globals.save, key, uuids, client};
     const Result<int> code = action(invocation);
     if (!code && is_reader_gone(code.error())) {
         // Nobody is left to be told; the code is that of a program which the signal has ended.
@@ -170,7 +187,10 @@ int run(int argc, const char* const* argv, Deps& deps) {
     const Choose choose = [&action](Action chosen_action) { action = std::move(chosen_action); };
     add_run_commands(app, choose);
     add_result_commands(app, choose);
+    add_experiment_commands(app, choose);
+    add_model_commands(app, choose);
     add_dataset_commands(app, choose);
+    add_prompt_commands(app, choose);
     add_server_commands(app, choose);
     add_info_commands(app, choose);
     try {

@@ -12,6 +12,8 @@
 
 namespace lab::cli {
 
+class Transport;
+
 /// One line of `doctor`.
 struct Finding {
     std::string check;
@@ -57,6 +59,9 @@ struct Deps {
     std::function<Result<Json>(const Settings&, const AdminRequest&)> administer;
     /// The settings of the server as they are, secrets masked: key, value, where it comes from.
     std::function<Result<std::vector<std::vector<std::string>>>()> server_settings;
+    /// The way to the API that the settings choose: a server, or the same API in this process.
+    /// Called at most once.
+    std::function<Result<Transport*>(const Settings&)> connect;
     std::FILE* out = stdout;
     std::FILE* err = stderr;
 };

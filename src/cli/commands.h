@@ -1,8 +1,10 @@
 #pragma once
+#include "base/uuid.h"
 #include "cli/cli.h"
 #include "cli/console.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,11 +14,14 @@ class App;
 
 namespace lab::cli {
 
+class ApiClient;
+
 /// What the global options say, and the way to the services.
 struct Globals {
     SettingOverrides overrides;
     std::vector<std::string> save;
     bool verbose = false;
+    std::string api_key;  ///< of --api-key
 };
 
 /// Handed to a command when it runs.
@@ -25,6 +30,9 @@ struct Invocation {
     const Settings& settings;
     const Console& console;
     const std::vector<std::string>& save;
+    const std::string& api_key;  ///< of the option or the environment; empty = none
+    UuidSource& uuids;
+    std::unique_ptr<ApiClient>& client;  ///< made by api_of() when it is first asked for
     /// Opens the services.
     Result<service::Deps*> services() const { return deps.open(settings); }
 };
@@ -34,11 +42,14 @@ using Action = std::function<Result<int>(const Invocation&)>;
 /// Called when CLI11 has recognised the command.
 using Choose = std::function<void(Action)>;
 
-void add_run_commands(CLI::App& app, const Choose& choose);      ///< run, resume, validate
-void add_result_commands(CLI::App& app, const Choose& choose);   ///< report, compare, runs
-void add_dataset_commands(CLI::App& app, const Choose& choose);  ///< datasets
-void add_server_commands(CLI::App& app, const Choose& choose);   ///< serve, admin
-void add_info_commands(CLI::App& app, const Choose& choose);     ///< schema, config, doctor, ...
+void add_run_commands(CLI::App& app, const Choose& choose);         ///< run, resume, validate
+void add_result_commands(CLI::App& app, const Choose& choose);      ///< report, compare, runs
+void add_dataset_commands(CLI::App& app, const Choose& choose);     ///< datasets
+void add_experiment_commands(CLI::App& app, const Choose& choose);  ///< experiments
+void add_model_commands(CLI::App& app, const Choose& choose);       ///< models
+void add_prompt_commands(CLI::App& app, const Choose& choose);      ///< prompts
+void add_server_commands(CLI::App& app, const Choose& choose);      ///< serve, admin
+void add_info_commands(CLI::App& app, const Choose& choose);        ///< schema, config, doctor, ...
 
 /// Text under the options of --help.
 std::string examples(std::initializer_list<std::string_view> lines);

@@ -107,7 +107,7 @@ class BadFiles(support.LabTest):
         path.write_bytes(rows)
         done = self.home.run("datasets", "import", path)
         self.refused(done, None, "2")
-        listed = self.home.run("datasets", "list", "-o", "json")
+        listed = self.home.run("datasets", "imported", "-o", "json")
         self.assert_code(listed, support.PASSED)
         self.assertEqual(listed.json(), [])
 

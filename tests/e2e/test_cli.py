@@ -17,7 +17,9 @@ import support
 
 COMMANDS = [
     [], ["run"], ["resume"], ["validate"], ["report"], ["compare"], ["runs"], ["runs", "list"], ["runs", "get"],
-    ["runs", "cancel"], ["datasets"], ["datasets", "import"], ["datasets", "list"], ["datasets", "get"], ["schema"],
+    ["runs", "cancel"], ["datasets"], ["datasets", "import"], ["datasets", "list"], ["datasets", "get"], ["datasets", "imported"],
+    ["datasets", "upload"], ["datasets", "download"], ["experiments"], ["experiments", "create"], ["experiments", "start"],
+    ["models"], ["models", "delete"], ["prompts"], ["prompts", "render"], ["schema"],
     ["config"], ["config", "check"], ["doctor"], ["version"], ["completion"],
 ]
 BAD = support.ROOT / "tests/data/bad"
@@ -181,7 +183,7 @@ class Formats(support.LabTest):
         self.ran()
         report = self.home.run("report", "last", "-o", "json").json()
         self.assertEqual(report["results"], self.home.report().results)
-        for command in (["runs", "list"], ["datasets", "list"], ["report", "last"]):
+        for command in (["runs", "list"], ["datasets", "imported"], ["report", "last"]):
             with self.subTest(command=command):
                 as_csv = self.home.run(*command, "-o", "csv")
                 self.assert_code(as_csv, support.PASSED)

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -164,6 +165,13 @@ class Loader {
         } else if (key == "output") {
             option(overrides.output, "--output");
             settings.output = value;
+        } else if (key == "api_url") {
+            option(overrides.api_url, "--api-url");
+            settings.api_url = value;
+        } else if (key == "timeout_secs") {
+            settings.timeout_secs = whole_number(value, 1, 3600, key, from);
+        } else if (key == "max_retries") {
+            settings.max_retries = whole_number(value, 0, 20, key, from);
         } else if (key == "color") {
             option(
                 overrides.no_color ? std::optional<std::string>("false") : std::nullopt,
@@ -175,6 +183,26 @@ class Loader {
             settings.color = value == "true";
         }
         settings.origins.push_back({key, value, from});
+    }
+
+    std::int64_t whole_number(
+        const std::string& text,
+        std::int64_t min,
+        std::int64_t max,
+        const std::string& key,
+        const std::string& from
+    ) {
+        std::int64_t out = 0;
+        const char* const end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, out);
+        if (error != std::errc() || rest != end || out < min || out > max) {
+            problems_.push_back(
+                {from,
+                 key + " is a whole number, " + std::to_string(min) + " to " + std::to_string(max)}
+            );
+            return min;
+        }
+        return out;
     }
 
     void check(const Settings& settings) {
@@ -217,6 +245,12 @@ const std::vector<SettingInfo>& setting_table() {
          "$XDG_DATA_HOME/llm-research, ~/.local/share/llm-research",
          "folder of the store: runs, datasets, outputs"},
         {"output", "LLM_RESEARCH_OUTPUT", "table", "table, json, yaml, csv or compact"},
+        {"api_url",
+         "LLM_RESEARCH_API_URL",
+         "",
+         "server that the resource commands talk to; without one the store of this home"},
+        {"timeout_secs", "LLM_RESEARCH_TIMEOUT_SECS", "30", "for one answer of the server"},
+        {"max_retries", "LLM_RESEARCH_MAX_RETRIES", "3", "tries of one request beyond the first"},
         {"color", "NO_COLOR", "true", "colour on terminals; off when NO_COLOR is set"},
     };
     return kTable;

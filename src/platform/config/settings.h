@@ -1,6 +1,7 @@
 #pragma once
 #include "base/result.h"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,9 +29,12 @@ const std::vector<SettingInfo>& setting_table();
 struct Settings {
     std::string home;  ///< store, objects, locks
     std::string output = "table";
-    bool color = true;        ///< before looking whether the output is a terminal
-    std::string profile;      ///< empty = none
-    std::string config_file;  ///< path, whether it exists or not
+    bool color = true;               ///< before looking whether the output is a terminal
+    std::string api_url;             ///< of the server; empty = the store of this home
+    std::int64_t timeout_secs = 30;  ///< for one answer of the server
+    std::int64_t max_retries = 3;    ///< beyond the first try
+    std::string profile;             ///< empty = none
+    std::string config_file;         ///< path, whether it exists or not
     bool config_file_found = false;
     /// key, value, where it came from: "default", "environment LLM_RESEARCH_HOME", "profile ci".
     struct Origin {
@@ -45,6 +49,7 @@ struct SettingOverrides {
     std::optional<std::string> home;
     std::optional<std::string> output;
     std::optional<std::string> profile;
+    std::optional<std::string> api_url;
     bool no_color = false;
 };
 

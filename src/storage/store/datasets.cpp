@@ -192,7 +192,7 @@ Status explain_missing(const Ctx& ctx, Session& session, std::string_view ref) {
     if (!near.empty()) {
         text += ": did you mean \"" + near + "\"?";
     } else {
-        text += ": `llm-research datasets list` shows them";
+        text += ": `llm-research datasets imported` shows them";
     }
     return Error(Code::not_found, std::move(text));
 }
