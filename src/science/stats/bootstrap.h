@@ -55,4 +55,20 @@ void bootstrap_sums(
 /// (sacrebleu compares ||d| - mean |d|| on one side only and is less strict.)
 double bootstrap_p(std::span<const double> replicates, double observed);
 
+struct BootstrapDifference {
+    double difference = std::numeric_limits<double>::quiet_NaN();  ///< mean of a - mean of b
+    BootstrapIntervals intervals;
+    double p = std::numeric_limits<double>::quiet_NaN();  ///< bootstrap_p
+};
+/// Means of two independent samples, each drawn with replacement for itself. Deterministic in the
+/// seed. An empty `b` is a single sample held against 0. Fewer than two values: NaN. Cost:
+/// replicates * (n + m) random numbers.
+BootstrapDifference bootstrap_difference(
+    std::span<const double> a,
+    std::span<const double> b,
+    int replicates,
+    std::uint64_t seed,
+    double confidence
+);
+
 }  // namespace lab::science

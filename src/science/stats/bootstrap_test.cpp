@@ -111,5 +111,38 @@ TEST(BootstrapP, IsNeverZeroAndOneForIdenticalSystems) {
     EXPECT_TRUE(std::isnan(bootstrap_p({}, 1)));
 }
 
+TEST(BootstrapDifferenceTest, IsTheSameForTheSameSeedAndNearTheNormalInterval) {
+    Rng rng(5);
+    std::vector<double> a;
+    std::vector<double> b;
+    for (int i = 0; i < 200; ++i) {
+        a.push_back(rng.uniform() + 0.2);
+    }
+    for (int i = 0; i < 150; ++i) {
+        b.push_back(rng.uniform());
+    }
+    const BootstrapDifference got = bootstrap_difference(a, b, 5000, 7, 0.95);
+    const BootstrapDifference again = bootstrap_difference(a, b, 5000, 7, 0.95);
+    EXPECT_EQ(got.intervals.bca, again.intervals.bca);
+    EXPECT_EQ(got.p, again.p);
+    EXPECT_NE(bootstrap_difference(a, b, 5000, 8, 0.95).intervals.bca, got.intervals.bca);
+    const double se = std::hypot(standard_error(a), standard_error(b));
+    EXPECT_NEAR(got.intervals.se, se, 0.05 * se);
+    EXPECT_NEAR(got.intervals.bca.lo, got.difference - 1.96 * se, 0.15 * se);
+    EXPECT_NEAR(got.intervals.bca.hi, got.difference + 1.96 * se, 0.15 * se);
+    EXPECT_LT(got.p, 0.001);
+}
+
+TEST(BootstrapDifferenceTest, AccelerationIsThatOfTwoSamples) {
+    // sum(d^3 / n^3) / (6 sum(d^2 / n^2)^1.5) over both samples, those of b with the other sign.
+    const std::vector<double> a{1, 2, 6};
+    const std::vector<double> b{0, 1, 1, 1, 7};
+    const double cubes = (-8.0 - 1.0 + 27.0) / 27 - (-8.0 - 3.0 + 125.0) / 125;
+    const double squares = 14.0 / 9 + 32.0 / 25;
+    const BootstrapDifference got = bootstrap_difference(a, b, 1000, 1, 0.9);
+    EXPECT_NEAR(got.intervals.acceleration, cubes / (6 * std::pow(squares, 1.5)), 1e-12);
+    EXPECT_TRUE(std::isnan(bootstrap_difference(a, std::vector<double>{1}, 100, 1, 0.9).p));
+}
+
 }  // namespace
 }  // namespace lab::science

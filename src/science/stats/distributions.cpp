@@ -3,6 +3,9 @@
 #include <boost/math/distributions/beta.hpp>
 #include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/chi_squared.hpp>
+#include <boost/math/distributions/fisher_f.hpp>
+#include <boost/math/distributions/non_central_chi_squared.hpp>
+#include <boost/math/distributions/non_central_f.hpp>
 #include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
@@ -31,6 +34,9 @@ using Normal = bm::normal_distribution<double, Policy>;
 using StudentsT = bm::students_t_distribution<double, Policy>;
 using NoncentralT = bm::non_central_t_distribution<double, Policy>;
 using ChiSquared = bm::chi_squared_distribution<double, Policy>;
+using NoncentralChiSquared = bm::non_central_chi_squared_distribution<double, Policy>;
+using FisherF = bm::fisher_f_distribution<double, Policy>;
+using NoncentralF = bm::non_central_f_distribution<double, Policy>;
 using Beta = bm::beta_distribution<double, Policy>;
 using Binomial = bm::binomial_distribution<double, Policy>;
 
@@ -90,6 +96,37 @@ double chi_squared_upper(double x, double df) {
     return std::isinf(x) ? 0 : bm::cdf(bm::complement(ChiSquared(df), x));
 }
 
+double chi_squared_quantile(double p, double df) {
+    if (!is_probability(p) || !(df > 0)) {
+        return kNotANumber;
+    }
+    return p == 1 ? kInfinity : bm::quantile(ChiSquared(df), p);
+}
+
+double f_upper(double x, double df1, double df2) {
+    if (!(x >= 0) || !(df1 > 0) || !(df2 > 0)) {
+        return kNotANumber;
+    }
+    return std::isinf(x) ? 0 : bm::cdf(bm::complement(FisherF(df1, df2), x));
+}
+
+double f_quantile(double p, double df1, double df2) {
+    if (!is_probability(p) || !(df1 > 0) || !(df2 > 0)) {
+        return kNotANumber;
+    }
+    return p == 1 ? kInfinity : bm::quantile(FisherF(df1, df2), p);
+}
+
+double beta_cdf(double x, double a, double b) {
+    if (std::isnan(x) || !(a > 0) || !(b > 0)) {
+        return kNotANumber;
+    }
+    if (x <= 0 || x >= 1) {
+        return x <= 0 ? 0 : 1;
+    }
+    return bm::cdf(Beta(a, b), x);
+}
+
 double beta_quantile(double p, double a, double b) {
     if (!is_probability(p) || !(a > 0) || !(b > 0)) {
         return kNotANumber;
@@ -127,6 +164,28 @@ double noncentral_t_two_sided(double critical, double df, double ncp) {
     const NoncentralT distribution(df, ncp);
     return bm::cdf(bm::complement(distribution, critical)) + bm::cdf(distribution, -critical);
 }
+
+double noncentral_f_upper(double x, double df1, double df2, double ncp) {
+    if (!(ncp > 0)) {
+        return ncp == 0 ? f_upper(x, df1, df2) : kNotANumber;
+    }
+    if (!(x >= 0) || !(df1 > 0) || !(df2 > 0) || std::isinf(ncp)) {
+        return kNotANumber;
+    }
+    return std::isinf(x) ? 0 : bm::cdf(bm::complement(NoncentralF(df1, df2, ncp), x));
+}
+
+double noncentral_chi_squared_upper(double x, double df, double ncp) {
+    if (!(ncp > 0)) {
+        return ncp == 0 ? chi_squared_upper(x, df) : kNotANumber;
+    }
+    if (!(x >= 0) || !(df > 0) || std::isinf(ncp)) {
+        return kNotANumber;
+    }
+    return std::isinf(x) ? 0 : bm::cdf(bm::complement(NoncentralChiSquared(df, ncp), x));
+}
+
+double log_beta(double a, double b) { return log_gamma(a) + log_gamma(b) - log_gamma(a + b); }
 
 double log_gamma(double x) {
     // Not std::lgamma: it writes the global signgam.

@@ -19,6 +19,11 @@ double t_two_sided(double t, double df);
 double t_quantile(double p, double df);
 
 double chi_squared_upper(double x, double df);
+double chi_squared_quantile(double p, double df);
+/// P(F > x).
+double f_upper(double x, double df1, double df2);
+double f_quantile(double p, double df1, double df2);
+double beta_cdf(double x, double a, double b);
 double beta_quantile(double p, double a, double b);
 /// P(X <= k), X ~ Binomial(n, p).
 double binomial_cdf(std::int64_t k, std::int64_t n, double p);
@@ -28,7 +33,13 @@ double binomial_pmf(std::int64_t k, std::int64_t n, double p);
 /// test, both tails counted.
 double noncentral_t_two_sided(double critical, double df, double ncp);
 
+/// P(X > x) with noncentrality ncp >= 0; 0 is the central distribution.
+double noncentral_f_upper(double x, double df1, double df2, double ncp);
+double noncentral_chi_squared_upper(double x, double df, double ncp);
+
 /// ln Gamma(x), x > 0.
 double log_gamma(double x);
+/// ln B(a, b), a > 0 and b > 0.
+double log_beta(double a, double b);
 
 }  // namespace lab::science

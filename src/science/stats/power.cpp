@@ -98,6 +98,30 @@ double normal_points(double alpha, double power) {
 }
 }  // namespace
 
+double anova_power(double f, double n, double groups, double alpha) {
+    if (!(groups > 1) || !(n > groups) || !(alpha > 0 && alpha < 1)) {
+        return kNaN;
+    }
+    const double critical = f_quantile(1 - alpha, groups - 1, n - groups);
+    return noncentral_f_upper(critical, groups - 1, n - groups, f * f * n);
+}
+
+double chi_squared_power(double w, double n, double df, double alpha) {
+    if (!(n > 0) || !(alpha > 0 && alpha < 1)) {
+        return kNaN;
+    }
+    return noncentral_chi_squared_upper(chi_squared_quantile(1 - alpha, df), df, w * w * n);
+}
+
+double correlation_power(double r, double n, double alpha) {
+    if (!(std::abs(r) < 1) || !(n > 3) || !(alpha > 0 && alpha < 1)) {
+        return kNaN;
+    }
+    const double shift = std::abs(std::atanh(r)) * std::sqrt(n - 3);
+    const double critical = normal_quantile(1 - alpha / 2);
+    return normal_upper(critical - shift) + normal_cdf(-critical - shift);
+}
+
 double paired_items(double sd_differences, double delta, double alpha, double power) {
     const double ratio = normal_points(alpha, power) * sd_differences / delta;
     return delta != 0 ? ratio * ratio : kNaN;

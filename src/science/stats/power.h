@@ -18,6 +18,14 @@ double two_sample_t_effect(double n1, double ratio, double alpha, double power);
 /// n1 for two proportions whose Cohen's h is given, normal approximation, both tails.
 double two_proportions_items(double h, double ratio, double alpha, double power);
 
+/// One-way analysis of variance of `groups` groups of the same size, n in all; Cohen's f is
+/// sd of the groups' means / sd inside. Noncentral F with ncp = f^2 n (Cohen 1988).
+double anova_power(double f, double n, double groups, double alpha);
+/// Chi-squared tests of effect w with n counts: noncentral chi-squared, ncp = w^2 n (Cohen 1988).
+double chi_squared_power(double w, double n, double df, double alpha);
+/// Pearson's r, by Fisher's transformation, both tails. n > 3.
+double correlation_power(double r, double n, double alpha);
+
 /// Miller 2024 (arXiv 2411.00640): (z_{1-alpha/2} + z_power)^2 sd^2 / delta^2, sd of the paired
 /// differences.
 double paired_items(double sd_differences, double delta, double alpha, double power);

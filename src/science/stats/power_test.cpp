@@ -35,6 +35,30 @@ void check_effect(
     check.equal(what + " is the root", std::abs(got - effect_value(want)) <= 1e-5, true);
 }
 
+TEST(Vectors, GroupPower) {
+    test::for_each_vector(
+        "group_power",
+        [](const Json& input, const Json& params, const Json& want, test::VectorCheck& check) {
+            const double n = input.at("n").get<double>();
+            const double effect = input.at("effect").get<double>();
+            const double alpha = params.at("alpha").get<double>();
+            check.number(
+                "anova",
+                anova_power(effect, n, input.at("groups").get<double>(), alpha),
+                want.at("anova")
+            );
+            check.number(
+                "chi squared",
+                chi_squared_power(effect, n, input.at("df").get<double>(), alpha),
+                want.at("chi_squared")
+            );
+            check.number(
+                "correlation", correlation_power(effect, n, alpha), want.at("correlation")
+            );
+        }
+    );
+}
+
 TEST(Vectors, Power) {
     test::for_each_vector(
         "power",
