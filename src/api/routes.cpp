@@ -1,6 +1,7 @@
 #include "api/routes.h"
 
 #include "api/admin.h"
+#include "api/analyses.h"
 #include "api/auth.h"
 #include "api/datasets.h"
 #include "api/experiments.h"
@@ -39,6 +40,7 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(out, prompt_routes(deps.signing_key));
     append(out, user_routes(deps.identity, deps.signing_key));
     append(out, admin_routes());
+    append(out, analysis_routes());
     append(out, documentation_routes(deps.document));
     return out;
 }

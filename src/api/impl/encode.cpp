@@ -13,6 +13,9 @@
 namespace lab::api {
 namespace {
 
+/// An answer names at most so many problems of a body.
+constexpr std::size_t kProblemsShown = 100;
+
 /// Members of the envelope that are numbers; "allowed" is a list.
 constexpr std::string_view kNumbers[] = {"retry_after", "limit", "remaining", "reset_at"};
 
@@ -183,6 +186,9 @@ Result<Call> read_call(
         }
         if (route.request_schema != nullptr) {
             std::vector<Detail> problems = check_schema(body, *route.request_schema);
+            if (problems.size() > kProblemsShown) {
+                problems.resize(kProblemsShown);  // a long list can be wrong in every entry
+            }
             if (!problems.empty()) {
                 return Error(
                     Code::validation, "the body cannot be taken as it is", std::move(problems)
