@@ -1,16 +1,22 @@
 #include "app/platform.h"
 #include "app/serve.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "service/api_keys.h"
 #include "service/users.h"
+#include "storage/store/orgs.h"
 #include "storage/store/users.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace lab::app {
 namespace {
 
 using cli::AdminRequest;
+
+constexpr std::size_t kOrgNameMax = 100;
 
 Result<Json> create_user(
     const service::Request& request, service::Identity& identity, const AdminRequest& wanted
@@ -45,21 +51,47 @@ Result<Json> create_user(
     return std::move(made.json);
 }
 
-/// The id of the user with this e-mail address.
-Result<std::string> user_id(const service::Request& request, const std::string& email) {
-    storage::Users users(request.session);
-    LAB_TRY(const auto user, users.find_by_email(request.ctx, to_lower(email)));
+/// Errors: not_found.
+Result<storage::User> user_of(const Ctx& ctx, storage::Session& session, const std::string& email) {
+    LAB_TRY(auto user, storage::Users(session).find_by_email(ctx, to_lower(email)));
     if (!user) {
         return Error(Code::not_found, "there is no user with the e-mail address " + email);
     }
-    return user->id;
+    return *std::move(user);
+}
+
+/// The tenant that is meant: of a new user the one that is named, else that of the user.
+Result<std::int64_t> org_of(
+    const Ctx& ctx, service::Deps& deps, storage::Session& session, const AdminRequest& wanted
+) {
+    if (wanted.what != AdminRequest::What::create_user) {
+        LAB_TRY(const storage::User user, user_of(ctx, session, wanted.email));
+        return user.org;
+    }
+    if (wanted.org.empty()) {
+        return service::local_caller().org;
+    }
+    const std::string_view trimmed = trim(wanted.org);
+    const bool plain = std::ranges::none_of(trimmed, [](unsigned char c) { return c < 0x20; });
+    if (trimmed.empty() || trimmed.size() > kOrgNameMax || !plain || trimmed != wanted.org) {
+        return Error(
+            Code::validation, "the name of an organisation has 1 to 100 bytes in one line"
+        );
+    }
+    LAB_TRY(
+        const storage::Org org,
+        storage::Orgs(session).ensure(
+            ctx, wanted.org, deps.uuids->next(), format_rfc3339(deps.clock->wall())
+        )
+    );
+    return org.key;
 }
 
 Result<Json> create_key(
     const service::Request& request, service::Identity& identity, const AdminRequest& wanted
 ) {
-    LAB_TRY(const std::string owner, user_id(request, wanted.email));
-    const Json body = {{"name", wanted.name}, {"scopes", wanted.scopes}, {"owner_id", owner}};
+    LAB_TRY(const storage::User owner, user_of(request.ctx, request.session, wanted.email));
+    const Json body = {{"name", wanted.name}, {"scopes", wanted.scopes}, {"owner_id", owner.id}};
     return service::create_key(request, identity, body);
 }
 
@@ -72,7 +104,8 @@ Result<Json> administer(
     LAB_TRY(const auto platform, Platform::open(settings, std::move(server)));
     const Ctx ctx = Ctx(*platform->deps().clock).within(std::chrono::seconds(60));
     LAB_TRY(const auto session, platform->sessions().acquire(ctx));
-    const service::Caller caller = service::local_caller();
+    service::Caller caller = service::local_caller();
+    LAB_TRY(caller.org, org_of(ctx, platform->deps(), *session, wanted));
     const service::Request request{ctx, platform->deps(), *session, caller};
     switch (wanted.what) {
         case AdminRequest::What::create_user:

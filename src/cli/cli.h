@@ -37,6 +37,7 @@ struct AdminRequest {
     std::string password;
     std::vector<std::string> roles;
     std::string tier = "professional";
+    std::string org;  ///< name of the tenant, made when there is none; empty: the default one
     std::vector<std::string> scopes;
     std::chrono::seconds life{3600};  ///< of a token
 };

@@ -95,6 +95,11 @@ void add_admin(CLI::App& app, const Choose& choose) {
     create_user->add_option(
         "--tier", user->tier, "free, standard, professional, enterprise, unlimited"
     );
+    create_user
+        ->add_option(
+            "--org", user->org, "Organisation, made when there is none; the default one otherwise"
+        )
+        ->type_name("NAME");
     create_user->footer(examples(
         {"llm-research admin create-user --email ann@example.org --role Admin < password.txt"}
     ));

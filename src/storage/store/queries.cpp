@@ -11,6 +11,7 @@ std::vector<const Query*> all_queries() {
           journal_queries(),
           run_queries(),
           client_run_queries(),
+          org_queries(),
           user_queries(),
           token_queries(),
           api_key_queries(),

@@ -10,6 +10,7 @@ std::span<const Query* const> dataset_queries();
 std::span<const Query* const> journal_queries();
 std::span<const Query* const> run_queries();
 std::span<const Query* const> client_run_queries();
+std::span<const Query* const> org_queries();
 std::span<const Query* const> user_queries();
 std::span<const Query* const> token_queries();
 std::span<const Query* const> api_key_queries();
