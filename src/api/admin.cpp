@@ -12,6 +12,7 @@ const Json& breaker_schema() {
         {"type", "object"},
         {"properties", {{"service", {{"type", "string"}, {"minLength", 1}, {"maxLength", 64}}}}},
         {"required", {"service"}},
+        {"additionalProperties", false},
     };
     return kSchema;
 }

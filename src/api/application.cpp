@@ -43,6 +43,12 @@ std::string joined_header(const http::Headers& headers, std::string_view name) {
     return out;
 }
 
+/// An administrator; by a key only when its scopes narrow nothing.
+bool may_operate(const service::Caller& caller) {
+    return caller.is_admin() && (caller.kind != service::Caller::Kind::api_key ||
+                                 std::ranges::find(caller.scopes, "*") != caller.scopes.end());
+}
+
 WorkPool::Priority pool_priority(Priority priority) {
     return static_cast<WorkPool::Priority>(priority);
 }
@@ -228,7 +234,7 @@ Status Application::admit(Visit& visit, const http::RequestHead& head) const {
             if (anonymous) {
                 return Error(Code::unauthorized, "a credential is needed");
             }
-            if (!visit.caller.is_admin()) {
+            if (!may_operate(visit.caller)) {
                 return Error(
                     Code::forbidden, "this is for operators", {{"required_permission", "admin"}}
                 );

@@ -161,6 +161,24 @@ std::string operation_id(const Route& route) {
     return out;
 }
 
+std::string_view guard_name(Guard guard) {
+    switch (guard) {
+        case Guard::open:
+            return "open";
+        case Guard::caller:
+            return "caller";
+        case Guard::permission:
+            return "permission";
+        case Guard::admin:
+            return "admin";
+        case Guard::loopback:
+            return "loopback";
+        case Guard::undeclared:
+            break;
+    }
+    return "undeclared";
+}
+
 Json operation(const Route& route) {
     Json out = Json::object();
     out["operationId"] = operation_id(route);
@@ -170,6 +188,14 @@ Json operation(const Route& route) {
         out["description"] =
             "Needs the permission `" + std::string(domain::scope_of(*route.permission)) + "`.";
     }
+    // Of ours: what the table says of who may use it, for who checks or generates against it.
+    out["x-guard"] = guard_name(route.guard);
+    if (route.permission) {
+        out["x-permission"] = to_string(*route.permission);
+    }
+    out["x-limit"] = route.limit == LimitClass::exempt  ? "exempt"
+                     : route.limit == LimitClass::login ? "login"
+                                                        : "normal";
     out["parameters"] = parameters_of(route);
     if (route.body != BodyKind::none) {
         const bool json = route.body == BodyKind::json;

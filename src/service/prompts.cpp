@@ -189,6 +189,15 @@ Result<Json> text_to_render(const Request& request, const Resource& prompt, cons
     return text;
 }
 
+Result<Json> find_version(
+    const Request& request, const Resource& prompt, const std::string& version_id
+) {
+    LAB_TRY(
+        const auto found, PromptVersions(request.session).find(request.ctx, prompt.key, version_id)
+    );
+    return found ? show_version(prompt.id, *found) : Result<Json>(no_such_version());
+}
+
 }  // namespace
 
 const Noun& prompt_noun() {
@@ -265,7 +274,9 @@ Result<Json> add_prompt_version(const Request& request, const std::string& id, c
                        const Request& asked, const Resource& one, const Json& whole
                    ) { return keep_version(asked, one, whole, changelog); };
     LAB_TRY(const Shown changed, update_noun(request, noun, id, changes, std::nullopt));
-    return get_prompt_version(request, id, changed.json["current_version_id"].get<std::string>());
+    // Shown to who wrote it, who need not be one who may read others.
+    LAB_TRY(const Resource prompt, need_noun(request, prompt_noun(), id, Deed::update));
+    return find_version(request, prompt, changed.json["current_version_id"].get<std::string>());
 }
 
 Result<Json> get_prompt_version(
@@ -273,10 +284,7 @@ Result<Json> get_prompt_version(
 ) {
     LAB_CHECK(require(request.caller, prompt_noun().read));
     LAB_TRY(const Resource prompt, need_noun(request, prompt_noun(), id, Deed::read));
-    LAB_TRY(
-        const auto found, PromptVersions(request.session).find(request.ctx, prompt.key, version_id)
-    );
-    return found ? show_version(id, *found) : Result<Json>(no_such_version());
+    return find_version(request, prompt, version_id);
 }
 
 Result<PromptVersionList> list_prompt_versions(

@@ -23,7 +23,12 @@ Status check_visible(const Request& request, const std::string& id) {
         return found.error().code == Code::not_found ? Status(no_such("run"))
                                                      : Status(found.error());
     }
-    LAB_CHECK(need_noun(request, experiment_noun(), found->experiment_id, domain::Deed::read));
+    const auto whose =
+        need_noun(request, experiment_noun(), found->experiment_id, domain::Deed::read);
+    if (!whose && whose.error().code == Code::not_found) {
+        return no_such("run");  // the same words: that there is one is nobody else's business
+    }
+    LAB_CHECK(whose);
     return ok();
 }
 
