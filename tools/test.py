@@ -190,6 +190,7 @@ def stages():
                  sharded("unit tests, tsan", "build/tsan/tests/tsan_tests", 20)],
         "e2e": [build("release", "llm-research"),
                 Part("model server", [(["tests/e2e/llama/setup.sh"], {})], minutes=10),
+                Part("identity provider", [(["tests/e2e/oidc/setup.sh"], {})], minutes=10),
                 Part("end to end",
                      [([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests/e2e"],
                        {})], read_unittest, 30, e2e_env, must_have_tests=True)],

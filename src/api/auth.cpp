@@ -1,5 +1,8 @@
 #include "api/auth.h"
 
+#include "api/impl/tokens.h"
+#include "service/users.h"
+
 #include <nlohmann/json.hpp>
 
 namespace lab::api {
@@ -46,24 +49,14 @@ const Json& bootstrap_schema() {
     return kSchema;
 }
 
-const Json& tokens_schema() {
+const Json& password_schema() {
     static const Json kSchema{
         {"type", "object"},
-        {"properties",
-         {{"access_token", {{"type", "string"}}},
-          {"refresh_token", {{"type", "string"}}},
-          {"token_type", {{"type", "string"}}},
-          {"expires_in", {{"type", "integer"}}}}},
-        {"required", {"access_token", "token_type", "expires_in"}},
+        {"properties", {{"current_password", text(1, 1024)}, {"new_password", text(1, 1024)}}},
+        {"required", {"current_password", "new_password"}},
+        {"additionalProperties", false},
     };
     return kSchema;
-}
-
-/// Tokens are nobody else's: no cache keeps them.
-Reply reply_tokens(Json tokens) {
-    Reply reply = reply_json(std::move(tokens));
-    reply.headers.emplace_back("Cache-Control", "no-store");
-    return reply;
 }
 
 Result<std::string> account_of(const Json& body) {
@@ -119,6 +112,53 @@ Route refresh_route(service::Identity& identity) {
     return out;
 }
 
+/// What is wrong with a change of the password, in the names of the body's members. Who asks has
+/// shown who they are, so a wrong password is a mistake of the body and no missing credential.
+Error password_refused(Error error) {
+    if (error.code == Code::unauthorized) {
+        Error out(
+            Code::validation,
+            "the password cannot be changed like this",
+            {{"current_password", "is not right"}}
+        );
+        out.cause = std::move(error.cause);
+        return out;
+    }
+    for (Detail& detail : error.details) {
+        if (detail.field == "password") {
+            detail.field = "new_password";
+        }
+    }
+    return error;
+}
+
+Route password_route(service::Identity& identity) {
+    Route out;
+    out.method = "POST";
+    out.path = "/auth/password";
+    out.summary = "Change the own password; all logins end, the answer is a new one";
+    out.tag = kTag;
+    out.guard = Guard::caller;
+    out.body = BodyKind::json;
+    out.request_schema = &password_schema();
+    out.response_schema = &tokens_schema();
+    out.errors = {403};
+    out.handler = [&identity](Call& call) -> Result<Reply> {
+        const Json& body = call.body();
+        auto tokens = service::change_password(
+            call.request(),
+            identity,
+            body["current_password"].get<std::string>(),
+            body["new_password"].get<std::string>()
+        );
+        if (!tokens) {
+            return password_refused(std::move(tokens).error());
+        }
+        return reply_tokens(*std::move(tokens));
+    };
+    return out;
+}
+
 Route bootstrap_route(service::Identity& identity) {
     Route out;
     out.method = "POST";
@@ -150,12 +190,32 @@ Route bootstrap_route(service::Identity& identity) {
 
 }  // namespace
 
+const Json& tokens_schema() {
+    static const Json kSchema{
+        {"type", "object"},
+        {"properties",
+         {{"access_token", {{"type", "string"}}},
+          {"refresh_token", {{"type", "string"}}},
+          {"token_type", {{"type", "string"}}},
+          {"expires_in", {{"type", "integer"}}}}},
+        {"required", {"access_token", "token_type", "expires_in"}},
+    };
+    return kSchema;
+}
+
+Reply reply_tokens(Json tokens) {
+    Reply reply = reply_json(std::move(tokens));
+    reply.headers.emplace_back("Cache-Control", "no-store");
+    return reply;
+}
+
 std::vector<Route> auth_routes(service::Identity& identity) {
     std::vector<Route> out;
     out.push_back(login_route(identity, "/auth/token"));
     out.push_back(login_route(identity, "/auth/login"));
     out.push_back(refresh_route(identity));
     out.push_back(bootstrap_route(identity));
+    out.push_back(password_route(identity));
     Route logout;
     logout.method = "POST";
     logout.path = "/auth/logout";
@@ -164,6 +224,9 @@ std::vector<Route> auth_routes(service::Identity& identity) {
     logout.guard = Guard::caller;
     logout.success = 204;
     logout.handler = [&identity](Call& call) -> Result<Reply> {
+        if (call.request().caller.kind != service::Caller::Kind::user) {
+            return Error(Code::bad_request, "only a token logs out; a key is revoked");
+        }
         LAB_CHECK(identity.logout(call.request(), call.header("authorization")));
         return reply_nothing();
     };

@@ -6,6 +6,7 @@
 #include "api/datasets.h"
 #include "api/experiments.h"
 #include "api/models.h"
+#include "api/oidc.h"
 #include "api/openapi.h"
 #include "api/prompts.h"
 #include "api/reports.h"
@@ -27,6 +28,7 @@ void append(std::vector<Route>& to, std::vector<Route> more) {
 std::vector<Route> all_routes(const RouteDeps& deps) {
     std::vector<Route> out = health_routes(deps.board, deps.metrics_text);
     append(out, auth_routes(deps.identity));
+    append(out, oidc_routes(deps.oidc));
     append(
         out,
         experiment_routes(

@@ -2,6 +2,7 @@
 #include "api/health.h"
 #include "api/route.h"
 #include "service/identity.h"
+#include "service/oidc.h"
 #include "service/run_queue.h"
 
 namespace lab::api {
@@ -15,7 +16,8 @@ struct RouteDeps {
     std::function<std::string()> metrics_text;
     /// The OpenAPI document, which is made from the routes and so comes after them.
     std::function<const std::string&()> document;
-    std::string signing_key;  ///< of cursors and addresses
+    std::string signing_key;             ///< of cursors and addresses
+    service::OidcLogin* oidc = nullptr;  ///< nullptr: no identity provider is configured
 };
 
 /// Every route of the service: the one table.

@@ -6,6 +6,7 @@
 #include "api/openapi.h"
 #include "api/routes.h"
 #include "app/interrupts.h"
+#include "app/oidc.h"
 #include "app/platform.h"
 #include "app/route_audit.h"
 #include "base/text.h"
@@ -128,6 +129,7 @@ class Service {
     service::RunEvents events_;
     std::array<ThreadWorker, 2> run_workers_;  ///< so many runs at once
     service::RunQueue runs_;
+    std::unique_ptr<service::OidcLogin> oidc_;
     std::string document_;
     std::unique_ptr<api::HttpMetrics> http_metrics_;
     std::unique_ptr<api::Application> application_;
@@ -220,6 +222,7 @@ api::ApplicationDeps Service::application_deps() {
 }
 
 Status Service::build_routes() {
+    LAB_TRY(oidc_, make_oidc(*platform_, clock_));
     const auto metrics_text = [this] { return metrics_.text(); };
     std::vector<api::Route> routes = api::all_routes({
         .identity = platform_->identity(),
@@ -229,6 +232,7 @@ Status Service::build_routes() {
         .metrics_text = metrics_text,
         .document = [this]() -> const std::string& { return document_; },
         .signing_key = platform_->signing_key(),
+        .oidc = oidc_.get(),
     });
     document_ = dump_json(api::openapi_document(routes, version()));
     LAB_TRY(auto router, api::Router::make(std::move(routes)));

@@ -516,7 +516,7 @@ Status deactivate_user(
     return ok();
 }
 
-Status change_password(
+Result<Json> change_password(
     const Request& request, Identity& identity, std::string_view current, std::string_view next
 ) {
     if (request.caller.kind != Caller::Kind::user) {
@@ -547,7 +547,7 @@ Status change_password(
     LAB_CHECK(write_audit(request, event));
     LAB_CHECK(transaction.commit(ctx));
     identity.forget_user(after.id);
-    return ok();
+    return identity.open_login(request, after);
 }
 
 }  // namespace lab::service

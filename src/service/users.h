@@ -55,10 +55,10 @@ Status deactivate_user(
     std::optional<std::int64_t> if_revision = std::nullopt
 );
 
-/// Their own; ends all their logins, also this one.
-/// Errors: unauthorized when `current` is wrong; rate_limited; validation; forbidden for a caller
-/// who did not log in.
-Status change_password(
+/// Their own; ends all their logins, also this one, and begins a new one: its tokens, as
+/// Identity::login gives them. Errors: unauthorized when `current` is wrong; rate_limited;
+/// validation; forbidden for a caller who did not log in.
+Result<Json> change_password(
     const Request& request, Identity& identity, std::string_view current, std::string_view next
 );
 

@@ -165,6 +165,7 @@ class Loader {
     /// What no row can know alone.
     void check_together() {
         check_tokens();
+        check_oidc();
         HttpSettings& http = settings_.http;
         if (http.port != 0 && http.port == http.metrics_port) {
             complain("METRICS_PORT", "has to differ from SERVER_PORT");
@@ -244,6 +245,22 @@ class Loader {
         settings_.rows.push_back(
             {std::string(info.key), std::move(text), std::move(from), info.secret, info.live}
         );
+    }
+
+    void check_oidc() {
+        const OidcSettings& oidc = settings_.oidc;
+        if (oidc.issuer.empty()) {
+            return;
+        }
+        if (oidc.client_id.empty()) {
+            complain("OIDC_CLIENT_ID", "is missing, but OIDC_ISSUER is set");
+        }
+        if (oidc.redirect_url.empty()) {
+            complain("OIDC_REDIRECT_URL", "is missing, but OIDC_ISSUER is set");
+        }
+        if (settings_.strict() && !oidc.issuer.starts_with("https://")) {
+            complain("OIDC_ISSUER", "has to begin with https:// in production");
+        }
     }
 
     void check_tokens() {

@@ -65,6 +65,22 @@ struct AuthSettings {
     std::string admin_key;  ///< secret; empty = the way in by admin key is closed
 };
 
+/// Login at an identity provider; without an issuer there is none.
+struct OidcSettings {
+    std::string issuer;
+    std::string client_id;
+    std::string client_secret;  ///< secret; empty: a public client
+    std::string redirect_url;
+    std::string scopes;
+    std::vector<std::string> hosts;  ///< beside that of the issuer
+    std::string org;
+    std::string groups_claim;
+    std::vector<std::string> role_map;  ///< "group=Role"
+    std::string default_role;           ///< empty = none
+    std::vector<std::string> allowed_domains;
+    bool require_verified_email = true;
+};
+
 struct CacheSettings {
     bool enabled = false;
     std::chrono::milliseconds lifetime{};
@@ -120,6 +136,7 @@ struct ServerSettings {
     HttpSettings http;
     DatabaseSettings database;
     AuthSettings auth;
+    OidcSettings oidc;
     CacheSettings cache;
     ObjectSettings objects;
     AnalyticsSettings analytics;

@@ -250,6 +250,29 @@ TEST(ServerSettings, TellsEverythingThatIsWrongAtOnceAndNoValue) {
     );
 }
 
+TEST(ServerSettings, AnIdentityProviderIsSetUpWholeOrNotAtAll) {
+    EXPECT_TRUE(load(production({})).oidc.issuer.empty());
+    EXPECT_EQ(
+        problems_of({{"OIDC_ISSUER", "https://id.example.org"}}),
+        (std::vector<std::string>{
+            "OIDC_CLIENT_ID: is missing, but OIDC_ISSUER is set",
+            "OIDC_REDIRECT_URL: is missing, but OIDC_ISSUER is set",
+        })
+    );
+    const ServerSettings s = load(production({
+        {"OIDC_ISSUER", "https://id.example.org"},
+        {"OIDC_CLIENT_ID", "lab"},
+        {"OIDC_REDIRECT_URL", "https://lab.example.org/auth/oidc/callback"},
+        {"OIDC_ROLE_MAP", "admins=Admin, cn=staff=Viewer"},
+    }));
+    EXPECT_EQ(s.oidc.role_map, (std::vector<std::string>{"admins=Admin", "cn=staff=Viewer"}));
+    EXPECT_TRUE(s.oidc.require_verified_email);
+    EXPECT_EQ(
+        problem_of({{"OIDC_ROLE_MAP", "admins"}}),
+        "OIDC_ROLE_MAP: has to be a list of group=Role, separated by commas"
+    );
+}
+
 TEST(ServerSettings, EmptyValuesAndBlanksCountAsNothing) {
     const ServerSettings s = load(production({
         {"SERVER_PORT", ""},

@@ -26,6 +26,8 @@ constexpr auto database = &at<&ServerSettings::database, Field>;
 template <auto Field>
 constexpr auto auth = &at<&ServerSettings::auth, Field>;
 template <auto Field>
+constexpr auto oidc = &at<&ServerSettings::oidc, Field>;
+template <auto Field>
 constexpr auto cache = &at<&ServerSettings::cache, Field>;
 template <auto Field>
 constexpr auto objects = &at<&ServerSettings::objects, Field>;
@@ -251,6 +253,59 @@ void auth_rows(const Add& add) {
             .help("opens /admin by X-Admin-Key; without a value that way is closed"));
 }
 
+std::string check_role_pair(std::string_view text) {
+    const std::size_t equals = text.rfind('=');
+    return equals != text.npos && equals > 0 && equals + 1 < text.size()
+               ? ""
+               : "has to be a list of group=Role, separated by commas";
+}
+
+void oidc_rows(const Add& add) {
+    add(url("OIDC_ISSUER", oidc<&OidcSettings::issuer>, "https|http")
+            .help("identity provider to log in at (`GET /auth/oidc/login`), exactly as it calls "
+                  "itself; without a value there is none"));
+    add(text("OIDC_CLIENT_ID", oidc<&OidcSettings::client_id>)
+            .between(1, 256)
+            .help("what the provider calls this service"));
+    add(text("OIDC_CLIENT_SECRET", oidc<&OidcSettings::client_secret>)
+            .between(1, 4'096)
+            .secret()
+            .help("what the provider knows it by; without a value it is a public client"));
+    add(url("OIDC_REDIRECT_URL", oidc<&OidcSettings::redirect_url>, "https|http")
+            .help("the address of `/auth/oidc/callback` as browsers reach it, as it is registered "
+                  "at the provider"));
+    add(text("OIDC_SCOPES", oidc<&OidcSettings::scopes>)
+            .otherwise("openid email profile")
+            .between(6, 512)
+            .help("what is asked for, separated by blanks"));
+    add(list("OIDC_HOSTS", oidc<&OidcSettings::hosts>)
+            .help("hosts beside the issuer's at which it has its token, key and userinfo "
+                  "endpoints; no other is called"));
+    add(text("OIDC_ORG", oidc<&OidcSettings::org>)
+            .otherwise("default")
+            .between(1, 100)
+            .help("organisation of who logs in so; made when there is none"));
+    add(text("OIDC_GROUPS_CLAIM", oidc<&OidcSettings::groups_claim>)
+            .otherwise("groups")
+            .between(1, 128)
+            .help("claim with the groups of a user"));
+    add(list("OIDC_ROLE_MAP", oidc<&OidcSettings::role_map>)
+            .obeys(check_role_pair)
+            .help("`group=Role` pairs; with any, roles follow the groups at each login"));
+    add(choice(
+            "OIDC_DEFAULT_ROLE",
+            oidc<&OidcSettings::default_role>,
+            "Admin|Researcher|Analyst|DataEngineer|ModelEngineer|Viewer"
+    )
+            .help("role of who is in no group of the map; without a value they are not let in"));
+    add(list("OIDC_ALLOWED_DOMAINS", oidc<&OidcSettings::allowed_domains>)
+            .help("domains of e-mail addresses that are let in; without a value all"));
+    add(boolean("OIDC_REQUIRE_VERIFIED_EMAIL", oidc<&OidcSettings::require_verified_email>)
+            .otherwise("true")
+            .help("whoever's address the provider has not verified is not let in; `false` still "
+                  "gives nobody an account that is there already"));
+}
+
 void cache_rows(const Add& add) {
     add(boolean("CACHE_ENABLED", cache<&CacheSettings::enabled>)
             .otherwise("true")
@@ -385,6 +440,7 @@ std::vector<Row> make_rows() {
         Group{"HTTP", http_rows},
         Group{"Database", database_rows},
         Group{"Authentication", auth_rows},
+        Group{"Identity provider", oidc_rows},
         Group{"Cache", cache_rows},
         Group{"Files", object_rows},
         Group{"Analytics", analytics_rows},
