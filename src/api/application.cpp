@@ -246,13 +246,12 @@ Status Application::admit(Visit& visit, const http::RequestHead& head) const {
     return ok();
 }
 
-Result<Reply> Application::carry_out(
-    const std::shared_ptr<http::Exchange>& exchange, Visit& visit, storage::Session& session
-) {
-    const http::RequestHead& head = exchange->head();
-    const Route& route = *visit.match.route;
-    const Ctx ctx = Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
-    const bool admin_route = route.guard == Guard::admin || route.guard == Guard::loopback;
+/// Who sends the request, by its credential; until then it is nobody's.
+Status Application::identify(
+    Visit& visit, const http::RequestHead& head, const service::Request& request
+) const {
+    const Guard guard = visit.match.route->guard;
+    const bool admin_route = guard == Guard::admin || guard == Guard::loopback;
     const std::string authorization = joined_header(head.headers, "authorization");
     const std::string api_key = joined_header(head.headers, "x-api-key");
     const std::string admin_key = joined_header(head.headers, "x-admin-key");
@@ -270,17 +269,37 @@ Result<Reply> Application::carry_out(
     };
     service::Caller caller;
     // Where one logs in, what one was before does not matter: an expired token is why one comes.
-    if (route.limit != LimitClass::login) {
-        LAB_TRY(caller, deps_.authenticate(ctx, session, presented));
+    if (visit.match.route->limit != LimitClass::login) {
+        LAB_TRY(caller, deps_.authenticate(request.ctx, request.session, presented));
     }
     caller.request_id = visit.caller.request_id;
     caller.ip = visit.caller.ip;
     caller.user_agent = visit.caller.user_agent;
     visit.caller = std::move(caller);
+    return ok();
+}
+
+Result<Reply> Application::carry_out(
+    const std::shared_ptr<http::Exchange>& exchange, Visit& visit, storage::Session& session
+) {
+    const http::RequestHead& head = exchange->head();
+    const Route& route = *visit.match.route;
+    const Ctx ctx = Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
     const service::Request request{ctx, *deps_.service, session, visit.caller};
     const auto audited = [&](const Reply* reply, const Error* error) {
         return deps_.audit(request, route, reply, error, deps_.clock->now() - visit.begun);
     };
+    if (const Status known = identify(visit, head, request); !known) {
+        if (known.error().code == Code::unauthorized) {
+            // Whoever guesses is told less and less often that it was wrong, and is on record.
+            visit.rate = deps_.check_rate(visit.caller, route.limit);
+            if (!visit.rate.allowed) {
+                return service::rate_limit_error(visit.rate);
+            }
+            LAB_CHECK(audited(nullptr, &known.error()));
+        }
+        return known.error();
+    }
     if (Status admitted = admit(visit, head); !admitted) {
         LAB_CHECK(audited(nullptr, &admitted.error()));
         return admitted.error();

@@ -80,6 +80,8 @@ class Application final : public http::Application {
     Result<Reply> carry_out(
         const std::shared_ptr<http::Exchange>& exchange, Visit& visit, storage::Session& session
     );
+    Status identify(Visit& visit, const http::RequestHead& head, const service::Request& request)
+        const;
     Status admit(Visit& visit, const http::RequestHead& head) const;
     void add_common_headers(const Visit& visit, http::Headers& headers) const;
     http::Response preflight(const http::RequestHead& head, const Router::Match& match) const;

@@ -17,7 +17,14 @@ Status audit_route(
     if (route.audit.action.empty() && !denied) {
         return ok();
     }
-    const auto type = service::audit_type_from(denied ? "authorization" : route.audit.event);
+    // What was wrong with a credential is in the cause; without one there was none.
+    const bool is_bad_credential =
+        denied && error->code == Code::unauthorized && !error->cause.empty();
+    const auto type = service::audit_type_from(
+        is_bad_credential ? "authentication"
+        : denied          ? "authorization"
+                          : route.audit.event
+    );
     const auto action = service::audit_action_from(
         route.audit.action.empty() ? std::string_view("read") : route.audit.action
     );
@@ -27,9 +34,9 @@ Status audit_route(
     service::AuditEvent event = service::audit_event(
         request.caller, *type, *action, resource, reply ? reply->audit_id : ""
     );
-    event.outcome = error == nullptr ? service::AuditOutcome::success
-                    : denied         ? service::AuditOutcome::denied
-                                     : service::AuditOutcome::failure;
+    event.outcome = error == nullptr               ? service::AuditOutcome::success
+                    : denied && !is_bad_credential ? service::AuditOutcome::denied
+                                                   : service::AuditOutcome::failure;
     Json details = {{"route", std::string(route.method) + " " + std::string(route.path)}};
     if (error != nullptr) {
         event.reason = info(error->code).wire_name;

@@ -289,20 +289,21 @@ Result<User> OidcLogin::Impl::find_user(const Request& request, const Person& pe
         return *std::move(user);
     }
     LAB_TRY(auto known, users.find_by_email(ctx, person.email));
-    if (known && (!person.email_verified || known->org != request.caller.org)) {
-        // An account that is there already is given to nobody who only claims its address.
-        return refuse_credential("oidc: the address is somebody else's");
+    User user;
+    if (known) {
+        user = *std::move(known);
+        if (!person.email_verified || user.org != request.caller.org) {
+            // An account that is there already is given to nobody who only claims its address.
+            return refuse_credential("oidc: the address is somebody else's");
+        }
+    } else {
+        LAB_TRY(user, make_user(request, person));
     }
-    if (!known) {
-        LAB_TRY(known, make_user(request, person));
-    }
-    LAB_TRY(
-        const std::string owner, links.put_if_absent(ctx, link, known->id, identity.now_text())
-    );
-    if (owner != known->id) {
+    LAB_TRY(const std::string owner, links.put_if_absent(ctx, link, user.id, identity.now_text()));
+    if (owner != user.id) {
         return Error(Code::conflict, "another login of the same person is under way: try again");
     }
-    return *std::move(known);
+    return user;
 }
 
 Result<User> OidcLogin::Impl::make_user(const Request& request, const Person& person) {

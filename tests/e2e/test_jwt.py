@@ -163,6 +163,16 @@ class Vectors(TokenTest):
         self.assertEqual(len(answers), 1, answers)
         self.assertGreater(count, 100)
         print(f"\n{count} forged tokens refused")
+        # Each is on record: nobody known, from where, in which request.
+        self.get("Bearer " + token(self.claims, secret="x" * 40), **{"X-Request-ID": "forged-1"})
+        rows, deadline = [], time.monotonic() + 20
+        while not rows and time.monotonic() < deadline:
+            rows = self.lab.call("GET", "/admin/audit-logs?request_id=forged-1", token=token(self.claims))[2]["data"]
+        self.assertEqual(len(rows), 1)
+        self.assertEqual(
+            (rows[0]["event_type"]["type"], rows[0]["outcome"]["status"], rows[0]["actor"]["type"]),
+            ("authentication", "failure", "anonymous"), rows)
+        self.assertTrue(rows[0]["ip_address"])
         # What went wrong is in the log, without the token.
         self.lab.stop()
         logged = json.dumps(self.lab.log)

@@ -279,6 +279,7 @@ void oidc_rows(const Add& add) {
             .between(6, 512)
             .help("what is asked for, separated by blanks"));
     add(list("OIDC_HOSTS", oidc<&OidcSettings::hosts>)
+            .obeys(check_host)
             .help("hosts beside the issuer's at which it has its token, key and userinfo "
                   "endpoints; no other is called"));
     add(text("OIDC_ORG", oidc<&OidcSettings::org>)
@@ -299,11 +300,14 @@ void oidc_rows(const Add& add) {
     )
             .help("role of who is in no group of the map; without a value they are not let in"));
     add(list("OIDC_ALLOWED_DOMAINS", oidc<&OidcSettings::allowed_domains>)
+            .obeys(check_host)
             .help("domains of e-mail addresses that are let in; without a value all"));
     add(boolean("OIDC_REQUIRE_VERIFIED_EMAIL", oidc<&OidcSettings::require_verified_email>)
             .otherwise("true")
-            .help("whoever's address the provider has not verified is not let in; `false` still "
-                  "gives nobody an account that is there already"));
+            .help(
+                "nobody is let in whose address the provider has not verified; `false` still gives "
+                "nobody an account that is there already"
+            ));
 }
 
 void cache_rows(const Add& add) {
