@@ -20,7 +20,9 @@ class Provider {
   public:
     Result<WebAnswer> answer(const WebRequest& request) {
         ++asked[request.url];
-        last = request;
+        if (request.method == "POST") {
+            last = request;
+        }
         if (request.url.ends_with("/.well-known/openid-configuration")) {
             return WebAnswer{200, dump_json(document)};
         }

@@ -337,7 +337,7 @@ class Attacks(OidcTest):
         self.assertEqual(len(failures), len(changes) + 2 + 4)
         self.lab.stop()
         logged = json.dumps(self.lab.log)
-        for cause in ("nonce", "aud", "exp", "signature", "alg"):
+        for cause in ("nonce", "aud", "exp", "signature", "encoding"):
             self.assertTrue(f"oidc: identity: {cause}" in logged, cause)
         self.assertFalse(SECRET in logged)
 
