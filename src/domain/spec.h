@@ -43,8 +43,11 @@ struct DatasetSpec {
     std::vector<std::pair<std::string, std::string>> fields;
     std::string split_field;  ///< with split: only rows whose field equals split are used
     std::string split;
-    std::optional<std::int64_t> limit;   ///< the first n rows, after split
+    /// Field -> texts: only rows whose field, as text, is one of them; all conditions together.
+    std::vector<std::pair<std::string, std::vector<std::string>>> where;
+    std::optional<std::int64_t> limit;   ///< the first n rows, after split and where
     std::optional<std::int64_t> sample;  ///< n rows drawn without replacement with seed
+    std::string stratify;  ///< with sample: field whose values keep their shares; empty = none
     std::uint64_t seed = 0;
 };
 

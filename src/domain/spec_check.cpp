@@ -159,6 +159,9 @@ class Checker {
         const SpecNode node = root_.member("dataset");
         exactly_one(node, "path", "ref");
         not_both(node, "limit", "sample");
+        if (node.has("stratify") && !node.has("sample")) {
+            report(node.member("stratify"), "goes with `sample`: how many rows are to be drawn?");
+        }
         const SpecNode path = node.member("path");
         if (!path.text().empty() && !node.has("format") && format_of_path(path.text()).empty()) {
             report(

@@ -19,6 +19,8 @@ std::optional<std::int64_t> row_count(const SpecNode& node) {
     return count && *count >= 1 ? count : std::nullopt;
 }
 
+using Texts = std::vector<std::string>;
+
 DatasetSpec read_dataset(const SpecNode& node) {
     DatasetSpec out;
     out.path = node.member("path").text();
@@ -38,6 +40,14 @@ DatasetSpec read_dataset(const SpecNode& node) {
         out.split_field = split.member("field").text("split");
         out.split = split.member("value").text();
     }
+    for (const auto& [name, values] : node.member("where").members()) {
+        std::vector<std::string>& texts = out.where.emplace_back(name, Texts{}).second;
+        const Json& wanted = values.json();
+        for (const Json& value : wanted.is_array() ? wanted : Json::array({wanted})) {
+            texts.push_back(value.is_string() ? value.get<std::string>() : dump_json(value));
+        }
+    }
+    out.stratify = node.member("stratify").text();
     out.limit = row_count(node.member("limit"));
     out.sample = row_count(node.member("sample"));
     out.seed = node.member("seed").seed();

@@ -439,6 +439,10 @@ TEST(Checks, DatasetAndBudget) {
     EXPECT_EQ(rest("{path: a.csv, ref: b}"), "dataset.ref: `path` and `ref` exclude each other");
     EXPECT_EQ(rest("{limit: 3}"), "dataset.path: `path` or `ref` is missing");
     EXPECT_EQ(
+        rest("{path: a.csv, stratify: level}"),
+        "dataset.stratify: goes with `sample`: how many rows are to be drawn?"
+    );
+    EXPECT_EQ(
         rest("{path: a.csv, limit: 3, sample: 4}"),
         "dataset.sample: `limit` and `sample` exclude each other"
     );

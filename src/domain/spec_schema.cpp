@@ -187,9 +187,23 @@ Json dataset_schema() {
            "Which rows to use: a value of `split_field`, or {field, value}. Default: "
            "all."}}},
         {"split_field", with_default(text("Field that `split` compares."), "split")},
-        {"limit", whole(1, kRowsMax, "Only the first n rows, after `split`. Not with `sample`.")},
+        {"where",
+         map_of(
+             one_or_list({{"type", {"string", "number", "boolean"}}}, "Value, or values."),
+             "Only rows whose field has this value, or one of these: field -> value or list. Dots "
+             "reach into nested objects; several conditions hold together."
+         )},
+        {"limit",
+         whole(1, kRowsMax, "Only the first n rows, after `split` and `where`. Not with `sample`.")
+        },
         {"sample",
-         whole(1, kRowsMax, "n rows drawn with `seed`, after `split`, without replacement.")},
+         whole(
+             1,
+             kRowsMax,
+             "n rows drawn with `seed`, after `split` and `where`, without replacement."
+         )},
+        {"stratify",
+         text("With `sample`: field whose values keep their shares among the drawn rows.")},
         {"seed", seed("Seed of `sample`.")},
     };
     return object(std::move(properties), "The rows that are put to the models.");

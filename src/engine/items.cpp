@@ -6,6 +6,7 @@
 #include "science/prompt/template.h"
 
 #include <algorithm>
+#include <map>
 
 namespace lab::engine {
 namespace {
@@ -19,6 +20,76 @@ void draw(std::vector<std::int64_t>& rows, std::int64_t wanted, std::uint64_t se
     }
     rows.resize(static_cast<std::size_t>(wanted));
     std::ranges::sort(rows);
+}
+
+/// Draws from each stratum in proportion to its size, what is left over going to the largest
+/// remainders (ties: to the stratum that comes first). `strata`: the stratum of each row.
+void draw_stratified(
+    std::vector<std::int64_t>& rows,
+    const std::vector<std::string>& strata,
+    std::int64_t wanted,
+    std::uint64_t seed
+) {
+    std::vector<std::string> names;
+    std::map<std::string, std::vector<std::int64_t>> members;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto& stratum = members[strata[i]];
+        if (stratum.empty()) {
+            names.push_back(strata[i]);
+        }
+        stratum.push_back(rows[i]);
+    }
+    struct Share {
+        std::int64_t count = 0;
+        std::int64_t remainder = 0;
+        std::size_t place = 0;
+    };
+    std::vector<Share> shares;
+    const auto total = std::ssize(rows);
+    std::int64_t given = 0;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::int64_t size = std::ssize(members[names[i]]);
+        shares.push_back({size * wanted / total, size * wanted % total, i});
+        given += shares.back().count;
+    }
+    std::vector<Share*> order;
+    for (Share& share : shares) {
+        order.push_back(&share);
+    }
+    std::ranges::sort(order, [](const Share* a, const Share* b) {
+        return std::pair(-a->remainder, a->place) < std::pair(-b->remainder, b->place);
+    });
+    for (std::size_t i = 0; given < wanted; ++i, ++given) {
+        ++order[i]->count;
+    }
+    rows.clear();
+    for (const Share& share : shares) {
+        auto& stratum = members[names[share.place]];
+        if (share.count < std::ssize(stratum)) {
+            draw(stratum, share.count, derive_seed(seed, names[share.place]));
+        }
+        rows.insert(rows.end(), stratum.begin(), stratum.end());
+    }
+    std::ranges::sort(rows);
+}
+
+bool holds(
+    const Json& row, const std::vector<std::pair<std::string, std::vector<std::string>>>& where
+) {
+    return std::ranges::all_of(where, [&](const auto& condition) {
+        const Json* value = science::find_variable(row, condition.first);
+        return value != nullptr &&
+               std::ranges::find(condition.second, field_text(*value)) != condition.second.end();
+    });
+}
+
+std::string why_empty(const domain::DatasetSpec& spec) {
+    if (!spec.where.empty()) {
+        return "no row is left by `where`" +
+               (spec.split.empty() ? std::string() : " and the split \"" + spec.split + "\"");
+    }
+    return spec.split.empty() ? std::string("the dataset has no rows")
+                              : "no row has " + spec.split_field + " = \"" + spec.split + "\"";
 }
 
 }  // namespace
@@ -74,6 +145,7 @@ Result<Items> Items::select(storage::DatasetFile file, const domain::DatasetSpec
     Items items(std::move(file), spec);
     const std::int64_t rows = items.file_.rows();
     std::vector<std::int64_t> chosen;
+    std::vector<std::string> strata;                          // of the chosen, with stratify
     std::vector<std::pair<std::uint64_t, std::int64_t>> ids;  // hash and row
     bool numbered = true;                                     // no row has an id of its own
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -83,6 +155,13 @@ Result<Items> Items::select(storage::DatasetFile file, const domain::DatasetSpec
             if (split == nullptr || field_text(*split) != spec.split) {
                 continue;
             }
+        }
+        if (!holds(value, spec.where)) {
+            continue;
+        }
+        if (!spec.stratify.empty()) {
+            const Json* stratum = science::find_variable(value, spec.stratify);
+            strata.push_back(stratum == nullptr ? "" : field_text(*stratum));
         }
         const Json* id = science::find_variable(value, spec.id_field);
         numbered = numbered && (id == nullptr || id->is_null());
@@ -96,14 +175,14 @@ Result<Items> Items::select(storage::DatasetFile file, const domain::DatasetSpec
         LAB_CHECK(items.check_ids(std::move(ids)));
     }
     if (spec.sample && *spec.sample < static_cast<std::int64_t>(chosen.size())) {
-        draw(chosen, *spec.sample, spec.seed);
+        if (strata.empty()) {
+            draw(chosen, *spec.sample, spec.seed);
+        } else {
+            draw_stratified(chosen, strata, *spec.sample, spec.seed);
+        }
     }
     if (chosen.empty()) {
-        return Error(
-            Code::validation,
-            spec.split.empty() ? std::string("the dataset has no rows")
-                               : "no row has " + spec.split_field + " = \"" + spec.split + "\""
-        );
+        return Error(Code::validation, why_empty(spec));
     }
     items.count_ = static_cast<std::int64_t>(chosen.size());
     if (items.count_ < rows) {

@@ -11,8 +11,8 @@ namespace lab::engine {
 /// The rows an experiment uses, in the order of the dataset. Any thread.
 class Items {
   public:
-    /// Applies split, limit and sample of `spec`. Errors: validation when nothing is left or an id
-    /// is given twice ("rows 3 and 17 have the same id \"x\"").
+    /// Applies split, where, limit and sample of `spec`. Errors: validation when nothing is left or
+    /// an id is given twice ("rows 3 and 17 have the same id \"x\"").
     static Result<Items> select(storage::DatasetFile file, const domain::DatasetSpec& spec);
 
     std::int64_t count() const { return count_; }

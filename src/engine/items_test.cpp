@@ -54,6 +54,33 @@ TEST(Items, AreAllRowsInTheirOrder) {
     EXPECT_EQ(items.id_of(3, row), "i3");
 }
 
+TEST(Items, WhereKeepsTheRowsWhoseFieldsHaveOneOfTheValues) {
+    domain::DatasetSpec spec;
+    spec.where = {{"n", {"2", "3", "6", "99"}}, {"split", {"train"}}};
+    EXPECT_EQ(rows_of(select(numbered(10), spec)), (Rows{3, 6}));
+    spec.limit = 1;
+    EXPECT_EQ(rows_of(select(numbered(10), spec)), (Rows{3}));
+    spec.where = {{"absent", {"x"}}};
+    EXPECT_EQ(refusal(numbered(10), spec), "no row is left by `where`");
+}
+
+TEST(Items, AStratifiedSampleKeepsTheShares) {
+    domain::DatasetSpec spec{.sample = 30, .stratify = "split", .seed = 7};
+    const Items items = select(numbered(90), spec);  // 30 rows of train, 60 of test
+    ASSERT_EQ(items.count(), 30);
+    const Rows rows = rows_of(items);
+    EXPECT_EQ(std::ranges::count_if(rows, [](std::int64_t row) { return row % 3 == 0; }), 10);
+    EXPECT_TRUE(std::ranges::is_sorted(rows));
+    EXPECT_EQ(rows_of(select(numbered(90), spec)), rows);
+    spec.seed = 8;
+    EXPECT_NE(rows_of(select(numbered(90), spec)), rows);
+    // 4 of 10 rows (4 train, 6 test): 1.6 and 2.4, so the left over one goes to train.
+    spec.sample = 4;
+    const Rows few = rows_of(select(numbered(10), spec));
+    ASSERT_EQ(few.size(), 4);
+    EXPECT_EQ(std::ranges::count_if(few, [](std::int64_t row) { return row % 3 == 0; }), 2);
+}
+
 TEST(Items, SplitKeepsTheRowsWhoseFieldEqualsIt) {
     domain::DatasetSpec spec{.split_field = "split", .split = "train"};
     EXPECT_EQ(rows_of(select(numbered(10), spec)), (Rows{0, 3, 6, 9}));

@@ -258,8 +258,8 @@ bool is_selection_read(const domain::DatasetSpec& spec, const Problems& problems
     const auto read = [&](const char* key) {
         return !problems.unread().touches(path_member("dataset", key));
     };
-    return read("split") && read("split_field") && read("limit") && read("sample") &&
-           (!spec.sample || read("seed"));
+    return read("split") && read("split_field") && read("where") && read("limit") &&
+           read("sample") && (!spec.sample || (read("seed") && read("stratify")));
 }
 
 /// All rows, known by their numbers.

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "platform/json/document.h"
+#include "service/impl/config_blocks.h"
 #include "service/models.h"
 #include "service/platform_datasets.h"
 #include "service/prompts.h"
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace lab::service {
 namespace {
@@ -48,7 +50,14 @@ class Names {
 
 class Compiler {
   public:
-    Compiler(const Request& request, const Json& config) : request_(request), config_(config) {}
+    Compiler(const Request& request, const Json& config) : request_(request), config_(config) {
+        const Json kept = config.value("reproducibility", Json::object());
+        if (config.contains("random_seed")) {
+            seed_ = config["random_seed"].get<std::uint64_t>();
+        } else if (kept.contains("random_seed")) {
+            seed_ = kept["random_seed"].get<std::uint64_t>();
+        }
+    }
 
     Result<CompiledConfig> run(const std::string& name) {
         out_.source = Json::object();
@@ -57,8 +66,9 @@ class Compiler {
         LAB_CHECK(add_prompts());
         LAB_CHECK(add_models());
         add_scorers();
+        add_variants();
         add_run();
-        for (const char* section : {"analysis", "hypothesis", "gate"}) {
+        for (const char* section : {"analysis", "hypothesis"}) {
             if (config_.contains(section)) {
                 out_.source[section] = config_[section];
             }
@@ -74,6 +84,12 @@ class Compiler {
   private:
     void problem(std::string path, std::string message) {
         problems_.push_back({"config." + std::move(path), std::move(message)});
+    }
+
+    ConfigProblem tell() {
+        return [this](std::string path, std::string message) {
+            problem(std::move(path), std::move(message));
+        };
     }
 
     /// Those of the list that exist for the caller; the others are problems.
@@ -94,6 +110,9 @@ class Compiler {
     }
 
     Status add_dataset() {
+        if (config_.contains("dataset_refs") && !config_["dataset_refs"].empty()) {
+            return add_dataset_ref(config_["dataset_refs"]);
+        }
         std::vector<std::string> ids;
         if (config_.contains("dataset_id")) {
             ids.push_back(config_["dataset_id"].get<std::string>());
@@ -126,6 +145,38 @@ class Compiler {
             dataset["sample"] = config_["num_samples"];
             dataset["seed"] = config_.value("random_seed", Json(0));
         }
+        return ok();
+    }
+
+    /// One version of one dataset, and which of its rows.
+    Status add_dataset_ref(const Json& refs) {
+        if (refs.size() > 1) {
+            problem("dataset_refs", "one dataset an experiment: put the others into their own");
+            return ok();
+        }
+        for (const char* other : {"dataset_id", "dataset_ids", "num_samples"}) {
+            if (config_.contains(other) && !config_[other].empty()) {
+                problem(other, "not together with dataset_refs");
+            }
+        }
+        const Json& ref = refs[0];
+        const Json wanted = ref.value("version", Json("latest"));
+        auto rows = rows_of_version(
+            request_,
+            to_lower(ref["dataset_id"].get<std::string>()),
+            wanted.is_string() ? wanted.get<std::string>() : dump_json(wanted)
+        );
+        if (!rows) {
+            if (rows.error().code != Code::not_found && rows.error().code != Code::invalid_state) {
+                return rows.error();
+            }
+            problem("dataset_refs[0]", rows.error().message);
+            return ok();
+        }
+        out_.dataset_hash = rows->content_hash;
+        Json& dataset = out_.source["dataset"] = config_.value("dataset", Json::object());
+        dataset["ref"] = rows->content_hash;
+        select_rows(ref, rows->rows, "dataset_refs[0]", dataset, tell());
         return ok();
     }
 
@@ -209,27 +260,37 @@ class Compiler {
         return entry;
     }
 
-    /// Metrics by name, as the API has them, or whole scorers as a file has them.
-    void add_scorers() {
-        Json scorers = config_.value("scorers", Json::array());
-        const std::string reference =
-            "{{" + config_.value("reference_field", std::string("reference")) + "}}";
+    /// The scorer behind a metric's name; empty, and a problem, when there is none.
+    std::string scorer_type(const std::string& metric, const std::string& path) {
         std::vector<std::string> known;
         for (const auto& [type, schema] : request_.deps.vocabulary->scorers) {
             known.push_back(type);
         }
+        const std::string type = metric == "accuracy" ? "exact_match" : metric;
+        if (std::ranges::find(known, type) != known.end()) {
+            return type;
+        }
+        const std::string near = nearest(metric, known);
+        problem(
+            path,
+            "unknown metric \"" + shorten(metric, 60) + "\"" +
+                (near.empty() ? "; known are accuracy, " + join(known, ", ")
+                              : ", did you mean \"" + near + "\"?")
+        );
+        return "";
+    }
+
+    /// Metrics by name, as the API has them, or whole scorers as a file has them.
+    void add_scorers() {
+        Json scorers = config_.value("scorers", Json::array());
+        Json gates = config_.value("gate", Json::array());
+        const std::string reference =
+            "{{" + config_.value("reference_field", std::string("reference")) + "}}";
         const Json metrics = config_.value("evaluation_metrics", Json::array());
         for (std::size_t i = 0; i < metrics.size(); ++i) {
             const std::string metric = metrics[i].get<std::string>();
-            const std::string type = metric == "accuracy" ? "exact_match" : metric;
-            if (std::ranges::find(known, type) == known.end()) {
-                const std::string near = nearest(metric, known);
-                problem(
-                    path_index("evaluation_metrics", i),
-                    "unknown metric \"" + shorten(metric, 60) + "\"" +
-                        (near.empty() ? "; known are accuracy, " + join(known, ", ")
-                                      : ", did you mean \"" + near + "\"?")
-                );
+            const std::string type = scorer_type(metric, path_index("evaluation_metrics", i));
+            if (type.empty()) {
                 continue;
             }
             Json scorer = {{"type", type}, {"reference", reference}};
@@ -238,16 +299,51 @@ class Compiler {
             }
             scorers.push_back(std::move(scorer));
         }
+        add_metric_configs(
+            config_.value("metric_configs", Json::array()),
+            reference,
+            [this](const std::string& metric, const std::string& path) {
+                return scorer_type(metric, path);
+            },
+            scorers,
+            gates,
+            tell()
+        );
         if (scorers.empty()) {
             problem("evaluation_metrics", "no metrics configured");
         }
         out_.source["scorers"] = std::move(scorers);
+        if (!gates.empty()) {
+            out_.source["gate"] = std::move(gates);
+        }
+    }
+
+    /// Trials over parameters; without a search every model with every prompt.
+    void add_variants() {
+        if (!config_.contains("search")) {
+            return;
+        }
+        const auto names = [&](const char* section) {
+            std::vector<std::string> out;
+            for (const Json& one : out_.source.value(section, Json::array())) {
+                out.push_back(one.value("id", ""));
+            }
+            return out;
+        };
+        add_search(
+            config_["search"],
+            seed_.value_or(0),
+            names("models"),
+            names("prompts"),
+            out_.source,
+            tell()
+        );
     }
 
     void add_run() {
         Json run = config_.value("run", Json::object());
-        if (config_.contains("random_seed")) {
-            run["seed"] = config_["random_seed"];
+        if (seed_) {
+            run["seed"] = *seed_;
         }
         if (config_.contains("budget")) {
             run["budget"] = config_["budget"];
@@ -266,6 +362,7 @@ class Compiler {
 
     const Request& request_;
     const Json& config_;
+    std::optional<std::uint64_t> seed_;
     CompiledConfig out_;
     std::vector<Detail> problems_;
 };
@@ -316,13 +413,11 @@ const Json& experiment_config_schema() {
         for (const char* section : {"scorers", "gate"}) {
             p[section] = {{"type", "array"}, {"maxItems", 100}, {"items", object()}};
         }
-        p["resources"] = {
-            {"type", "object"},
-            {"properties",
-             {{"timeout_seconds", {{"type", "number"}, {"exclusiveMinimum", 0}}},
-              {"max_retries", {{"type", "integer"}, {"minimum", 0}, {"maximum", 20}}}}},
-            {"additionalProperties", false},
-        };
+        p["resources"] = resources_schema();
+        p["dataset_refs"] = dataset_refs_schema();
+        p["metric_configs"] = metric_configs_schema();
+        p["search"] = search_schema();
+        p["reproducibility"] = reproducibility_schema();
         return Json{
             {"type", "object"}, {"properties", std::move(p)}, {"additionalProperties", false}
         };

@@ -229,6 +229,13 @@ Result<std::string> latest_rows(const Request& request, const std::string& datas
     return std::move(rows.content_hash);
 }
 
+Result<StoredRows> rows_of_version(
+    const Request& request, const std::string& dataset_id, const std::string& version
+) {
+    LAB_TRY(const Resource one, need_noun(request, dataset_noun(), dataset_id, Deed::read));
+    return need_rows(request, one, version == "latest" ? "" : version);
+}
+
 Result<std::string> rows_file(const Request& request, const std::string& dataset_id) {
     LAB_TRY(const std::string hash, latest_rows(request, dataset_id));
     LAB_TRY(storage::ObjectFolder * objects, request.deps.objects());

@@ -19,6 +19,11 @@ const Json& upload_schema();
 /// Content hash of the rows that a use of the dataset gets now. Errors: not_found as need_noun;
 /// invalid_state while no data has arrived.
 Result<std::string> latest_rows(const Request& request, const std::string& dataset_id);
+/// The rows of a version, for use and not to be sent out: a number, an id or a label, or "latest".
+/// Errors: as latest_rows; not_found, of the version.
+Result<storage::StoredRows> rows_of_version(
+    const Request& request, const std::string& dataset_id, const std::string& version
+);
 /// The file of these rows, for storage::DatasetFile::open. Errors: as latest_rows.
 Result<std::string> rows_file(const Request& request, const std::string& dataset_id);
 

@@ -63,6 +63,20 @@ bool any_of_them(const std::vector<std::string>& needed, const std::vector<std::
     });
 }
 
+/// Of so many queued runs, oldest first, the most urgent goes next.
+constexpr std::int64_t kWaitingLookedAt = 200;
+
+/// 1 to 10, 5 when the config does not say: config.resources.priority.
+int priority_of(const domain::Run& run) {
+    constexpr int kUsual = 5;
+    const auto body = parse_json(run.body);
+    if (!body) {
+        return kUsual;
+    }
+    const Json resources = body->value("config", Json::object()).value("resources", Json::object());
+    return resources.value("priority", kUsual);
+}
+
 /// Does something with a session of its own.
 Status with_session(
     const Deps& deps, const Ctx& ctx, const std::function<Status(storage::Session&)>& work
@@ -242,10 +256,14 @@ std::optional<std::string> RunQueue::take_next() {
     std::optional<std::string> out;
     const Status looked = with_session(deps_, ctx, [&](storage::Session& session) -> Status {
         storage::Runs runs(session);
-        LAB_TRY(const auto waiting, runs.list_by_state(ctx, RunState::queued, 16));
+        LAB_TRY(auto waiting, runs.list_by_state(ctx, RunState::queued, kWaitingLookedAt));
         if (waiting.empty()) {
             return ok();
         }
+        // Those of one priority in the order they came.
+        std::ranges::sort(waiting, [](const domain::Run& a, const domain::Run& b) {
+            return std::pair(-priority_of(a), a.key) < std::pair(-priority_of(b), b.key);
+        });
         LAB_TRY(const auto forced, forced_breakers(ctx, session));
         for (const domain::Run& run : waiting) {
             // It waits in the queue until the operator lets the service be used again.

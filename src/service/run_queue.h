@@ -53,7 +53,8 @@ class RunEvents {
     std::uint64_t last_id_ = 0;
 };
 
-/// Carries out the queued runs of the service, a few at a time, oldest first. A run that is ended
+/// Carries out the queued runs of the service, a few at a time: the most urgent first
+/// (config.resources.priority), of those the oldest. A run that is ended
 /// from outside finishes what is in flight; when the process stops it goes back to the queue, and
 /// whoever takes it next goes on where it was.
 class RunQueue final : public RunControl {

@@ -507,6 +507,52 @@ class Experiments(ServeTest):
         late = self.events(server, token, f"{run}/events")
         self.assertEqual([kind for kind, _ in late], ["state", "done"])
 
+    def test_a_config_names_a_version_its_rows_metrics_and_thresholds(self):
+        server = self.server()
+        token = self.user(server)
+        path, _ = self.ran(server, token, "whole", {"good": 12})
+        shown = server.call("GET", path, token=token)[2]
+        dataset, model = shown["config"]["dataset_ids"][0], shown["config"]["model_ids"][0]
+        # A second version: what refers to the first one does not see it.
+        status, _, link = server.call("POST", f"/datasets/{dataset}/upload", {"filename": "more.jsonl"}, token)
+        rows = [{**row, "answer": "0"} for row in self.rows()]
+        url = link["upload_url"]
+        request = urllib.request.Request(
+            url if "://" in url else server.url(url), method="PUT", headers=link.get("headers", {}),
+            data="".join(json.dumps(row) + "\n" for row in rows).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            self.assertIn(answer.status, (200, 201))
+        wanted = [f"q{i:02d}" for i in range(0, 24, 3)]
+        config = {
+            "model_ids": [model],
+            "dataset_refs": [{"dataset_id": dataset, "version": 1,
+                              "filters": [{"field": "id", "operator": "in", "value": wanted}]}],
+            "metric_configs": [{"name": "accuracy", "metric_type": "numeric", "parameters": {"reference": "{{answer}}"},
+                                "threshold": {"above": 0.9}}],
+            "resources": {"priority": 9}, "reproducibility": {"random_seed": 11},
+        }
+        made = self.made(server, token, "/experiments", {"name": "part", "config": config})
+        path = f"/experiments/{made['id']}"
+        status, _, started = server.call("POST", f"{path}/start", token=token)
+        self.assertEqual(status, 200, started)
+        run = f"{path}/runs/{server.call('GET', f'{path}/runs', token=token)[2]['data'][0]['id']}"
+        self.events(server, token, f"{run}/events")
+        samples = server.call("GET", f"{run}/samples?limit=100", token=token)[2]["data"]
+        self.assertEqual([row["item_id"] for row in samples], wanted)
+        # Every twelfth is wrong: two of eight.
+        report = server.call("GET", f"{run}/report", token=token)[2]
+        self.assertEqual(report["results"]["variants"][0]["metrics"]["accuracy"]["value"], 0.75)
+        self.assertEqual([gate["passed"] for gate in report["results"]["gates"]], [False])
+        self.assertEqual(server.call("GET", run, token=token)[2]["manifest"]["seed"], 11)
+        for member, value, field in (
+            ("dataset_refs", [{"dataset_id": dataset, "version": 7}], "config.dataset_refs[0]"),
+            ("search", {"strategy": "bayesian", "spaces": {"temperature": [0]}}, "config.search.strategy"),
+            ("metric_configs", [{"name": "acuracy"}], "config.metric_configs[0].name"),
+        ):
+            broken = self.made(server, token, "/experiments", {"name": member, "config": {**config, member: value}})
+            status, _, refused = server.call("POST", f"/experiments/{broken['id']}/start", token=token)
+            self.assertEqual((status, refused["error"]["details"][0]["field"]), (422, field), refused)
+
     def test_a_training_script_reports_a_run_of_its_own(self):
         server = self.server()
         token = self.user(server)
