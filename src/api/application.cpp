@@ -223,7 +223,7 @@ Status Application::admit(Visit& visit, const http::RequestHead& head) const {
             if (!route.permission) {
                 return Error(Code::internal, "");  // Router::make takes no such route
             }
-            LAB_CHECK(require(visit.caller, *route.permission));
+            LAB_CHECK(service::require_or_scope(visit.caller, *route.permission, route.or_scope));
             break;
         case Guard::loopback:
             if (anonymous && head.peer.loopback && !came_through_a_proxy(head)) {

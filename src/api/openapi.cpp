@@ -186,7 +186,9 @@ Json operation(const Route& route) {
     out["tags"] = {route.tag};
     if (route.permission) {
         out["description"] =
-            "Needs the permission `" + std::string(domain::scope_of(*route.permission)) + "`.";
+            "Needs the permission `" + std::string(domain::scope_of(*route.permission)) + "`" +
+            (route.or_scope.empty() ? "." : " or a key with `" + std::string(route.or_scope) + "`."
+            );
     }
     // Of ours: what the table says of who may use it, for who checks or generates against it.
     out["x-guard"] = guard_name(route.guard);
@@ -199,8 +201,9 @@ Json operation(const Route& route) {
     out["parameters"] = parameters_of(route);
     if (route.body != BodyKind::none) {
         const bool json = route.body == BodyKind::json;
-        Json schema =
-            route.request_schema != nullptr ? public_schema(*route.request_schema) : Json::object();
+        const Json* const shown = route.shown_request_schema != nullptr ? route.shown_request_schema
+                                                                        : route.request_schema;
+        Json schema = shown != nullptr ? public_schema(*shown) : Json::object();
         out["requestBody"] = {
             {"required", !route.body_optional},
             {"content",

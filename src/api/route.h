@@ -106,10 +106,14 @@ struct Route {
     std::string_view tag;  ///< groups routes in the documentation
     Guard guard = Guard::undeclared;
     std::optional<domain::Permission> permission;
+    /// A key with this scope will do where its roles have the permission; empty: none will.
+    std::string_view or_scope = {};
     Handler handler;
     BodyKind body = BodyKind::none;
     /// Schema of the body; nullptr = free-form or none. Problems are answered with 422.
     const Json* request_schema = nullptr;
+    /// For the documentation alone, where the use case checks the body itself.
+    const Json* shown_request_schema = nullptr;
     bool body_optional = false;
     const Json* response_schema = nullptr;
     int success = 200;

@@ -4,6 +4,8 @@
 #include "api/analyses.h"
 #include "api/auth.h"
 #include "api/datasets.h"
+#include "api/evaluation_runs.h"
+#include "api/evaluations.h"
 #include "api/experiments.h"
 #include "api/models.h"
 #include "api/oidc.h"
@@ -40,6 +42,8 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(out, model_routes(deps.signing_key));
     append(out, dataset_routes(deps.signing_key));
     append(out, prompt_routes(deps.signing_key));
+    append(out, evaluation_routes(deps.signing_key, deps.count_evaluations));
+    append(out, evaluation_run_routes(&deps.control, deps.signing_key));
     append(out, user_routes(deps.identity, deps.signing_key));
     append(out, admin_routes());
     append(out, analysis_routes());

@@ -41,6 +41,7 @@ class AllRoutes : public testing::Test {
             .board = board_,
             .metrics_text = [] { return std::string(); },
             .document = [this]() -> const std::string& { return document_; },
+            .count_evaluations = [](std::size_t) {},
             .signing_key = "key",
         });
     }
@@ -65,7 +66,8 @@ std::string guard_words(const Route& route) {
         case Guard::caller:
             return "caller";
         case Guard::permission:
-            return std::string(to_string(*route.permission));
+            return std::string(to_string(*route.permission)) +
+                   (route.or_scope.empty() ? "" : " or " + std::string(route.or_scope));
         case Guard::admin:
             return "admin";
         case Guard::loopback:
@@ -150,6 +152,19 @@ TEST_F(AllRoutes, AreGuardedAsTheContractSays) {
         {"POST /research-lab/metrics", "ReadMetrics"},
         {"GET /research-lab/metrics", "ReadMetrics"},
         {"GET /research-lab/health", "ReadMetrics"},
+        {"POST /evaluations", "RunExperiment or metrics:write"},
+        {"GET /evaluations", "ReadMetrics"},
+        {"GET /evaluations/{id}", "ReadMetrics"},
+        {"PUT /evaluations/{id}", "RunExperiment or metrics:write"},
+        {"DELETE /evaluations/{id}", "RunExperiment or metrics:write"},
+        {"POST /evaluations/{id}/run", "RunExperiment"},
+        {"GET /evaluations/{id}/runs", "ReadMetrics"},
+        {"GET /evaluations/{id}/runs/{run}", "ReadMetrics"},
+        {"POST /evaluations/{id}/runs/{run}/cancel", "RunExperiment"},
+        {"GET /evaluations/{id}/runs/{run}/results", "ReadMetrics"},
+        {"POST /evaluations/{id}/runs/{run}/metrics", "RunExperiment or metrics:write"},
+        {"POST /evaluations/compare", "ReadMetrics"},
+        {"GET /evaluations/metric-types", "ReadMetrics"},
         {"GET /health", "open"},
         {"GET /health/live", "open"},
         {"GET /health/ready", "open"},
@@ -221,7 +236,8 @@ TEST_F(AllRoutes, AreTheDocumentAndNothingElseIs) {
 TEST_F(AllRoutes, ThatChangeSomethingAreRecordedAndRefusedDuringMaintenance) {
     for (const Route& route : routes_) {
         const bool reads = route.method == "GET" || route.path.ends_with("/render") ||
-                           route.path.ends_with("/validate") || route.tag == "Analyses";
+                           route.path.ends_with("/validate") || route.path.ends_with("/compare") ||
+                           route.tag == "Analyses";
         const bool operates = route.path.starts_with("/auth/") || route.path.starts_with("/admin/");
         if (reads || operates) {
             continue;

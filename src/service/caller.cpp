@@ -35,4 +35,20 @@ Status require(const Caller& caller, domain::Permission permission) {
     );
 }
 
+Status require_or_scope(
+    const Caller& caller, domain::Permission permission, std::string_view scope
+) {
+    using domain::Role;
+    const bool has_scope = !scope.empty() && caller.kind == Caller::Kind::api_key &&
+                           std::ranges::find(caller.scopes, scope) != caller.scopes.end();
+    // The rights of a service account are its scopes.
+    const bool account =
+        std::ranges::find(caller.roles, Role::service_account) != caller.roles.end();
+    const auto of_roles = domain::permissions_of(caller.roles);
+    if (has_scope && (account || of_roles[static_cast<std::size_t>(permission)])) {
+        return ok();
+    }
+    return require(caller, permission);
+}
+
 }  // namespace lab::service

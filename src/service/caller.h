@@ -46,5 +46,10 @@ Caller local_caller();
 /// Errors: unauthorized without a credential; forbidden, the scope in `details` as
 /// `required_permission`.
 Status require(const Caller& caller, domain::Permission permission);
+/// The same, and a key with this scope will do where its roles have the permission. An empty scope:
+/// none will.
+Status require_or_scope(
+    const Caller& caller, domain::Permission permission, std::string_view scope
+);
 
 }  // namespace lab::service

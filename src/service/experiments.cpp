@@ -4,6 +4,7 @@
 #include "domain/experiment.h"
 #include "service/experiment.h"
 #include "service/experiment_config.h"
+#include "service/impl/queue_run.h"
 #include "service/impl/run_view.h"
 #include "service/runs.h"
 #include "storage/store/runs.h"
@@ -130,27 +131,8 @@ Result<std::optional<Run>> open_run(const Request& request, const Resource& one)
 Result<Run> queue_run(const Request& request, const Resource& one) {
     LAB_TRY(const Json body, parse_json(one.body));
     const Json config = body.value("config", Json::object());
-    LAB_TRY(CompiledConfig compiled, compile_config(request, one.name, config));
-    LAB_TRY(
-        const auto experiment,
-        load_stored_experiment(
-            request.ctx, request.deps, compiled.source, "/", compiled.dataset_hash, Purpose::run
-        )
-    );
-    Run run;
-    run.id = request.deps.uuids->next();
-    run.experiment_id = one.id;
-    run.experiment_name = one.name;
-    run.state = RunState::queued;
-    run.spec = dump_json(compiled.source);
-    Json manifest = make_manifest(request.deps, *experiment);
-    run.manifest = dump_json(manifest);
-    run.dataset_hash = compiled.dataset_hash;
-    run.created_at = now_text(request);
-    run.planned = experiment->plan->samples();
-    run.created_by = request.caller.user_id;
-    run.body = dump_json(Json{{"config", config}});
-    return Runs(request.session).create_in(request.ctx, one.key, std::move(run));
+    LAB_TRY(const CompiledConfig compiled, compile_config(request, one.name, config));
+    return queue_compiled(request, one, compiled, Json{{"config", config}});
 }
 
 Result<Run> end_client_run(
@@ -195,6 +177,31 @@ void merge(Json& into, const Json& from) {
 }
 
 }  // namespace
+
+Result<Run> queue_compiled(
+    const Request& request, const Resource& one, const CompiledConfig& compiled, const Json& body
+) {
+    LAB_TRY(
+        const auto experiment,
+        load_stored_experiment(
+            request.ctx, request.deps, compiled.source, "/", compiled.dataset_hash, Purpose::run
+        )
+    );
+    Run run;
+    run.id = request.deps.uuids->next();
+    run.experiment_id = one.id;
+    run.experiment_name = one.name;
+    run.state = RunState::queued;
+    run.spec = dump_json(compiled.source);
+    Json manifest = make_manifest(request.deps, *experiment);
+    run.manifest = dump_json(manifest);
+    run.dataset_hash = compiled.dataset_hash;
+    run.created_at = now_text(request);
+    run.planned = experiment->plan->samples();
+    run.created_by = request.caller.user_id;
+    run.body = dump_json(body);
+    return Runs(request.session).create_in(request.ctx, one.key, std::move(run));
+}
 
 const Noun& experiment_noun() {
     using enum domain::Permission;

@@ -1,6 +1,7 @@
 #include "service/nouns.h"
 
 #include "base/text.h"
+#include "platform/json/document.h"
 #include "platform/json/schema.h"
 
 #include <nlohmann/json.hpp>
@@ -111,7 +112,8 @@ Json without_required(const Json& schema) {
 Error name_taken(const Noun& noun, const std::string& name, const std::string& existing) {
     Error error(
         Code::conflict,
-        "there is a " + std::string(noun.name) + " of yours named \"" + shorten(name, 80) + "\""
+        std::string(noun.name.starts_with('e') ? "there is an " : "there is a ") +
+            std::string(noun.name) + " of yours named \"" + shorten(name, 80) + "\""
     );
     if (!existing.empty()) {
         error.details.push_back({"existing_id", existing});
@@ -209,34 +211,112 @@ Result<Json> show_noun(const Request& request, const Noun& noun, const Resource&
     return shown;
 }
 
-Result<Shown> create_noun(const Request& request, const Noun& noun, const Json& body) {
-    LAB_CHECK(require(request.caller, noun.create));
+namespace {
+
+/// Checked whole, and ready to be stored.
+struct Prepared {
+    const Noun* noun = nullptr;
+    Resource one;
+    Json whole;
+};
+
+Result<Prepared> prepare(const Request& request, const Noun& noun, const Json& body) {
     std::vector<Detail> problems = check_schema(body, *noun.schema);
     if (!problems.empty()) {
         return refuse(noun, std::move(problems)).error();
     }
-    Json whole = body;
+    Prepared out{.noun = &noun, .one = {}, .whole = body};
     if (noun.check) {
-        LAB_CHECK(noun.check(request, whole, nullptr));
+        LAB_CHECK(noun.check(request, out.whole, nullptr));
     }
-    Resource one;
+    Resource& one = out.one;
     one.id = request.deps.uuids->next();
     one.org = request.caller.org;
     one.access.owner = request.caller.user_id;
     one.status = noun.first_status;
     one.created_at = one.updated_at = now_text(request);
-    take_in(noun, whole, one);
-    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    take_in(noun, out.whole, one);
+    return out;
+}
+
+/// In the caller's transaction.
+Status store(const Request& request, Prepared& prepared) {
+    const Noun& noun = *prepared.noun;
     Resources resources(request.session, noun.kind);
-    if (const Status made = resources.create(request.ctx, one); !made) {
-        return explain_conflict(request, noun, one, made.error());
+    if (const Status made = resources.create(request.ctx, prepared.one); !made) {
+        return explain_conflict(request, noun, prepared.one, made.error());
     }
-    if (noun.written) {
-        LAB_CHECK(noun.written(request, one, whole));
+    return noun.written ? noun.written(request, prepared.one, prepared.whole) : ok();
+}
+
+/// Says of one of several which one it is.
+Error at_place(std::size_t place, Error error) {
+    const std::string where = path_index("", place);
+    if (error.code != Code::validation) {
+        error.message = where + ": " + error.message;
+        return error;
+    }
+    for (Detail& detail : error.details) {
+        const bool member = !detail.field.empty() && !detail.field.starts_with('[');
+        detail.field = where + (member ? "." : "") + detail.field;
+    }
+    if (error.details.empty()) {
+        error.details.push_back({where, error.message});
+    }
+    return error;
+}
+
+}  // namespace
+
+Result<Shown> create_noun(const Request& request, const Noun& noun, const Json& body) {
+    LAB_CHECK(require_or_scope(request.caller, noun.create, noun.or_scope));
+    LAB_TRY(Prepared prepared, prepare(request, noun, body));
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    LAB_CHECK(store(request, prepared));
+    LAB_CHECK(transaction.commit(request.ctx));
+    LAB_TRY(Json shown, show_noun(request, noun, prepared.one));
+    return Shown{.json = std::move(shown), .revision = prepared.one.revision};
+}
+
+Result<std::vector<Json>> create_nouns(
+    const Request& request, const std::vector<NewNoun>& several
+) {
+    constexpr std::size_t kDetailsMax = 100;
+    std::vector<Prepared> all;
+    std::vector<Detail> problems;
+    for (std::size_t i = 0; i < several.size(); ++i) {
+        const Noun& noun = *several[i].noun;
+        LAB_CHECK(require_or_scope(request.caller, noun.create, noun.or_scope));
+        auto prepared = prepare(request, noun, several[i].body);
+        if (prepared) {
+            all.push_back(*std::move(prepared));
+            continue;
+        }
+        Error error = at_place(i, prepared.error());
+        if (error.code != Code::validation) {
+            return error;
+        }
+        for (Detail& detail : error.details) {
+            if (problems.size() < kDetailsMax) {
+                problems.push_back(std::move(detail));
+            }
+        }
+    }
+    if (!problems.empty()) {
+        return Error(Code::validation, "nothing was stored: some cannot be as given", problems);
+    }
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (const Status stored = store(request, all[i]); !stored) {
+            return at_place(i, stored.error());
+        }
     }
     LAB_CHECK(transaction.commit(request.ctx));
-    LAB_TRY(Json shown, show_noun(request, noun, one));
-    return Shown{.json = std::move(shown), .revision = one.revision};
+    std::vector<Json> out;
+    for (const Prepared& one : all) {
+        LAB_TRY(out.emplace_back(), show_noun(request, *one.noun, one.one));
+    }
+    return out;
 }
 
 Result<Resource> need_noun(
@@ -270,7 +350,7 @@ Result<Shown> update_noun(
     const Json& changes,
     std::optional<std::int64_t> if_revision
 ) {
-    LAB_CHECK(require(request.caller, noun.update));
+    LAB_CHECK(require_or_scope(request.caller, noun.update, noun.or_scope));
     LAB_TRY(Resource one, need_noun(request, noun, id, Deed::update));
     LAB_CHECK(check_revision(one, if_revision));
     LAB_TRY(Json whole, whole_of(one));
@@ -337,7 +417,7 @@ Result<Json> remove_noun(
     const std::string& id,
     std::optional<std::int64_t> if_revision
 ) {
-    LAB_CHECK(require(request.caller, noun.remove));
+    LAB_CHECK(require_or_scope(request.caller, noun.remove, noun.or_scope));
     LAB_TRY(const Resource one, need_noun(request, noun, id, Deed::remove));
     LAB_CHECK(check_revision(one, if_revision));
     LAB_TRY(Json before, show_noun(request, noun, one));

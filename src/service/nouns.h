@@ -19,6 +19,8 @@ struct Noun {
     domain::Permission read;
     domain::Permission update;
     domain::Permission remove;
+    /// Of a key: does instead of create, update and remove where its roles have them; empty = none.
+    std::string_view or_scope = {};
     /// JSON Schema of what may be written, with what all nouns have (noun_schema).
     const Json* schema = nullptr;
     std::string_view first_status = "active";
@@ -51,6 +53,14 @@ Json noun_schema(Json own_properties, std::vector<std::string> required);
 
 /// Errors: validation; conflict with `existing_id` when the owner has one of this name; forbidden.
 Result<Shown> create_noun(const Request& request, const Noun& noun, const Json& body);
+/// One of several that are made together.
+struct NewNoun {
+    const Noun* noun = nullptr;
+    Json body;
+};
+/// All or none, in one transaction; shown in the order given. Errors: as create_noun, with the
+/// place in front ("[3].output"), every bad one at once.
+Result<std::vector<Json>> create_nouns(const Request& request, const std::vector<NewNoun>& several);
 /// Errors: not_found, also for what the caller may not see.
 Result<Shown> get_noun(const Request& request, const Noun& noun, const std::string& id);
 /// Replaces the members that are given; null takes an optional one away. `if_revision`: only over

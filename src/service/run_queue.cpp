@@ -2,6 +2,7 @@
 
 #include "domain/sample.h"
 #include "service/breakers.h"
+#include "service/evaluation_runs.h"
 #include "storage/store/journal.h"
 #include "storage/store/runs.h"
 
@@ -362,7 +363,10 @@ void RunQueue::carry_out(RunnerParts& parts, const std::string& run_id) {
 Status RunQueue::settle_interrupted(const Request& request, domain::Run& run) {
     storage::Resources experiments(request.session, storage::ResourceKind::experiment);
     LAB_TRY(const auto experiment, experiments.find_anywhere(request.ctx, run.experiment_id));
-    const std::string status = experiment ? experiment->status : "cancelled";
+    // Of a run of an evaluation the run itself says so; of others its experiment.
+    LAB_TRY(const Json body, parse_json(run.body));
+    const bool cancelled = !experiment || body.value("cancelled", false);
+    const std::string status = cancelled ? "cancelled" : experiment->status;
     storage::Runs runs(request.session);
     if (status == "cancelled") {
         run.state = RunState::cancelled;
@@ -387,7 +391,7 @@ Status RunQueue::settle(
 ) {
     storage::Runs runs(request.session);
     LAB_TRY(domain::Run run, runs.get(request.ctx, run_id));
-    if (!result) {
+    if (!result && run.state != RunState::cancelled) {
         // It could not even begin: the reason is for whoever asks for the run.
         run.state = RunState::failed;
         run.stop_reason = result.error().message;
@@ -398,6 +402,7 @@ Status RunQueue::settle(
         LAB_CHECK(settle_interrupted(request, run));
     }
     LAB_CHECK(settle_experiment(request, run));
+    LAB_CHECK(settle_evaluation(request, run));
     LAB_TRY(const Json shown, show_run(request, run));
     events_.publish(run_id, "state", dump_json(Json{{"status", shown["status"]}}));
     if (run.state != RunState::queued && run.state != RunState::interrupted) {

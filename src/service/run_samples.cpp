@@ -242,8 +242,12 @@ Result<SampleList> list_samples(
     const SampleQuery& query
 ) {
     LAB_CHECK(require(request.caller, Permission::read_metrics));
-    LAB_CHECK(check_query(query));
     LAB_TRY(const Run found, need_run(request, experiment, run, Deed::read));
+    return samples_of(request, found, query);
+}
+
+Result<SampleList> samples_of(const Request& request, const Run& found, const SampleQuery& query) {
+    LAB_CHECK(check_query(query));
     if (found.origin == "client") {
         return list_client_samples(request, found, query);
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include "domain/run.h"
 #include "service/request.h"
 
 #include <optional>
@@ -30,6 +31,10 @@ Result<SampleList> list_samples(
     const std::string& experiment,
     const std::string& run,
     const SampleQuery& query
+);
+/// The same of a run whose visibility has been checked.
+Result<SampleList> samples_of(
+    const Request& request, const domain::Run& run, const SampleQuery& query
 );
 /// One sample whole, with its row and its prompt. `sample`: its index; of a client's run the
 /// client's id. Errors: not_found.

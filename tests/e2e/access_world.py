@@ -53,6 +53,7 @@ PEOPLE_ONLY = {("POST", "/auth/password")}
 BODIES = {
     "/models": {"provider": "openai", "model_identifier": "gpt-4o-mini"},
     "/prompts": {"template": "Say {{word}}"},
+    "/evaluations": {"evaluation_type": "human"},
     "/prompts/{id}/versions": {"template": "Say {{word}} again"},
     "/prompts/{id}/render": {"variables": {"word": "it"}},
     "/prompts/validate": {"template": "Say {{word}}"},
@@ -339,6 +340,8 @@ class World:
     def make(self, prefix, values, person, access=None):
         """Makes the object that this path names, inside those of `values`; gives its id."""
         collection = prefix.rsplit("/", 1)[0]
+        if prefix == "/evaluations/{id}/runs/{run}":
+            return self.must(200, "POST", self.fill_path("/evaluations/{id}/run", values), {}, person)["id"]
         route = self.by_key.get(("POST", collection))
         made = None
         if route is not None:

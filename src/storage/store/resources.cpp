@@ -22,17 +22,18 @@ namespace {
 // One optional condition: no value, no condition.
 #define LAB_IF(parameter, condition) "AND (CAST(" parameter " AS TEXT) IS NULL OR " condition ") "
 
-#define LAB_MATCHES(facet, experiment, run)                                        \
-    LAB_VISIBLE LAB_IF("$5", "status = $5") LAB_IF("$6", "owner_id = $6")          \
+// `own`: what else a row of the table must be.
+#define LAB_MATCHES(own, facet, kind, experiment, run)                             \
+    LAB_VISIBLE own LAB_IF("$5", "status = $5") LAB_IF("$6", "owner_id = $6")      \
         LAB_IF("$7", "name = $7") LAB_IF("$8", "search LIKE $8 ESCAPE '\\'")       \
             LAB_IF("$9", "tags LIKE $9 ESCAPE '\\'") LAB_IF("$10", facet " = $10") \
-                LAB_IF("$11", experiment " = $11") LAB_IF("$12", run " = $12")
+                LAB_IF("$11", experiment " = $11") LAB_IF("$12", run " = $12")     \
+                    LAB_IF("$13", kind " = $13")
 
-#define LAB_LIST(table, facet, experiment, run, sort, order, sign)                            \
-    "SELECT " LAB_RESOURCE_COLUMNS "FROM " table                                              \
-    " WHERE " LAB_MATCHES(facet, experiment, run) "AND (CAST($13 AS TEXT) IS NULL OR (" sort  \
-                                                  ", id) " sign " ($13, $14)) ORDER BY " sort \
-                                                  " " order ", id " order " LIMIT $15 OFFSET $16"
+#define LAB_LIST(table, matches, sort, order, sign)                                        \
+    "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " matches                         \
+    "AND (CAST($14 AS TEXT) IS NULL OR (" sort ", id) " sign " ($14, $15)) ORDER BY " sort \
+    " " order ", id " order " LIMIT $16 OFFSET $17"
 
 /// The statements of one kind.
 struct Statements {
@@ -46,70 +47,89 @@ struct Statements {
     std::array<Query, 6> lists;  ///< by SortBy, each ascending and descending
 };
 
-#define LAB_STATEMENTS(kind, table, facet, experiment, run, columns, values, changes)             \
+#define LAB_STATEMENTS(name, table, own, matches, columns, values, changes)                       \
     {                                                                                             \
         .create =                                                                                 \
-            {"create_" kind,                                                                      \
+            {"create_" name,                                                                      \
              "INSERT INTO " table                                                                 \
              " (id, org, name, status, owner_id, collaborators, visibility, tags, search, "       \
              "body, revision, created_at, updated_at" columns ") VALUES ($1, $2, $3, $4, $5, "    \
              "$6, $7, $8, $9, $10, $11, $12, $13" values ") RETURNING key"},                      \
         .find =                                                                                   \
-            {"find_" kind,                                                                        \
-             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE "AND id = $5"},   \
+            {"find_" name,                                                                        \
+             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE own               \
+             "AND id = $5"},                                                                      \
         .find_anywhere =                                                                          \
-            {"find_anywhere_" kind, "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE id = $1" \
+            {"find_anywhere_" name, "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE id = $1" \
             },                                                                                    \
         .find_named =                                                                             \
-            {"find_named_" kind,                                                                  \
+            {"find_named_" name,                                                                  \
              "SELECT " LAB_RESOURCE_COLUMNS "FROM " table                                         \
              " WHERE org = $1 AND owner_id = $2 AND name = $3"},                                  \
         .update =                                                                                 \
-            {"update_" kind,                                                                      \
+            {"update_" name,                                                                      \
              "UPDATE " table                                                                      \
              " SET name = $3, status = $4, owner_id = $5, collaborators = $6, visibility = $7, "  \
              "tags = $8, search = $9, body = $10, revision = revision + 1, updated_at = "         \
              "$11" changes " "                                                                    \
              "WHERE key = $1 AND revision = $2"},                                                 \
-        .remove = {"remove_" kind, "DELETE FROM " table " WHERE key = $1"},                       \
-        .count =                                                                                  \
-            {"count_" kind,                                                                       \
-             "SELECT COUNT(*) FROM " table " WHERE " LAB_MATCHES(facet, experiment, run)},        \
+        .remove = {"remove_" name, "DELETE FROM " table " WHERE key = $1"},                       \
+        .count = {"count_" name, "SELECT COUNT(*) FROM " table " WHERE " matches},                \
         .lists = {{                                                                               \
-            {"list_" kind "_by_created",                                                          \
-             LAB_LIST(table, facet, experiment, run, "created_at", "ASC", ">")},                  \
-            {"list_" kind "_by_created_desc",                                                     \
-             LAB_LIST(table, facet, experiment, run, "created_at", "DESC", "<")},                 \
-            {"list_" kind "_by_updated",                                                          \
-             LAB_LIST(table, facet, experiment, run, "updated_at", "ASC", ">")},                  \
-            {"list_" kind "_by_updated_desc",                                                     \
-             LAB_LIST(table, facet, experiment, run, "updated_at", "DESC", "<")},                 \
-            {"list_" kind "_by_name", LAB_LIST(table, facet, experiment, run, "name", "ASC", ">") \
+            {"list_" name "_by_created", LAB_LIST(table, matches, "created_at", "ASC", ">")},     \
+            {"list_" name "_by_created_desc", LAB_LIST(table, matches, "created_at", "DESC", "<") \
             },                                                                                    \
-            {"list_" kind "_by_name_desc",                                                        \
-             LAB_LIST(table, facet, experiment, run, "name", "DESC", "<")},                       \
+            {"list_" name "_by_updated", LAB_LIST(table, matches, "updated_at", "ASC", ">")},     \
+            {"list_" name "_by_updated_desc", LAB_LIST(table, matches, "updated_at", "DESC", "<") \
+            },                                                                                    \
+            {"list_" name "_by_name", LAB_LIST(table, matches, "name", "ASC", ">")},              \
+            {"list_" name "_by_name_desc", LAB_LIST(table, matches, "name", "DESC", "<")},        \
         }},                                                                                       \
     }
 
+// Those that the service keeps for itself belong to no list.
+#define LAB_OF_PEOPLE "AND evaluation_id = '' "
+
 // By ResourceKind. A kind without a facet compares with nothing, which never holds.
 constexpr std::array<Statements, 5> kStatements{{
-    LAB_STATEMENTS("experiment", "experiments", "''", "''", "''", "", "", ""),
     LAB_STATEMENTS(
-        "dataset", "datasets", "format", "''", "''", ", format", ", $14", ", format = $12"
+        "experiment",
+        "experiments",
+        LAB_OF_PEOPLE,
+        LAB_MATCHES(LAB_OF_PEOPLE, "''", "''", "''", "''"),
+        ", evaluation_id",
+        ", $14",
+        ""
     ),
     LAB_STATEMENTS(
-        "model", "models", "provider", "''", "''", ", provider", ", $14", ", provider = $12"
+        "dataset",
+        "datasets",
+        "",
+        LAB_MATCHES("", "format", "''", "''", "''"),
+        ", format",
+        ", $14",
+        ", format = $12"
     ),
-    LAB_STATEMENTS("prompt", "prompt_templates", "''", "''", "''", "", "", ""),
+    LAB_STATEMENTS(
+        "model",
+        "models",
+        "",
+        LAB_MATCHES("", "provider", "''", "''", "''"),
+        ", provider",
+        ", $14",
+        ", provider = $12"
+    ),
+    LAB_STATEMENTS(
+        "prompt", "prompt_templates", "", LAB_MATCHES("", "''", "''", "''", "''"), "", "", ""
+    ),
     LAB_STATEMENTS(
         "evaluation",
         "evaluations",
-        "evaluation_type",
-        "experiment_id",
-        "run_id",
-        ", evaluation_type, experiment_id, run_id",
-        ", $14, $15, $16",
-        ", evaluation_type = $12, experiment_id = $13, run_id = $14"
+        "",
+        LAB_MATCHES("", "evaluation_type", "kind", "experiment_id", "run_id"),
+        ", evaluation_type, kind, experiment_id, run_id",
+        ", $14, $15, $16, $17",
+        ", evaluation_type = $12, kind = $13, experiment_id = $14, run_id = $15"
     ),
 }};
 
@@ -167,11 +187,13 @@ Value optional_text(const std::optional<std::string>& text) {
 
 /// The columns that only some kinds have.
 void append_facets(ResourceKind kind, const Resource& resource, std::vector<Value>& values) {
-    if (kind == ResourceKind::experiment || kind == ResourceKind::prompt) {
+    if (kind == ResourceKind::prompt) {
         return;
     }
-    values.emplace_back(std::string_view(resource.facet));
+    const bool experiment = kind == ResourceKind::experiment;
+    values.emplace_back(std::string_view(experiment ? resource.evaluation_id : resource.facet));
     if (kind == ResourceKind::evaluation) {
+        values.emplace_back(std::string_view(resource.kind));
         values.emplace_back(std::string_view(resource.experiment_id));
         values.emplace_back(std::string_view(resource.run_id));
     }
@@ -226,6 +248,7 @@ class Conditions {
             optional_text(filter_.facet),
             optional_text(filter_.experiment_id),
             optional_text(filter_.run_id),
+            optional_text(filter_.kind),
         };
     }
     /// Nobody in particular is nobody's collaborator.
@@ -350,7 +373,9 @@ Result<bool> Resources::update(const Ctx& ctx, Resource& resource) {
         std::string_view(resource.body),
         std::string_view(resource.updated_at),
     };
-    append_facets(kind_, resource, values);
+    if (kind_ != ResourceKind::experiment) {  // whose runs it carries never changes
+        append_facets(kind_, resource, values);
+    }
     LAB_TRY(const std::int64_t changed, session_.exec(ctx, statements(kind_).update, values));
     resource.revision += changed;
     return changed == 1;

@@ -16,7 +16,7 @@ struct Resource {
     std::int64_t key = 0;  ///< the store's own number
     std::string id;        ///< UUID
     std::int64_t org = 1;  ///< tenant
-    std::string name;      ///< unique for its owner
+    std::string name;      ///< unique for its owner; evaluations may have none
     std::string status;
     domain::ObjectAccess access;
     std::vector<std::string> tags;  ///< [A-Za-z0-9_.:-]
@@ -26,8 +26,12 @@ struct Resource {
     /// models, format of datasets, evaluation_type of evaluations, and of these the run and its
     /// experiment.
     std::string facet;
+    std::string kind;  ///< of evaluations: sample, run_summary, definition
     std::string experiment_id;
     std::string run_id;
+    /// Of an experiment: the definition of an evaluation whose runs it carries. Such a one is the
+    /// service's own: find, list and count know nothing of it.
+    std::string evaluation_id;
     std::int64_t revision = 1;  ///< grows with every change: the ETag
     std::string created_at;
     std::string updated_at;
@@ -50,6 +54,7 @@ struct ResourceFilter {
     std::optional<std::string> text;  ///< somewhere in `search`
     std::vector<std::string> tags;    ///< all of them
     std::optional<std::string> facet;
+    std::optional<std::string> kind;           ///< evaluations only
     std::optional<std::string> experiment_id;  ///< evaluations only
     std::optional<std::string> run_id;         ///< evaluations only
 };

@@ -190,6 +190,62 @@ TEST_P(ResourcesContract, EveryKindHasItsTable) {
     }
 }
 
+TEST_P(ResourcesContract, EvaluationsWithoutANameLiveBesideEachOther) {
+    Resources evaluations(*session_, ResourceKind::evaluation);
+    const auto add = [&](const std::string& id, const std::string& name, const std::string& kind) {
+        Resource one = make(id, name, "ann");
+        one.kind = kind;
+        one.facet = kind == "definition" ? "automated" : "";
+        one.experiment_id = kind == "definition" ? "" : "e-1";
+        one.run_id = kind == "sample" ? "r-1" : "";
+        return evaluations.create(ctx_, one);
+    };
+    EXPECT_TRUE(add("id-1", "", "sample"));
+    EXPECT_TRUE(add("id-2", "", "sample"));
+    EXPECT_TRUE(add("id-3", "", "run_summary"));
+    EXPECT_TRUE(add("id-4", "named", "definition"));
+    const Status again = add("id-5", "named", "definition");
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Code::conflict);
+    EXPECT_EQ(evaluations.count(ctx_, ann_, {.kind = "sample"}).value(), 2);
+    EXPECT_EQ(evaluations.count(ctx_, ann_, {.kind = "definition"}).value(), 1);
+    EXPECT_EQ(evaluations.count(ctx_, ann_, {.experiment_id = "e-1"}).value(), 3);
+    EXPECT_EQ(evaluations.count(ctx_, ann_, {.run_id = "r-1"}).value(), 2);
+    EXPECT_EQ(evaluations.count(ctx_, ann_, {.facet = "automated"}).value(), 1);
+    EXPECT_EQ(evaluations.count(ctx_, ann_, {.facet = "human"}).value(), 0);
+    // A page goes on behind a row without a name too.
+    const ResourcePage by_name{.sort = SortBy::name, .descending = false, .limit = 1};
+    ResourcePage next = by_name;
+    std::vector<std::string> seen;
+    for (int page = 0; page < 5; ++page) {
+        const auto found = evaluations.list(ctx_, ann_, {}, next);
+        ASSERT_TRUE(found);
+        if (found->empty()) {
+            break;
+        }
+        seen.push_back(found->front().id);
+        next.after = ResourceCursor{.sort_value = found->front().name, .id = found->front().id};
+    }
+    EXPECT_EQ(seen, (Names{"id-1", "id-2", "id-3", "id-4"}));
+}
+
+TEST_P(ResourcesContract, AnExperimentOfTheServiceIsInNoList) {
+    Resources experiments(*session_, ResourceKind::experiment);
+    Resource own = make("id-1", "runs of an evaluation", "v-1");
+    own.evaluation_id = "v-1";
+    ASSERT_TRUE(experiments.create(ctx_, own));
+    const Viewer root{.org = 1, .user = "root", .is_admin = true};
+    EXPECT_EQ(experiments.count(ctx_, root, {}).value(), 0);
+    EXPECT_TRUE(experiments.list(ctx_, root, {}, {})->empty());
+    EXPECT_FALSE(*experiments.find(ctx_, root, "id-1"));
+    EXPECT_TRUE(*experiments.find_anywhere(ctx_, "id-1"));
+    auto found = experiments.find_anywhere(ctx_, "id-1");
+    ASSERT_TRUE(found && *found);
+    (*found)->name = "renamed";
+    EXPECT_TRUE(experiments.update(ctx_, **found).value());
+    EXPECT_EQ(experiments.count(ctx_, root, {}).value(), 0) << "a change keeps it out of sight";
+}
+
 LAB_ALL_BACKENDS(ResourcesContract);
 
 }  // namespace

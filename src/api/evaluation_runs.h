@@ -1,0 +1,12 @@
+#pragma once
+#include "api/route.h"
+#include "service/evaluation_runs.h"
+
+namespace lab::api {
+
+/// Running definitions, what comes of it, and comparisons. `control` outlives the routes.
+std::vector<Route> evaluation_run_routes(
+    service::RunControl* control, const std::string& cursor_key
+);
+
+}  // namespace lab::api
