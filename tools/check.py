@@ -60,6 +60,7 @@ HEAVY = {
     r"yaml-cpp/": ["src/platform/json/"],
     r"prometheus/": ["src/platform/telemetry/metrics.cpp"],
     r"spdlog/": ["src/platform/telemetry/log.cpp"],
+    r"toml\+\+/": ["src/platform/config/toml.cpp"],
     r"CLI/": ["src/cli/"],
     r"csv\.h$": ["src/platform/data/"],
     r"sqlite3\.h$": ["src/storage/store/"],

@@ -24,6 +24,10 @@ constexpr FormatName kFormats[] = {
     {"md", report::Format::markdown, "text/markdown; charset=utf-8"},
     {"junit", report::Format::junit, "application/xml"},
     {"yaml", report::Format::yaml, "application/yaml"},
+    {"text", report::Format::text, "text/plain; charset=utf-8"},
+    {"compact", report::Format::compact, "text/plain; charset=utf-8"},
+    {"comparisons-csv", report::Format::comparisons_csv, "text/csv; charset=utf-8"},
+    {"items-csv", report::Format::items_csv, "text/csv; charset=utf-8"},
 };
 
 Result<FormatName> read_format(const Call& call) {
@@ -33,7 +37,8 @@ Result<FormatName> read_format(const Call& call) {
         return Error(
             Code::bad_request,
             "there is no report in the format \"" + shorten(name, 40) +
-                "\": use json, html, csv, md, junit or yaml"
+                "\": use json, html, csv, comparisons-csv, items-csv, md, junit, yaml, text or "
+                "compact"
         );
     }
     return *found;
@@ -85,7 +90,9 @@ Route report_route(std::string_view path, std::string_view summary, Handler hand
     out.priority = Priority::background;
     out.handler = std::move(handler);
     out.query = {
-        {"format", "string", "json, html, csv, md, junit or yaml"},
+        {"format",
+         "string",
+         "json, html, csv, comparisons-csv, items-csv, md, junit, yaml, text or compact"},
         {"compare", "string", "Ids of other runs on the same rows, separated by commas"},
     };
     return out;

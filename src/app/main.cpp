@@ -1,6 +1,7 @@
 #include "app/doctor.h"
 #include "app/http_transport.h"
 #include "app/interrupts.h"
+#include "app/keyring.h"
 #include "app/local_api.h"
 #include "app/serve.h"
 #include "app/wire.h"
@@ -16,6 +17,7 @@ int run(int argc, char** argv) {
     lab::app::prepare_process();
     std::unique_ptr<lab::app::Program> program;
     std::unique_ptr<lab::cli::Transport> transport;
+    std::unique_ptr<lab::cli::Keyring> keyring;
     lab::cli::Deps deps;
     deps.env = lab::process_environment();
     deps.version = lab::app::version();
@@ -43,6 +45,10 @@ int run(int argc, char** argv) {
                                      : lab::app::make_http_transport(settings.api_url)
         );
         return transport.get();
+    };
+    deps.keyring = [&]() -> lab::cli::Keyring* {
+        keyring = keyring ? std::move(keyring) : lab::app::make_keyring();
+        return keyring.get();
     };
     deps.server_settings = [&] { return lab::app::show_server_settings(deps.env); };
     deps.on_interrupt = [&](std::function<void()> handler) {

@@ -191,6 +191,9 @@ int run(int argc, const char* const* argv, Deps& deps) {
     add_model_commands(app, choose);
     add_dataset_commands(app, choose);
     add_prompt_commands(app, choose);
+    add_evaluation_commands(app, choose);
+    add_agent_commands(app, choose);
+    add_auth_commands(app, choose);
     add_server_commands(app, choose);
     add_info_commands(app, choose);
     try {

@@ -12,6 +12,7 @@
 
 namespace lab::cli {
 
+class Keyring;
 class Transport;
 
 /// One line of `doctor`.
@@ -63,6 +64,8 @@ struct Deps {
     /// The way to the API that the settings choose: a server, or the same API in this process.
     /// Called at most once.
     std::function<Result<Transport*>(const Settings&)> connect;
+    /// The keyring of the operating system; nullptr = there is none.
+    std::function<Keyring*()> keyring;
     std::FILE* out = stdout;
     std::FILE* err = stderr;
 };

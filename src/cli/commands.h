@@ -47,6 +47,10 @@ void add_result_commands(CLI::App& app, const Choose& choose);      ///< report,
 void add_dataset_commands(CLI::App& app, const Choose& choose);     ///< datasets
 void add_experiment_commands(CLI::App& app, const Choose& choose);  ///< experiments
 void add_model_commands(CLI::App& app, const Choose& choose);       ///< models
+void add_evaluation_commands(CLI::App& app, const Choose& choose);  ///< evaluations
+void add_agent_commands(CLI::App& app, const Choose& choose);       ///< agents
+void add_auth_commands(CLI::App& app, const Choose& choose);        ///< auth
+void add_config_commands(CLI::App& config, const Choose& choose);   ///< of the group config
 void add_prompt_commands(CLI::App& app, const Choose& choose);      ///< prompts
 void add_server_commands(CLI::App& app, const Choose& choose);      ///< serve, admin
 void add_info_commands(CLI::App& app, const Choose& choose);        ///< schema, config, doctor, ...

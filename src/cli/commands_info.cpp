@@ -86,7 +86,8 @@ void add_info_commands(CLI::App& app, const Choose& choose) {
             return *of_server ? do_server_check(in) : do_config_check(in);
         });
     });
-    config->footer(examples({"llm-research config check"}));
+    add_config_commands(*config, choose);
+    config->footer(examples({"llm-research config check", "llm-research config show"}));
 
     CLI::App* doctor = app.add_subcommand("doctor", "Check the installation and say what to mend");
     doctor->footer(examples({"llm-research doctor"}));

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/remote_run.h"
 #include "report/format.h"
 #include "service/experiment.h"
 #include "service/runs.h"
@@ -230,13 +231,23 @@ void add_run_commands(CLI::App& app, const Choose& choose) {
     const auto file = std::make_shared<std::string>();
     CLI::App* run = app.add_subcommand("run", "Run an experiment file and report the result");
     run->add_option("FILE", *file, "Experiment file (YAML or JSON)")->required();
+    const auto remote = std::make_shared<bool>(false);
+    const auto detach = std::make_shared<bool>(false);
+    run->add_flag(
+        "-r,--remote", *remote, "At the server: what it does not have is sent, then it is followed"
+    );
+    run->add_flag("--detach", *detach, "With --remote: say the ids and do not wait for the end")
+        ->needs("--remote");
     run->footer(examples({
         "llm-research run experiment.yaml",
+        "llm-research run experiment.yaml --remote --api-url https://lab.example.org",
         "llm-research run experiment.yaml --save report.html --save junit.xml",
         "llm-research run experiment.yaml -o json > result.json",
     }));
-    run->callback([choose, file] {
-        choose([file](const Invocation& in) { return do_run(in, *file); });
+    run->callback([choose, file, remote, detach] {
+        choose([file, remote, detach](const Invocation& in) {
+            return *remote ? run_remote(in, *file, *detach) : do_run(in, *file);
+        });
     });
 
     const auto id = std::make_shared<std::string>();

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -14,16 +15,35 @@ namespace {
 using Words = std::map<std::string, std::vector<std::string>>;
 
 void collect(const CLI::App& app, const std::string& path, Words& words) {
-    std::vector<std::string>& here = words[path];
+    std::vector<std::string> here;
     for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
         here.push_back(sub->get_name());
-        collect(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), words);
+        std::vector<std::string> names = sub->get_aliases();
+        names.push_back(sub->get_name());
+        for (const std::string& name : names) {
+            collect(*sub, path.empty() ? name : path + " " + name, words);
+        }
     }
     for (const CLI::Option* option : app.get_options()) {
         for (const std::string& name : option->get_lnames()) {
             here.push_back("--" + name);
         }
     }
+    words[path] = std::move(here);
+}
+
+/// Where a subcommand has to come, so that no file is meant: as a pattern of `case`.
+std::string groups_of(const Words& words) {
+    std::string out;
+    for (const auto& [path, list] : words) {
+        const bool group = std::ranges::any_of(list, [](const std::string& word) {
+            return !word.starts_with("--");
+        });
+        if (group && !path.empty()) {
+            out += (out.empty() ? "\"" : "|\"") + path + "\"";
+        }
+    }
+    return out;
 }
 
 std::string bash(const Words& words) {
@@ -54,8 +74,11 @@ std::string bash(const Words& words) {
     }
     out +=
         "    esac\n"
-        "    if [[ $current == -* || -z $path || $path == runs || $path == datasets || "
-        "$path == config ]]; then\n"
+        "    local group=\"\"\n"
+        "    case \"$path\" in\n        " +
+        groups_of(words) +
+        ") group=1 ;;\n    esac\n"
+        "    if [[ $current == -* || -z $path || -n $group ]]; then\n"
         "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
         "    else\n"
         "        mapfile -t COMPREPLY < <(compgen -f -W \"$words\" -- \"$current\")\n"

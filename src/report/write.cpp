@@ -6,6 +6,7 @@
 #include "report/json.h"
 #include "report/junit.h"
 #include "report/markdown.h"
+#include "report/terminal.h"
 
 #include <utility>
 
@@ -63,6 +64,10 @@ Status write(const Report& report, const ItemSource* items, Format format, const
             return write_markdown(report, sink);
         case Format::junit:
             return write_junit(report, sink);
+        case Format::text:
+            return write_terminal(report, {.width = 100}, sink);
+        case Format::compact:
+            return write_compact(report, sink);
     }
     return Error(Code::internal, "an unknown format");
 }

@@ -14,7 +14,9 @@ enum class Format : std::uint8_t {
     comparisons_csv,
     items_csv,
     markdown,
-    junit
+    junit,
+    text,     ///< what a run prints at its end, 100 columns wide
+    compact,  ///< one line a variant, comparison and gate
 };
 
 /// By extension: .html .htm, .json, .yaml .yml, .csv (the variants; .comparisons.csv and .items.csv

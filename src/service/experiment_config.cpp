@@ -1,6 +1,7 @@
 #include "service/experiment_config.h"
 
 #include "base/text.h"
+#include "base/uuid.h"
 #include "platform/json/document.h"
 #include "service/impl/config_blocks.h"
 #include "service/models.h"
@@ -61,18 +62,23 @@ class Compiler {
 
     Result<CompiledConfig> run(const std::string& name) {
         out_.source = Json::object();
-        out_.source["name"] = name;
-        LAB_CHECK(add_dataset());
-        LAB_CHECK(add_prompts());
-        LAB_CHECK(add_models());
-        add_scorers();
-        add_variants();
-        add_run();
-        for (const char* section : {"analysis", "hypothesis"}) {
-            if (config_.contains(section)) {
-                out_.source[section] = config_[section];
+        if (config_.contains("spec")) {
+            LAB_CHECK(add_document());
+        } else {
+            rows_used_ = config_.value("dataset", Json::object());
+            LAB_CHECK(add_dataset());
+            LAB_CHECK(add_prompts());
+            LAB_CHECK(add_models());
+            add_scorers();
+            add_variants();
+            add_run();
+            for (const char* section : {"analysis", "hypothesis"}) {
+                if (config_.contains(section)) {
+                    out_.source[section] = config_[section];
+                }
             }
         }
+        out_.source["name"] = name;
         if (!problems_.empty()) {
             return Error(
                 Code::validation, "this experiment cannot be run as it is", std::move(problems_)
@@ -109,6 +115,81 @@ class Compiler {
         return out;
     }
 
+    /// `spec` stands for the whole experiment: what a file says, but for what only the machine of
+    /// its author has. Rows come from `dataset_ids`, models are registered ones (`model_id`), so
+    /// that the rights to both are those of the service.
+    Status add_document() {
+        for (const auto& [name, value] : config_.items()) {
+            if (name != "spec" && name != "dataset_id" && name != "dataset_ids" &&
+                name != "dataset_refs") {
+                problem(name, "is to be said in the spec, which stands for the whole experiment");
+            }
+        }
+        out_.source = config_["spec"];
+        if (out_.source.contains("report")) {
+            problem("spec.report", "no files are written here: get reports from the API");
+        }
+        Json dataset = out_.source.value("dataset", Json::object());
+        if (dataset.is_object()) {
+            for (const char* member : {"path", "ref", "format"}) {
+                if (dataset.contains(member)) {
+                    problem(
+                        path_member("spec.dataset", member),
+                        "the rows are those of config.dataset_ids: upload them"
+                    );
+                }
+            }
+            rows_used_ = std::move(dataset);
+            LAB_CHECK(add_dataset());
+        }
+        const auto models = out_.source.find("models");
+        if (models == out_.source.end() || !models->is_array()) {
+            return ok();  // said by whoever reads the whole
+        }
+        for (std::size_t i = 0; i < models->size(); ++i) {
+            if ((*models)[i].is_object()) {
+                LAB_CHECK(add_document_model((*models)[i], path_index("spec.models", i)));
+            }
+        }
+        return ok();
+    }
+
+    /// A registered model under the name and with the parameters of the document.
+    Status add_document_model(Json& model, const std::string& path) {
+        for (const char* member :
+             {"provider", "model", "base_url", "api_key_env", "headers", "replay"}) {
+            if (model.contains(member)) {
+                problem(
+                    path_member(path, member), "comes from the registered model that model_id names"
+                );
+            }
+        }
+        const Json id = model.value("model_id", Json());
+        if (!id.is_string() || !is_uuid(id.get<std::string>())) {
+            problem(path_member(path, "model_id"), "must be the id of a registered model");
+            return ok();
+        }
+        const auto found =
+            need_noun(request_, model_noun(), to_lower(id.get<std::string>()), Deed::read);
+        if (!found) {
+            if (found.error().code != Code::not_found) {
+                return found.error();
+            }
+            problem(path_member(path, "model_id"), found.error().message);
+            return ok();
+        }
+        LAB_TRY(const Json body, parse_json(found->body));
+        LAB_TRY(Json entry, model_entry(body, Json::object()));
+        entry["id"] = found->name;
+        for (const auto& [name, value] : model.items()) {
+            if (name != "model_id" && (name != "pricing" || !entry.contains("pricing"))) {
+                entry[name] = value;
+            }
+        }
+        model = std::move(entry);
+        return ok();
+    }
+
     Status add_dataset() {
         if (config_.contains("dataset_refs") && !config_["dataset_refs"].empty()) {
             return add_dataset_ref(config_["dataset_refs"]);
@@ -139,7 +220,7 @@ class Compiler {
             return ok();
         }
         out_.dataset_hash = *hash;
-        Json& dataset = out_.source["dataset"] = config_.value("dataset", Json::object());
+        Json& dataset = out_.source["dataset"] = rows_used_;
         dataset["ref"] = *hash;
         if (config_.contains("num_samples")) {
             dataset["sample"] = config_["num_samples"];
@@ -174,7 +255,7 @@ class Compiler {
             return ok();
         }
         out_.dataset_hash = rows->content_hash;
-        Json& dataset = out_.source["dataset"] = config_.value("dataset", Json::object());
+        Json& dataset = out_.source["dataset"] = rows_used_;
         dataset["ref"] = rows->content_hash;
         select_rows(ref, rows->rows, "dataset_refs[0]", dataset, tell());
         return ok();
@@ -363,6 +444,7 @@ class Compiler {
     const Request& request_;
     const Json& config_;
     std::optional<std::uint64_t> seed_;
+    Json rows_used_ = Json::object();  ///< how the rows are used, as the section `dataset` says
     CompiledConfig out_;
     std::vector<Detail> problems_;
 };
@@ -389,6 +471,7 @@ const Json& experiment_config_schema() {
         p["model_ids"] = ids();
         p["dataset_ids"] = ids();
         p["dataset_id"] = ids()["items"];
+        p["spec"] = object();
         p["prompt_template_ids"] = ids();
         p["parameters"] = {
             {"type", "object"},

@@ -6,7 +6,9 @@
 namespace lab::service {
 
 /// JSON Schema of `config` of an experiment: ids of what it uses, parameters, metrics, and the
-/// sections of an experiment file that may be given beside them.
+/// sections of an experiment file that may be given beside them; or `spec`, a whole experiment
+/// file whose rows come from `dataset_ids` or `dataset_refs` and whose models are registered
+/// ones: {"id", "model_id", "parameters", ...}.
 const Json& experiment_config_schema();
 
 /// A config as an experiment file would say it, and the rows it runs on.

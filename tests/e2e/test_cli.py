@@ -19,7 +19,8 @@ COMMANDS = [
     [], ["run"], ["resume"], ["validate"], ["report"], ["compare"], ["runs"], ["runs", "list"], ["runs", "get"],
     ["runs", "cancel"], ["datasets"], ["datasets", "import"], ["datasets", "list"], ["datasets", "get"], ["datasets", "imported"],
     ["datasets", "upload"], ["datasets", "download"], ["experiments"], ["experiments", "create"], ["experiments", "start"],
-    ["models"], ["models", "delete"], ["prompts"], ["prompts", "render"], ["schema"],
+    ["models"], ["models", "delete"], ["prompts"], ["prompts", "render"], ["evaluations", "compare"],
+    ["agents", "hypothesis", "evaluate"], ["auth", "login"], ["config", "set"], ["schema"],
     ["config"], ["config", "check"], ["doctor"], ["version"], ["completion"],
 ]
 BAD = support.ROOT / "tests/data/bad"
@@ -124,6 +125,7 @@ class Help(support.LabTest):
         path = self.folder / "script.bash"
         path.write_text(self.home.run("completion", "bash").out)
         for words, expected in ((["llm-research", "va"], "validate"), (["llm-research", "runs", "li"], "list"),
+                                (["llm-research", "exp", "cr"], "create"), (["llm-research", "auth", "lo"], "login"),
                                 (["llm-research", "report", "last", "--sa"], "--save")):
             script = (
                 f'source {path}; COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; '

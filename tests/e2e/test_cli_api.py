@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import support
+from test_analyses import A, B, hypothesis
 from test_serve import EMAIL, PASSWORD, ServeTest
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -189,3 +190,269 @@ class Mistakes(ApiTest):
         self.assertNotIn(key, done.out + done.err)
         checked = self.client.run("config", "check", "-v", env=self.remote(server, key))
         self.assertNotIn(key, checked.out + checked.err)
+
+
+class Logins(ApiTest):
+    def credentials(self):
+        return self.folder / "client/config/llm-research/credentials.json"
+
+    def kept(self):
+        return next(iter(json.loads(self.credentials().read_text()).values()))
+
+    def logged_in(self, **server_env):
+        server = self.server(**server_env)
+        self.user_named(server)
+        self.env = {"LLM_RESEARCH_API_URL": f"http://127.0.0.1:{server.port}"}
+        done = self.as_typed(PASSWORD + "\n", "auth", "login", "--email", EMAIL)
+        self.assert_code(done, support.PASSED)
+        self.assertIn(f"as {EMAIL}", done.err)
+        return server
+
+    def as_typed(self, text, *arguments):
+        process = self.client.start(
+            *arguments, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = process.communicate(text.encode(), timeout=60)
+        return support.Done(process.returncode, out.decode(), err.decode())
+
+    def test_a_login_is_kept_for_its_owner_alone_and_ends_with_logout(self):
+        self.logged_in()
+        self.assertEqual(os.stat(self.credentials()).st_mode & 0o777, 0o600)
+        self.assertNotIn(PASSWORD, self.credentials().read_text())
+        who = self.client.run("auth", "test", "-o", "json", env=self.env)
+        self.assertEqual(who.json()["email"], EMAIL)
+        status = self.client.run("auth", "status", env=self.env)
+        self.assertIn(EMAIL, status.out)
+        for secret in ("access_token", "refresh_token"):
+            self.assertNotIn(self.kept()[secret], status.out + who.out)
+        token = self.kept()["access_token"]
+        self.assert_code(self.client.run("models", "list", env=self.env), support.PASSED)
+        self.assert_code(self.client.run("auth", "logout", env=self.env), support.PASSED)
+        self.assertNotIn(token, self.credentials().read_text())
+        done = self.client.run("models", "list", env=self.env)
+        self.assert_code(done, support.OTHER)
+        self.assertIn("auth login", done.err)
+
+    def test_a_wrong_password_keeps_nothing(self):
+        self.logged_in()
+        before = self.credentials().read_text()
+        done = self.as_typed("wrong\n", "auth", "login", "--email", EMAIL)
+        self.assert_code(done, support.OTHER)
+        self.assertEqual(self.credentials().read_text(), before)
+
+    def test_tokens_are_renewed_and_the_new_refresh_token_is_kept(self):
+        self.logged_in()
+        kept = self.kept()
+        # As if its time were over: the next command renews it first.
+        text = json.loads(self.credentials().read_text())
+        for entry in text.values():
+            entry["expires_at"] = 1
+        self.credentials().write_text(json.dumps(text))
+        processes = [self.client.start("models", "list", env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                     for _ in range(3)]
+        for process in processes:
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, err)
+        renewed = self.kept()
+        self.assertNotEqual(renewed["refresh_token"], kept["refresh_token"])
+        self.assertGreater(renewed["expires_at"], time.time())
+        self.assertEqual(os.stat(self.credentials()).st_mode & 0o777, 0o600)
+        self.assert_code(self.client.run("auth", "test", env=self.env), support.PASSED)
+
+    def test_a_key_is_tried_before_it_is_kept_and_belongs_to_its_server(self):
+        server = self.server()
+        self.user_named(server)
+        url = f"http://127.0.0.1:{server.port}"
+        done = self.client.run("auth", "login", "--api-url", url, env={"LLM_RESEARCH_API_KEY": "llm-research_nothing"})
+        self.assert_code(done, support.OTHER)
+        self.assertFalse(self.credentials().exists())
+        key = self.key(server)
+        done = self.client.run("auth", "login", "--api-url", url, env={"LLM_RESEARCH_API_KEY": key})
+        self.assert_code(done, support.PASSED)
+        self.assert_code(self.client.run("models", "list", "--api-url", url + "/"), support.PASSED)
+        other = self.client.run("models", "list", "--api-url", url.replace("127.0.0.1", "localhost"))
+        self.assert_code(other, support.OTHER)
+        self.assert_code(self.client.run("auth", "logout", "--all"), support.PASSED)
+        self.assertNotIn(key, self.credentials().read_text())
+
+    def test_without_a_keyring_or_a_server_it_is_said(self):
+        server = self.server()
+        self.user_named(server)
+        env = self.remote(server, self.key(server))
+        done = self.client.run("auth", "login", "--use-keyring", env=env)
+        self.assert_code(done, support.OTHER)
+        self.assertIn("without --use-keyring", done.err)
+        self.assert_code(self.client.run("auth", "login", "--email", EMAIL), support.BAD_INPUT)
+
+
+class Profiles(ApiTest):
+    def config(self, *arguments, code=support.PASSED):
+        done = self.client.run("config", *arguments)
+        self.assert_code(done, code)
+        return done.out.strip()
+
+    def test_profiles_are_made_used_changed_and_deleted(self):
+        path = self.folder / "client/config/llm-research/config.toml"
+        self.assertEqual(self.config("path"), str(path))
+        self.config("set", "timeout_secs", "9")
+        self.config("create-profile", "lab", "--api-url", "http://127.0.0.1:9")
+        self.config("create-profile", "ci", "--from", "lab")
+        self.config("set", "output", "json", "--profile", "ci")
+        self.config("use-profile", "ci")
+        self.assertEqual(self.config("get", "api_url"), "http://127.0.0.1:9")
+        self.assertEqual(self.config("get", "timeout_secs"), "9")
+        rows = json.loads(self.config("profiles"))
+        self.assertEqual({row["profile"]: row["in_use"] for row in rows}, {"ci": "yes", "lab": ""})
+        self.assertEqual(self.config("get", "output", "-p", "lab"), "table")
+        self.config("delete-profile", "ci", code=support.BAD_INPUT)
+        self.config("delete-profile", "ci", "-f")
+        self.config("use-profile", "ci", code=support.BAD_INPUT)
+        self.config("set", "outptu", "json", code=support.BAD_INPUT)
+        self.config("set", "max_retries", "many", code=support.BAD_INPUT)
+        self.config("reset", "--force")
+        self.assertEqual(self.config("get", "timeout_secs"), "30")
+
+    def test_option_goes_before_environment_before_profile(self):
+        self.config("create-profile", "lab", "--api-url", "http://127.0.0.1:1")
+        self.config("use-profile", "lab")
+        env = {"LLM_RESEARCH_API_URL": "http://127.0.0.1:2"}
+        self.assertEqual(self.config("get", "api_url"), "http://127.0.0.1:1")
+        self.assertEqual(self.client.run("config", "get", "api_url", env=env).out.strip(), "http://127.0.0.1:2")
+        done = self.client.run("config", "get", "api_url", "--api-url", "http://127.0.0.1:3", env=env)
+        self.assertEqual(done.out.strip(), "http://127.0.0.1:3")
+
+
+class Remote(ApiTest):
+    ROWS = 20
+
+    def spec(self, **sections):
+        folder = self.folder / "client"
+        for name, wrong in (("good", 10), ("weak", 2)):
+            (folder / f"{name}.jsonl").write_text("".join(
+                json.dumps({"id": f"q{i}", "output": f"It is {2 * i + (i % wrong == 0)}."}) + "\n" for i in range(self.ROWS)))
+        (folder / "sums.jsonl").write_text("".join(
+            json.dumps({"id": f"q{i}", "question": f"{i} + {i}?", "answer": str(2 * i)}) + "\n" for i in range(self.ROWS)))
+        value = {
+            "name": "sums", "dataset": {"path": "sums.jsonl"},
+            "prompts": [{"id": "p", "template": "{{question}}"}],
+            "models": [{"id": name, "provider": "replay", "model": name, "replay": {"path": f"{name}.jsonl"}}
+                       for name in ("good", "weak")],
+            "scorers": [{"type": "numeric", "id": "accuracy", "reference": "{{answer}}"}],
+            "gate": [{"metric": "accuracy", "variant": "good", "min": 0.85}],
+            "report": [{"path": "report.html"}],
+            **sections,
+        }
+        path = folder / "experiment.json"
+        path.write_text(json.dumps(value))
+        return path
+
+    def figures(self, done):
+        return {v["id"]: v["metrics"]["accuracy"]["value"] for v in done.json()["results"]["variants"]}
+
+    def test_a_file_gives_at_a_server_what_it_gives_here(self):
+        server = self.server()
+        self.user_named(server)
+        env = self.remote(server, self.key(server))
+        path = self.spec()
+        here = self.client.run("run", path, "-o", "json")
+        self.assert_code(here, support.PASSED)
+        (self.folder / "client/report.html").unlink()
+        there = self.client.run("run", path, "--remote", "-o", "json", "--save", "saved.csv", env=env)
+        self.assert_code(there, support.PASSED)
+        self.assertEqual(self.figures(there), self.figures(here))
+        self.assertEqual(there.err.count("uploading"), 3, there.err)
+        self.assertIn("<!doctype html>", (self.folder / "client/report.html").read_text().lower())
+        self.assertIn("good", (self.folder / "client/saved.csv").read_text())
+        # Again: everything is there, the experiment is the same one.
+        again = self.client.run("run", path, "-r", env=env)
+        self.assert_code(again, support.PASSED)
+        self.assertNotIn("uploading", again.err)
+        self.assertIn("sums #2", again.err)
+        self.assertIn("accuracy", again.out)
+        # Another gate is another config: its own experiment, and its gate decides.
+        path = self.spec(gate=[{"metric": "accuracy", "min": 0.85}])
+        failed = self.client.run("run", path, "-r", env=env)
+        self.assert_code(failed, support.GATE_FAILED)
+        names = [e["name"] for e in self.client.run("experiments", "list", "-o", "json", env=env).json()["data"]]
+        self.assertEqual(len(names), 2, names)
+        self.assertIn("sums", names)
+
+    def test_detached_it_says_ids_and_can_be_followed(self):
+        server = self.server()
+        self.user_named(server)
+        env = self.remote(server, self.key(server))
+        ids = self.client.run("run", self.spec(), "-r", "--detach", "-o", "json", env=env)
+        self.assert_code(ids, support.PASSED)
+        done = self.client.run("experiments", "follow", ids.json()["experiment_id"], "-o", "json", env=env)
+        self.assert_code(done, support.PASSED)
+        self.assertEqual((done.json()["id"], done.json()["status"]), (ids.json()["run_id"], "completed"))
+
+    def test_mistakes_are_said_here_before_anything_is_sent(self):
+        server = self.server()
+        self.user_named(server)
+        env = self.remote(server, self.key(server))
+        bad = self.spec(scorers=[{"type": "numreic", "reference": "{{answer}}"}])
+        local = self.client.run("validate", bad)
+        remote = self.client.run("run", bad, "-r", env=env)
+        self.assert_code(remote, support.BAD_INPUT)
+        self.assertEqual(remote.err, local.err)
+        self.assertEqual(self.client.run("datasets", "list", "-o", "json", env=env).json()["data"], [])
+        self.assert_code(self.client.run("run", self.spec(), "-r"), support.BAD_INPUT)
+
+    def test_a_server_takes_no_paths_keys_or_unregistered_models(self):
+        server = self.server()
+        token = self.user(server)
+        config = {"spec": {
+            "dataset": {"path": "/etc/passwd"}, "scorers": [{"type": "exact_match", "reference": "x"}],
+            "models": [{"id": "m", "provider": "openai", "model": "x", "api_key_env": "JWT_SECRET"}],
+            "report": [{"path": "/tmp/x.html"}],
+        }}
+        made = self.made(server, token, "/experiments", {"name": "bad", "config": config})
+        status, _, refused = server.call("POST", f"/experiments/{made['id']}/start", token=token)
+        self.assertEqual(status, 422, refused)
+        fields = {one["field"] for one in refused["error"]["details"]}
+        self.assertLessEqual({"config.spec.dataset.path", "config.spec.models[0].api_key_env", "config.spec.report",
+                              "config.spec.models[0].model_id", "config.dataset_ids"}, fields)
+
+    def test_who_follows_outlives_the_server_and_its_restart(self):
+        endpoint = self.endpoint(latency=0.05)
+        server = self.server(OPENAI_API_KEY="x")
+        self.user_named(server)
+        env = self.remote(server, self.key(server))
+        support.write_rows(self.folder / "client/rows.jsonl", 150)
+        value = support.spec(endpoint.base_url, run={"concurrency": 2})
+        (self.folder / "client/slow.json").write_text(json.dumps(value))
+        client = self.client.start("run", "slow.json", "--remote", "-o", "json", env={**env, "OPENAI_API_KEY": "x"},
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(lambda: client.poll() is None and client.kill())
+        wait_for(lambda: len(endpoint.requests) > 20, "calls")
+        server.process.kill()
+        server.process.wait()
+        again = server.home.start("serve", "--port", server.port, env=server.env, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: again.poll() is None and (again.kill(), again.wait()))
+        out, err = client.communicate(timeout=120)
+        self.assertEqual(client.returncode, support.PASSED, err.decode())
+        self.assertIn(b"lost the server", err)
+        self.assertEqual(json.loads(out)["totals"]["done"], 150, out.decode()[:2000])
+
+
+class Analyses(ApiTest):
+    def test_data_of_ones_own_are_analysed_without_a_server(self):
+        request = hypothesis(a=A, b=B)
+        (self.folder / "client/request.json").write_text(json.dumps(request))
+        done = self.client.run("agents", "hypothesis", "evaluate", "-i", "request.json", "-o", "json")
+        self.assert_code(done, support.PASSED)
+        self.assertEqual(done.json()["status"], "accepted")
+        checked = self.client.run("agents", "hypothesis", "validate", "-i", "request.json")
+        self.assert_code(checked, support.PASSED)
+        request["hypothesis"]["significance_level"] = 1.5
+        (self.folder / "client/request.json").write_text(json.dumps(request))
+        for deed in ("validate", "evaluate"):
+            refused = self.client.run("agents", "hypothesis", deed, "-i", "request.json")
+            self.assert_code(refused, support.BAD_INPUT)
+            self.assertIn("hypothesis.significance_level", refused.err)
+        self.assertEqual(len(self.client.run("agents", "list", "-o", "compact").out.splitlines()), 2)
+        first = self.client.run("agents", "list", "-o", "compact").out.split()[0]
+        self.assert_code(self.client.run("agents", "info", first), support.PASSED)
+        self.assert_code(self.client.run("agents", "info", "nothing"), support.BAD_INPUT)
+        self.assert_code(self.client.run("agents", "metric", "compute"), support.BAD_INPUT)

@@ -1,6 +1,7 @@
 #include "platform/config/settings.h"
 
 #include "base/text.h"
+#include "platform/config/toml.h"
 #include "platform/json/document.h"
 
 #include <nlohmann/json.hpp>
@@ -54,8 +55,13 @@ class Loader {
   private:
     void read_file(Settings& settings) {
         const std::string folder = xdg_folder(env_, "XDG_CONFIG_HOME", ".config");
+        const std::string usual = folder.empty() ? "" : folder + "/llm-research/config";
+        std::error_code code;
+        // YAML was first, and is still read where there is nothing else.
+        const bool old = !usual.empty() && !fs::exists(usual + ".toml", code) &&
+                         fs::exists(usual + ".yaml", code);
         settings.config_file = value_or(
-            env_, "LLM_RESEARCH_CONFIG", folder.empty() ? "" : folder + "/llm-research/config.yaml"
+            env_, "LLM_RESEARCH_CONFIG", usual.empty() ? "" : usual + (old ? ".yaml" : ".toml")
         );
         std::ifstream file(settings.config_file, std::ios::binary);
         if (settings.config_file.empty() || !file) {
@@ -64,9 +70,16 @@ class Loader {
         settings.config_file_found = true;
         std::ostringstream text;
         text << file.rdbuf();
-        auto document = parse_yaml(text.view(), {.bytes_max = kFileBytesMax});
+        const std::string& path = settings.config_file;
+        if (text.view().size() > kFileBytesMax) {
+            problems_.push_back({path, "is larger than a configuration can be"});
+            return;
+        }
+        auto document = path.ends_with(".yaml") || path.ends_with(".yml")
+                            ? parse_yaml(text.view(), {.bytes_max = kFileBytesMax})
+                            : parse_toml(text.view());
         if (!document) {
-            problems_.push_back({settings.config_file, document.error().message});
+            problems_.push_back({path, document.error().message});
             return;
         }
         document_ = std::move(*document);
@@ -83,14 +96,21 @@ class Loader {
 
     void check_keys(const std::string& file) {
         const Json& root = document_.value;
-        if (!root.is_object() || !root.contains("profiles") || !root["profiles"].is_object() ||
-            root.size() > (root.contains("profile") ? 2U : 1U)) {
-            complain(file, "", "expected `profile: NAME` and `profiles: {NAME: {...}}`");
+        if (root.is_null()) {
+            document_.value = Json::object();
             return;
         }
-        std::vector<std::string> keys;
-        for (const SettingInfo& info : setting_table()) {
-            keys.emplace_back(info.key);
+        if (!root.is_object()) {
+            complain(file, "", "expected settings, `profile` and `profiles`");
+            return;
+        }
+        check_settings(file, "", root);
+        if (!root.contains("profiles")) {
+            return;
+        }
+        if (!root["profiles"].is_object()) {
+            complain(file, "profiles", "expected profiles by their names");
+            return;
         }
         for (const auto& [name, profile] : root["profiles"].items()) {
             const std::string path = path_member("profiles", name);
@@ -98,16 +118,25 @@ class Loader {
                 complain(file, path, "a profile is a mapping of settings");
                 continue;
             }
-            for (const auto& [key, value] : profile.items()) {
-                if (std::ranges::find(keys, key) == keys.end()) {
-                    const std::string near = nearest(key, keys);
-                    complain(
-                        file,
-                        path_member(path, key),
-                        "unknown setting \"" + key + "\"" +
-                            (near.empty() ? "" : ", did you mean \"" + near + "\"?")
-                    );
-                }
+            check_settings(file, path, profile);
+        }
+    }
+
+    void check_settings(const std::string& file, const std::string& path, const Json& settings) {
+        std::vector<std::string> keys;
+        for (const SettingInfo& info : setting_table()) {
+            keys.emplace_back(info.key);
+        }
+        for (const auto& [key, value] : settings.items()) {
+            const bool of_profiles = path.empty() && (key == "profile" || key == "profiles");
+            if (!of_profiles && std::ranges::find(keys, key) == keys.end()) {
+                const std::string near = nearest(key, keys);
+                complain(
+                    file,
+                    path_member(path, key),
+                    "unknown setting \"" + key + "\"" +
+                        (near.empty() ? "" : ", did you mean \"" + near + "\"?")
+                );
             }
         }
     }
@@ -122,7 +151,7 @@ class Loader {
         if (settings.profile.empty()) {
             return;
         }
-        if (root.is_object() && root.contains("profiles") &&
+        if (root.is_object() && root.contains("profiles") && root["profiles"].is_object() &&
             root["profiles"].contains(settings.profile)) {
             profile_ = root["profiles"][settings.profile];
             return;
@@ -141,6 +170,11 @@ class Loader {
         if (key == "home") {
             const std::string data = xdg_folder(env_, "XDG_DATA_HOME", ".local/share");
             value = data.empty() ? "" : data + "/llm-research";
+        }
+        if (document_.value.is_object() && document_.value.contains(key)) {
+            const Json& given = document_.value[key];
+            value = given.is_string() ? given.get<std::string>() : dump_json(given);
+            from = "configuration file";
         }
         if (profile_.is_object() && profile_.contains(key)) {
             const Json& given = profile_[key];
@@ -254,6 +288,36 @@ const std::vector<SettingInfo>& setting_table() {
         {"color", "NO_COLOR", "true", "colour on terminals; off when NO_COLOR is set"},
     };
     return kTable;
+}
+
+Status check_setting(const std::string& key, const std::string& value) {
+    const std::string variable = [&] {
+        for (const SettingInfo& info : setting_table()) {
+            if (info.key == key) {
+                return std::string(info.environment);
+            }
+        }
+        return std::string();
+    }();
+    const EnvLookup only = [&](const std::string& name) -> std::optional<std::string> {
+        if (name == "LLM_RESEARCH_HOME" && name != variable) {
+            return "/";
+        }
+        return name == variable ? std::optional(value) : std::nullopt;
+    };
+    if (key == "color") {
+        return value == "true" || value == "false"
+                   ? ok()
+                   : Status(Error(Code::validation, "color is true or false"));
+    }
+    auto loaded = load_settings(only, {});
+    if (!loaded) {
+        const auto& details = loaded.error().details;
+        return Error(
+            Code::validation, details.empty() ? loaded.error().message : details.front().message
+        );
+    }
+    return ok();
 }
 
 Result<Settings> load_settings(const EnvLookup& env, const SettingOverrides& overrides) {

@@ -23,6 +23,8 @@ struct SettingInfo {
     std::string_view help;
 };
 const std::vector<SettingInfo>& setting_table();
+/// Whether this could be the value of the setting. Errors: validation.
+Status check_setting(const std::string& key, const std::string& value);
 
 /// The settings of the command line. Order of precedence: option, environment, profile of the
 /// configuration file, default.
