@@ -378,7 +378,7 @@ Json answer_of(const Json& body, const Tested& tested, const Plan& plan) {
     return out;
 }
 
-Result<std::vector<Tested>> test_all(const Json& body, Plan& plan) {
+Result<std::vector<Tested>> test_all(const Json& body, const Plan& plan) {
     std::vector<Detail> problems;
     std::vector<TestData> all = read_test_data(body, problems);
     std::vector<Tested> out;
@@ -429,7 +429,7 @@ Result<std::vector<Tested>> test_all(const Json& body, Plan& plan) {
 }  // namespace
 
 Result<Json> analyse_hypothesis(const Json& body, std::string_view request_id) {
-    Plan plan = read_plan(body);
+    const Plan plan = read_plan(body);
     LAB_TRY(const std::vector<Tested> tested, test_all(body, plan));
     const Json& hypothesis = body.at("hypothesis");
     Json out = Json::object();

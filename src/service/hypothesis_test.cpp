@@ -225,6 +225,18 @@ TEST(Hypothesis, ThatCannotBeComputedHasFailedAndSaysWhy) {
     EXPECT_NE(lonely["conclusion"].get<std::string>().find("b has 1 value"), std::string::npos);
 }
 
+TEST(Hypothesis, OfGroupsThatLieWorldsApartIsAcceptedWithPowerOne) {
+    const Values low{1, 2, 3, 2, 1, 3};
+    const Values high{1e9, 1e9 + 1, 1e9 + 2, 1e9 + 1, 1e9, 1e9 + 2};
+    for (const char* method : {"t_test", "welch_t_test", "anova", "bayesian", "mann_whitney_u"}) {
+        Json body = body_of({{"a", low}, {"b", high}});
+        body["config"]["test_method"] = method;
+        const Json got = analysed(body);
+        EXPECT_EQ(got["status"], "accepted") << method;
+        EXPECT_EQ(got["achieved_power"], 1) << method;
+    }
+}
+
 TEST(Hypothesis, OfSeveralOutcomesIsCorrected) {
     Json body = body_of({{"a", kA}, {"b", kB}});
     for (Json& one : body["experimental_data"]["observations"]) {

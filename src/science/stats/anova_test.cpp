@@ -77,6 +77,13 @@ TEST(OneWayAnova, WithoutSpreadOrGroupsHasNoAnswer) {
     EXPECT_TRUE(std::isnan(eta_squared_interval(std::nan(""), 1, 5, 0.95).lo));
 }
 
+TEST(OneWayAnova, OfGroupsThatLieWorldsApartIsQuick) {
+    const OneWay got = one_way_anova(Table{{1, 1.001, 1.002}, {1e9, 1e9 + 1, 1e9 + 2}});
+    EXPECT_GT(got.eta_squared, 0.999999);
+    EXPECT_LT(got.p, 1e-20);
+    EXPECT_TRUE(std::isnan(eta_squared_interval(1e15, 1, 4, 0.95).hi));
+}
+
 TEST(KruskalWallisTest, OfEqualValuesHasNoAnswer) {
     EXPECT_TRUE(std::isnan(kruskal_wallis(Table{{1, 1}, {1, 1}}).h));
     EXPECT_TRUE(std::isnan(kruskal_wallis(Table{{1, 2}}).h));

@@ -12,6 +12,7 @@
 #include <boost/math/special_functions/gamma.hpp>
 
 #include <cmath>
+#include <exception>
 #include <limits>
 
 namespace lab::science {
@@ -44,6 +45,17 @@ constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 bool is_probability(double p) { return p >= 0 && p <= 1; }
+
+/// The noncentral distributions count their terms in an int, and throw where it cannot hold them,
+/// whatever the policy says.
+template <class Compute>
+double or_nan(const Compute& compute) {
+    try {
+        return compute();
+    } catch (const std::exception&) {
+        return kNotANumber;
+    }
+}
 }  // namespace
 
 double normal_cdf(double x) {
@@ -161,8 +173,14 @@ double noncentral_t_two_sided(double critical, double df, double ncp) {
     if (std::isinf(df)) {
         return normal_upper(critical - ncp) + normal_cdf(-critical - ncp);
     }
-    const NoncentralT distribution(df, ncp);
-    return bm::cdf(bm::complement(distribution, critical)) + bm::cdf(distribution, -critical);
+    // |Z + ncp| < critical sqrt(V / df) needs V / df > 1600: below every double even for df = 1.
+    if (std::abs(ncp) > 40 * (std::abs(critical) + 1)) {
+        return 1;
+    }
+    return or_nan([&] {
+        const NoncentralT distribution(df, ncp);
+        return bm::cdf(bm::complement(distribution, critical)) + bm::cdf(distribution, -critical);
+    });
 }
 
 double noncentral_f_upper(double x, double df1, double df2, double ncp) {
@@ -172,7 +190,10 @@ double noncentral_f_upper(double x, double df1, double df2, double ncp) {
     if (!(x >= 0) || !(df1 > 0) || !(df2 > 0) || std::isinf(ncp)) {
         return kNotANumber;
     }
-    return std::isinf(x) ? 0 : bm::cdf(bm::complement(NoncentralF(df1, df2, ncp), x));
+    if (std::isinf(x)) {
+        return 0;
+    }
+    return or_nan([&] { return bm::cdf(bm::complement(NoncentralF(df1, df2, ncp), x)); });
 }
 
 double noncentral_chi_squared_upper(double x, double df, double ncp) {
@@ -182,7 +203,10 @@ double noncentral_chi_squared_upper(double x, double df, double ncp) {
     if (!(x >= 0) || !(df > 0) || std::isinf(ncp)) {
         return kNotANumber;
     }
-    return std::isinf(x) ? 0 : bm::cdf(bm::complement(NoncentralChiSquared(df, ncp), x));
+    if (std::isinf(x)) {
+        return 0;
+    }
+    return or_nan([&] { return bm::cdf(bm::complement(NoncentralChiSquared(df, ncp), x)); });
 }
 
 double log_beta(double a, double b) { return log_gamma(a) + log_gamma(b) - log_gamma(a + b); }

@@ -98,9 +98,18 @@ double normal_points(double alpha, double power) {
 }
 }  // namespace
 
+namespace {
+/// Beyond, the power is 1 to every digit unless hardly anything is left inside the groups, and the
+/// series would take long.
+constexpr double kNcpMax = 1e7;
+}  // namespace
+
 double anova_power(double f, double n, double groups, double alpha) {
     if (!(groups > 1) || !(n > groups) || !(alpha > 0 && alpha < 1)) {
         return kNaN;
+    }
+    if (f * f * n > kNcpMax) {
+        return n - groups >= 10 ? 1 : kNaN;
     }
     const double critical = f_quantile(1 - alpha, groups - 1, n - groups);
     return noncentral_f_upper(critical, groups - 1, n - groups, f * f * n);

@@ -153,5 +153,15 @@ TEST(Power, GoalsOutOfRangeHaveNoAnswer) {
     EXPECT_TRUE(std::isnan(two_sample_t_effect(1, 1, 0.05, 0.8)));
 }
 
+TEST(Power, OfEffectsBeyondAllMeasureIsOne) {
+    EXPECT_EQ(two_sample_t_power(1e9, 100, 1, 0.05), 1);
+    EXPECT_EQ(paired_t_power(-1e200, 3, 0.05), 1);
+    EXPECT_EQ(anova_power(1e6, 300, 3, 0.05), 1);
+    EXPECT_NEAR(paired_t_power(41, 30, 0.05), 1, 1e-12);
+    // Too large for the package, too small for the rule: no answer, and no exception.
+    EXPECT_TRUE(std::isnan(noncentral_f_upper(1, 2, 100, 1e15)));
+    EXPECT_TRUE(std::isnan(noncentral_chi_squared_upper(1, 2, 1e15)));
+}
+
 }  // namespace
 }  // namespace lab::science

@@ -5,6 +5,10 @@
 namespace lab::science {
 namespace {
 
+/// The series behind the distributions takes some sqrt(ncp) terms: beyond, an answer would take
+/// seconds, and effects are so close to their end that nobody asks for digits.
+constexpr int kDoublingsMax = 24;
+
 double solve(const std::function<double(double)>& upper, double goal) {
     if (upper(0) >= goal) {
         return 0;
@@ -12,7 +16,7 @@ double solve(const std::function<double(double)>& upper, double goal) {
     double low = 0;
     double high = 1;
     for (int i = 0; !(upper(high) >= goal); ++i) {
-        if (i == 40) {
+        if (i == kDoublingsMax) {
             return kNaN;
         }
         low = high;
