@@ -81,24 +81,6 @@ std::string Application::request_id_of(const http::RequestHead* head) const {
     return deps_.uuids->next();
 }
 
-/// The peer, or, behind a proxy we trust, the last address it did not add itself.
-std::string Application::ip_of(const http::RequestHead& head) const {
-    const auto trusted = [&](std::string_view ip) {
-        return std::ranges::find(options_.trusted_proxies, ip) != options_.trusted_proxies.end();
-    };
-    if (!trusted(head.peer.address)) {
-        return head.peer.address;
-    }
-    const std::vector<std::string> hops =
-        split_commas(http::find_header(head.headers, "x-forwarded-for"));
-    for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
-        if (!trusted(*hop)) {
-            return shorten(*hop, 64);
-        }
-    }
-    return head.peer.address;
-}
-
 http::BodyPlan Application::on_head(const http::RequestHead& head) {
     const auto match = router_.find(head.method, head.path);
     http::BodyPlan plan;
@@ -114,7 +96,7 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     auto visit = std::make_shared<Visit>();
     visit->begun = deps_.clock->now();
     visit->caller.request_id = request_id_of(&head);
-    visit->caller.ip = ip_of(head);
+    visit->caller.ip = client_address(head, options_.trusted_proxies);
     visit->caller.user_agent =
         sanitize_utf8(shorten(http::find_header(head.headers, "user-agent"), kUserAgentMax));
     const std::string_view origin = http::find_header(head.headers, "origin");

@@ -88,7 +88,6 @@ class Application final : public http::Application {
     /// Whether pages of this origin may read answers.
     bool is_welcome(std::string_view origin) const;
     std::string request_id_of(const http::RequestHead* head) const;
-    std::string ip_of(const http::RequestHead& head) const;
 
     Router router_;
     ApplicationDeps deps_;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace lab::api {
 namespace {
@@ -155,6 +156,31 @@ std::string allow_header(const std::vector<std::string_view>& methods) {
         }
     }
     return out + (out.empty() ? "OPTIONS" : ", OPTIONS");
+}
+
+std::string client_address(
+    const http::RequestHead& head, const std::vector<std::string>& trusted_proxies
+) {
+    const auto trusted = [&](std::string_view ip) {
+        return std::ranges::find(trusted_proxies, ip) != trusted_proxies.end();
+    };
+    if (!trusted(head.peer.address)) {
+        return head.peer.address;
+    }
+    // A proxy may add a field of its own instead of extending the one that is there: the last hop
+    // stands in the last field, and whoever sent the first could write anything.
+    std::vector<std::string> hops;
+    for (const auto& [name, value] : head.headers) {
+        if (to_lower(name) == "x-forwarded-for") {
+            std::ranges::move(split_commas(value), std::back_inserter(hops));
+        }
+    }
+    for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+        if (!trusted(*hop)) {
+            return shorten(*hop, 64);
+        }
+    }
+    return head.peer.address;
 }
 
 bool came_through_a_proxy(const http::RequestHead& head) {

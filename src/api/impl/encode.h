@@ -8,6 +8,11 @@ namespace lab::api {
 std::vector<std::string> split_commas(std::string_view text);
 /// "GET, HEAD, POST, OPTIONS": the methods of a path, for Allow.
 std::string allow_header(const std::vector<std::string_view>& methods);
+/// Who sends a request: the peer, or, behind proxies that are trusted, the last address of
+/// X-Forwarded-For that is not one of theirs, at most 64 bytes of it.
+std::string client_address(
+    const http::RequestHead& head, const std::vector<std::string>& trusted_proxies
+);
 /// Whether somebody between says that it passed the request on: then the peer is not the client.
 bool came_through_a_proxy(const http::RequestHead& head);
 /// A finished error answer that is no Error of ours, because only HTTP knows it (405, 415 ...).
