@@ -85,6 +85,7 @@ class LocalApi final : public cli::Transport {
                 .board = board_,
                 .metrics_text = [] { return std::string(); },
                 .document = [this]() -> const std::string& { return document_; },
+                .count_evaluations = [](std::size_t) {},
                 .signing_key = platform_->signing_key(),
             }))
         );

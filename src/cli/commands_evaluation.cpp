@@ -61,6 +61,7 @@ void add_fields(ApiCommand& command, bool creates) {
         .text("--dataset", "parts.dataset_id", "Id of the dataset")
         .list("--models", "parts.model_ids", "Ids of models, separated by commas")
         .text("--prompt", "parts.prompt_template_id", "Id of the prompt")
+        .text("--reference", "parts.reference_field", "Field of a row with the right answer")
         .value("--metrics", "Metrics, as accuracy or name:type, separated by commas")
         .text("-d,--description", "description", "What it is; a text or @FILE")
         .list("--tags", "tags", "Tags, separated by commas")
@@ -106,9 +107,11 @@ void add_runs(const NounGroup& group, const Choose& choose) {
         .does(
             choose,
             [](const Invocation& in, ApiClient& client, ApiValues& values) -> Result<int> {
-                if (!values.body.contains("async_execution")) {
-                    values.body["async_execution"] = false;
+                if (client.transport().is_local() && values.body.contains("async_execution")) {
+                    note(in.console, "without a server nobody else carries it out: waiting");
+                    values.body.erase("async_execution");
                 }
+                values.body.emplace("async_execution", false);
                 LAB_TRY(
                     const ApiResponse answer,
                     client.send({

@@ -38,6 +38,7 @@ void add_fields(ApiCommand& command, bool creates) {
         .list("--datasets", "parts.dataset_ids", "Ids of datasets")
         .list("--prompts", "parts.prompt_template_ids", "Ids of prompts")
         .list("--metrics", "parts.evaluation_metrics", "accuracy, bleu, ...")
+        .text("--reference", "parts.reference_field", "Field of a row with the right answer")
         .json("--parameters", "parts.parameters", "temperature, max_tokens, ...");
     add_common_options(command);
 }

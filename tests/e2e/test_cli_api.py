@@ -132,6 +132,17 @@ class OneScript(ApiTest):
         metrics = s.run("experiments", "metrics", experiment, "-o", "json").json()
         self.assertAlmostEqual(metrics["accuracy"], 9 / 12)
         self.assertIn("weak", s.run("experiments", "report", experiment).out)
+        check = s.made("evaluations", "create", "-n", "check", "-t", "automated", "--dataset", sums, "--models", model,
+                       "--prompt", prompt, "--metrics", "accuracy:numeric", "--tags", "nightly")
+        s.run("evaluations", "update", check, "--reference", "answer")
+        s.run("eval", "list", "--type", "automated")
+        run = self.client.run("evaluations", "run", check, "-o", "json", env=env).json()
+        self.assertEqual(run["status"], "completed", run)
+        results = self.client.run("evaluations", "results", check, run["id"], "-o", "json", env=env).json()
+        self.assertAlmostEqual(results["metrics"]["accuracy"]["mean"], 9 / 12)
+        s.run("evaluations", "runs", check, "-o", "csv")
+        s.run("evaluations", "metric-types", "-o", "compact")
+        s.run("evaluations", "delete", check, "-f")
         copy = s.made("experiments", "clone", experiment, "-n", "adding again")
         s.run("experiments", "pause", copy, code=support.OTHER)
         s.run("experiments", "delete", copy, code=support.BAD_INPUT)  # nobody can be asked
