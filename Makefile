@@ -6,15 +6,17 @@ SHELL := /bin/bash
 # One compiler a core, within the memory there is; JOBS=n overrides.
 JOBS ?= $(shell tools/jobs.sh)
 export JOBS
+# How many requests `make contract` sends.
+REQUESTS ?= 20000
 
 # Configuring is CMake's first run; after that Ninja starts CMake when a list changes.
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo test test-kill bench lint format tidy clean
+.PHONY: help deps build demo test test-kill contract sdk sdk-generate bench lint format tidy clean
 
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## Install the Debian packages that are missing (tools/packages.txt)
 	@mkdir -p build
@@ -33,6 +35,18 @@ test: deps ## Everything: lint, clang-tidy, unit tests with sanitizers, end-to-e
 test-kill: build ## 200 runs killed at random moments (make test has 20)
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" LAB_KILLS=200 \
 		python3 -m unittest discover -v -s tests/e2e -p 'test_kill*.py'
+
+contract: build ## The program against its OpenAPI document: REQUESTS=20000 (make test has 2,000)
+	@tests/contract/setup.sh
+	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" python3 tests/contract/run.py $(REQUESTS)
+
+sdk: build ## Style, types and tests of the Python client
+	@sdk/python/tools/setup.sh
+	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" sdk/python/tools/test.sh
+
+sdk-generate: build ## After a change of the API: what of the Python client is made of the document
+	@sdk/python/tools/setup.sh
+	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" build/venv-sdk/bin/python sdk/python/tools/fetch.py
 
 bench: build ## Speed and memory beside a bare Go loop (installs Go when there is none)
 	@command -v go >/dev/null || tools/deps.sh golang-go

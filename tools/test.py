@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs every test there is, stage by stage; `make test` calls it.
 
-Usage: test.py [STAGE...]     stages: lint tidy unit tsan e2e (default: all, in this order)
+Usage: test.py [STAGE...]     stages: lint tidy unit tsan e2e contract sdk (default: all, in this order)
 One line a stage; its output is in build/logs/. The last line is "N passed, N failed": the tests of
-gtest and unittest, and one failure for a stage that breaks without naming a test. With
+gtest, unittest and pytest, and one failure for a stage that breaks without naming a test. With
 LAB_REQUIRE_BACKENDS=1 (as in .ci/run) a skipped test has failed.
 """
 import dataclasses
@@ -67,6 +67,25 @@ def read_unittest(log):
         skipped = int(counts.get("skipped", 0))
         # A broken setUpClass is an error without a test that ran.
         outcome += Outcome(max(0, int(ran.group(1)) - bad - skipped), bad, skipped)
+    return outcome
+
+
+# How the contract's run ends, and pytest: "1 failed, 39 passed, 2 skipped in 12.3s".
+CONTRACT_END = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
+PYTEST_END = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s", re.MULTILINE)
+
+
+def read_contract(log):
+    ends = CONTRACT_END.findall(log)
+    return Outcome(*map(int, ends[-1])) if ends else Outcome()
+
+
+def read_pytest(log):
+    outcome = Outcome()
+    for end in PYTEST_END.findall(log):
+        counts = {word.rstrip("s"): int(count) for count, word in re.findall(r"(\d+) (\w+)", end)}
+        outcome += Outcome(counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0),
+                           counts.get("skipped", 0))
     return outcome
 
 
@@ -194,6 +213,14 @@ def stages():
                 Part("end to end",
                      [([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests/e2e"],
                        {})], read_unittest, 30, e2e_env, must_have_tests=True)],
+        "contract": [build("release", "llm-research"),
+                     Part("schemathesis", [(["tests/contract/setup.sh"], {})], minutes=10),
+                     Part("contract", [([sys.executable, "tests/contract/run.py", "2000"], {})],
+                          read_contract, 15, e2e_env, must_have_tests=True)],
+        "sdk": [build("release", "llm-research"),
+                Part("client's environment", [(["sdk/python/tools/setup.sh"], {})], minutes=10),
+                Part("python client", [(["sdk/python/tools/test.sh"], {})],
+                     read_pytest, 15, e2e_env, must_have_tests=True)],
     }
 
 

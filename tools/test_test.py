@@ -41,6 +41,15 @@ class Counting(unittest.TestCase):
         self.assertEqual(runner.read_unittest(ok + bad), runner.Outcome(9, 2, 1))
         self.assertEqual(runner.read_unittest(broken_class), runner.Outcome(0, 1, 0))
 
+    def test_the_contract_and_pytest(self):
+        self.assertEqual(runner.read_contract("1 passed, 1 failed\n84 passed, 2 failed\n"),
+                         runner.Outcome(84, 2, 0))
+        self.assertEqual(runner.read_contract("Traceback"), runner.Outcome())
+        self.assertEqual(runner.read_pytest("31 passed in 13.31s\n"), runner.Outcome(31, 0, 0))
+        self.assertEqual(
+            runner.read_pytest("== 1 failed, 3 passed, 2 skipped, 2 errors in 1.5s (0:00:01) ==\n"),
+            runner.Outcome(3, 3, 2))
+
 
 class Running(unittest.TestCase):
     def run_script(self, script, read=runner.read_gtest, **options):

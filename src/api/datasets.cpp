@@ -195,7 +195,10 @@ void add_versions(std::vector<Route>& out) {
         }
     );
     list.query = {
-        {"limit", "integer", "Versions to list, 0 to 1000; 1000 when not given"},
+        {.name = "limit",
+         .type = "integer",
+         .help = "Versions to list, 0 to 1000; 1000 when not given",
+         .most = kVersionsMax},
         {"offset", "integer", "Versions to leave out in front"},
     };
     out.push_back(std::move(list));
@@ -254,6 +257,7 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
     put.body = BodyKind::raw;
     put.body_bytes_max = settings.upload_bytes_max;
     put.success = 201;
+    put.also_success = 200;
     put.query = {{"token", "string", "Of the address", true}};
     put.errors = {401, 409, 413};
     out.push_back(change(std::move(put), "import"));
@@ -297,10 +301,14 @@ void add_import(std::vector<Route>& out, const Settings& settings) {
     import.body = BodyKind::raw;
     import.body_bytes_max = settings.upload_bytes_max;
     import.success = 201;
+    import.also_success = 200;
     import.query = {
-        {"format", "string", "jsonl, json, csv or tsv; else the file name or Content-Type tells"},
+        {.name = "format",
+         .type = "string",
+         .help = "Else the file name or Content-Type tells",
+         .values = {"jsonl", "json", "csv", "tsv"}},
         {"filename", "string", "What the file is called"},
-        {"version", "string", "A label for these rows, such as 1.1.0"},
+        {"version", "label", "A label for these rows, such as 1.1.0"},
         {"description", "string", "What they are"},
         {"changelog", "string", "What is different from the version before"},
     };
@@ -378,8 +386,14 @@ void add_downloads(std::vector<Route>& out, const Settings& settings) {
     ));
     rows.query = {
         version,
-        {"limit", "integer", "Rows to send; all when not given"},
-        {"offset", "integer", "Rows to leave out in front"},
+        {.name = "limit",
+         .type = "integer",
+         .help = "Rows to send; all when not given",
+         .most = std::numeric_limits<std::int64_t>::max()},
+        {.name = "offset",
+         .type = "integer",
+         .help = "Rows to leave out in front",
+         .most = std::numeric_limits<std::int64_t>::max()},
     };
     rows.errors = {400};
     out.push_back(std::move(rows));
@@ -396,8 +410,11 @@ std::vector<Route> dataset_routes(
         .tag = kTag,
         .noun = &service::dataset_noun(),
         .filters =
-            {{"format", "string", "Those of this format"},
-             {"tags", "string", "Those with all of these tags, separated by commas"}},
+            {{.name = "format",
+              .type = "string",
+              .help = "Those of this format",
+              .values = {"jsonl", "json", "csv", "tsv", "parquet", "text"}},
+             {"tags", "tags", "Those with all of these tags, separated by commas"}},
         .read_filters = read_filters,
     };
     const Settings settings{

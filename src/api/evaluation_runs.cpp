@@ -222,6 +222,8 @@ void add_run_routes(
     begin.body_optional = true;
     begin.request_schema = &service::evaluation_run_schema();
     begin.response_schema = &run_answer_schema();
+    begin.also_success = 202;  // it goes on
+    begin.errors.push_back(422);
     out.push_back(std::move(begin));
 
     Route list = route(
@@ -231,13 +233,10 @@ void add_run_routes(
         Permission::read_metrics,
         [cursor_key](Call& call) { return list_runs(call, cursor_key); }
     );
-    list.query = {
-        {"limit", "integer", "Rows of a page, 1 to 100"},
-        {"offset", "integer", "Rows to leave out in front"},
-        {"page", "integer", "Number of the page, from 1"},
-        {"page_size", "integer", "Rows of a page, 1 to 100"},
-        {"fields", "string", "Names of the members to show, separated by commas"},
-    };
+    list.query = list_parameters();
+    std::erase_if(list.query, [](const QueryParameter& one) {
+        return one.name == "sort" || one.name == "cursor" || one.name == "after";
+    });
     list.response_schema = &list_schema();
     list.errors = {400};
     out.push_back(std::move(list));
@@ -282,10 +281,19 @@ void add_figures(std::vector<Route>& out) {
         [](Call& call) { return results(call); }
     );
     figures.query = {
-        {"limit", "integer", "Samples of a page, 1 to 100; 20 when not given"},
-        {"cursor", "string", "Goes on behind the page that gave it out"},
+        {.name = "limit",
+         .type = "integer",
+         .help = "Samples of a page, 1 to 100; 20 when not given",
+         .least = 1,
+         .most = 100},
+        {.name = "cursor",
+         .type = "integer",
+         .help = "Goes on behind the page that gave it out",
+         .least = -1,
+         .most = 1'000'000'000'000},
         {"variant", "string", "Only samples of this variant"},
-        {"status", "string", "done or failed"},
+        {.name = "status", .type = "string", .help = "How they ended", .values = {"done", "failed"}
+        },
     };
     figures.response_schema = &results_schema();
     figures.priority = Priority::background;

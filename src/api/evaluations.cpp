@@ -89,12 +89,16 @@ std::vector<Route> evaluation_routes(
         .filters =
             {{"experiment_id", "uuid", "Only those of this experiment"},
              {"run_id", "uuid", "Only those of this run"},
-             {"evaluation_type",
-              "string",
-              "Only definitions of this type: automated, human, comparison, llm_judge, custom"},
-             {"kind", "string", "Only sample, run_summary or definition"},
+             {.name = "evaluation_type",
+              .type = "string",
+              .help = "Only definitions of this type",
+              .values = {"automated", "human", "comparison", "llm_judge", "custom"}},
+             {.name = "kind",
+              .type = "string",
+              .help = "Only those of this kind",
+              .values = {"sample", "run_summary", "definition"}},
              {"status", "string", "Only those that are pending, running, completed, failed, ..."},
-             {"tags", "string", "Only those with all of these tags, separated by commas"}},
+             {"tags", "tags", "Only those with all of these tags, separated by commas"}},
         .read_filters = read_filters,
     };
     std::vector<Route> out = noun_routes(face, cursor_key);

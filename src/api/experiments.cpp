@@ -185,6 +185,7 @@ void add_states(std::vector<Route>& out, service::RunControl* control) {
         "Check the config and queue a run of it",
         run,
         step(service::start_experiment, control));
+    out.back().errors.push_back(422);  // a config that cannot be run
     add("/experiments/{id}/pause",
         "Send nothing more; what is in flight is finished and kept",
         run,
@@ -266,13 +267,10 @@ void add_runs(std::vector<Route>& out, const ExperimentRoutesDeps& deps) {
         Permission::read_experiment,
         [key = deps.cursor_key](Call& call) { return list_runs(call, key); }
     );
-    list.query = {
-        {"limit", "integer", "Rows of a page, 1 to 100"},
-        {"offset", "integer", "Rows to leave out in front"},
-        {"page", "integer", "Number of the page, from 1"},
-        {"page_size", "integer", "Rows of a page, 1 to 100"},
-        {"fields", "string", "Names of the members to show, separated by commas"},
-    };
+    list.query = list_parameters();
+    std::erase_if(list.query, [](const QueryParameter& one) {
+        return one.name == "sort" || one.name == "cursor" || one.name == "after";
+    });
     out.push_back(std::move(list));
 
     out.push_back(route(
@@ -374,9 +372,16 @@ Result<Reply> stream_events(Call& call, service::RunEvents* events) {
     LAB_CHECK(require(call.request().caller, Permission::read_experiment));
     LAB_TRY(Json run, service::get_run_of(call.request(), call.path(0), call.path(1)));
     LAB_TRY(const std::int64_t after, [&]() -> Result<std::int64_t> {
-        const std::string_view text = call.header("last-event-id");
+        const std::optional<std::string_view> given = call.given_header("last-event-id");
+        if (!given) {
+            return 0;
+        }
         std::int64_t value = 0;
-        std::from_chars(text.data(), text.data() + text.size(), value);
+        const char* const end = given->data() + given->size();
+        const auto parsed = std::from_chars(given->data(), end, value);
+        if (parsed.ec != std::errc() || parsed.ptr != end || value < 0) {
+            return Error(Code::bad_request, "Last-Event-ID must be the id of an event");
+        }
         return value;
     }());
     const std::string status = run["status"].get<std::string>();
@@ -418,9 +423,20 @@ std::vector<Route> experiment_routes(const ExperimentRoutesDeps& deps) {
         .tag = kTag,
         .noun = &service::experiment_noun(),
         .filters =
-            {{"status", "string", "Only those in this state"},
+            {{.name = "status",
+              .type = "string",
+              .help = "Only those in this state",
+              .values =
+                  {"draft",
+                   "ready",
+                   "running",
+                   "paused",
+                   "completed",
+                   "failed",
+                   "cancelled",
+                   "archived"}},
              {"owner_id", "uuid", "Only those of this user"},
-             {"tags", "string", "Only those with all of these tags, separated by commas"},
+             {"tags", "tags", "Only those with all of these tags, separated by commas"},
              {"q", "string", "Only those whose name or description holds this text"}},
         .read_filters = read_filters,
     };

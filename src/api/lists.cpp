@@ -223,14 +223,28 @@ void keep_fields(Json& row, const std::vector<std::string>& fields) {
 
 const std::vector<QueryParameter>& list_parameters() {
     static const std::vector<QueryParameter> kParameters{
-        {"limit", "integer", "Rows of a page, 1 to 100; 20 when not given"},
-        {"offset", "integer", "Rows to leave out in front"},
-        {"page", "integer", "Number of the page, from 1; with page_size instead of limit and offset"
-        },
-        {"page_size", "integer", "Rows of a page, 1 to 100"},
+        {.name = "limit",
+         .type = "integer",
+         .help = "Rows of a page, 1 to 100; 20 when not given",
+         .least = 1,
+         .most = kLimitMax},
+        {.name = "offset", .type = "integer", .help = "Rows to leave out in front"},
+        {.name = "page",
+         .type = "integer",
+         .help = "Number of the page, from 1; with page_size instead of limit and offset",
+         .least = 1,
+         .most = kOffsetMax / kLimitMax},
+        {.name = "page_size",
+         .type = "integer",
+         .help = "Rows of a page, 1 to 100",
+         .least = 1,
+         .most = kLimitMax},
         {"cursor", "string", "Goes on behind the page that gave it out"},
         {"after", "string", "The same as cursor"},
-        {"sort", "string", "created_at, updated_at or name; -created_at is the newest first"},
+        {.name = "sort",
+         .type = "string",
+         .help = "created_at, updated_at or name; -created_at is the newest first",
+         .values = {"created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"}},
         {"fields", "string", "Names of the members to show, separated by commas"},
     };
     return kParameters;

@@ -36,7 +36,19 @@ std::vector<Route> model_routes(const std::string& cursor_key) {
         .tag = kTag,
         .noun = &service::model_noun(),
         .filters =
-            {{"provider", "string", "Those of this provider"},
+            {{.name = "provider",
+              .type = "string",
+              .help = "Those of this provider",
+              .values =
+                  {"openai",
+                   "anthropic",
+                   "google",
+                   "azure",
+                   "huggingface",
+                   "cohere",
+                   "aws",
+                   "local",
+                   "custom"}},
              {"name", "string", "Those of exactly this name"}},
         .read_filters = read_filters,
     };

@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <map>
 
 namespace lab::api {
 namespace {
@@ -67,11 +69,32 @@ Route create_route(const NounFace& face) {
     return out;
 }
 
+/// What update_noun takes: any of the members, and null to take an optional one away.
+Json changes_schema(const Json& schema) {
+    Json out = schema;
+    const Json required = schema.value("required", Json::array());
+    out.erase("required");
+    for (auto& [name, value] : out["properties"].items()) {
+        if (std::ranges::find(required, Json(name)) == required.end()) {
+            value = Json{{"anyOf", Json::array({value, Json{{"type", "null"}}})}};
+        }
+    }
+    return out;
+}
+
+/// The same, kept as long as the schema that it is made of. For the making of routes, on one
+/// thread.
+const Json* kept_changes_schema(const Json* schema) {
+    static std::map<const Json*, Json> kept;
+    return &kept.try_emplace(schema, changes_schema(*schema)).first->second;
+}
+
 Route update_route(const NounFace& face) {
     Route out = route_of(face, "PUT", face.one);
     out.summary = "Change the members that are given";
     out.permission = face.noun->update;
     out.body = BodyKind::json;
+    out.shown_request_schema = kept_changes_schema(face.noun->schema);
     out.audit = audit_of(face, "update");
     out.maintenance = InMaintenance::refused;
     out.errors = {409, 412};
@@ -113,19 +136,19 @@ std::vector<QueryParameter> with_list_parameters(std::vector<QueryParameter> mor
 }
 
 Result<std::optional<std::int64_t>> read_if_match(const Call& call) {
-    std::string_view text = call.header("if-match");
-    if (text.empty() || text == "*") {
+    const std::optional<std::string_view> given = call.given_header("if-match");
+    if (!given || *given == "*") {
         return std::nullopt;
     }
-    const bool weak = text.starts_with("W/");
-    text.remove_prefix(weak ? 2 : 0);
-    std::int64_t revision = 0;
-    const bool quoted = text.size() > 2 && text.front() == '"' && text.back() == '"';
-    if (quoted) {
+    std::string_view text = *given;
+    text.remove_prefix(text.starts_with("W/\"") ? 2 : 0);
+    // With the quotes of an ETag, or without as people write it by hand.
+    if (text.size() > 2 && text.front() == '"' && text.back() == '"') {
         text = text.substr(1, text.size() - 2);
     }
+    std::int64_t revision = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), revision);
-    if (!quoted || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || revision < 0) {
         return Error(Code::bad_request, "If-Match must be an ETag that was given out");
     }
     return revision;

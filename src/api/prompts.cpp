@@ -165,7 +165,7 @@ std::vector<Route> prompt_routes(const std::string& cursor_key) {
         .tag = kTag,
         .noun = &service::prompt_noun(),
         .filters =
-            {{"tags", "string", "Those with all of these tags, separated by commas"},
+            {{"tags", "tags", "Those with all of these tags, separated by commas"},
              {"search", "string", "Those with this text in their name or description"}},
         .read_filters = read_filters,
     };

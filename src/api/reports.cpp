@@ -90,10 +90,21 @@ Route report_route(std::string_view path, std::string_view summary, Handler hand
     out.priority = Priority::background;
     out.handler = std::move(handler);
     out.query = {
-        {"format",
-         "string",
-         "json, html, csv, comparisons-csv, items-csv, md, junit, yaml, text or compact"},
-        {"compare", "string", "Ids of other runs on the same rows, separated by commas"},
+        {.name = "format",
+         .type = "string",
+         .help = "json when not given",
+         .values =
+             {"json",
+              "html",
+              "csv",
+              "comparisons-csv",
+              "items-csv",
+              "md",
+              "junit",
+              "yaml",
+              "text",
+              "compact"}},
+        {"compare", "uuids", "Ids of other runs on the same rows, separated by commas"},
     };
     return out;
 }

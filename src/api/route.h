@@ -46,12 +46,17 @@ struct AuditClass {
     bool must_be_written = false;  ///< without its record the request fails
 };
 
-/// A parameter of the query.
+/// A parameter of the query; a value that does not fit is refused before the handler.
 struct QueryParameter {
     std::string_view name;
-    std::string_view type;  ///< string, integer, boolean, uuid
+    /// string, integer, boolean, uuid, time (RFC 3339), label (of a version); words, tags, uuids:
+    /// several, with commas.
+    std::string_view type;
     std::string_view help;
     bool required = false;
+    std::vector<std::string_view> values = {};  ///< the only ones, of string and words
+    std::int64_t least = 0;                     ///< of integer
+    std::int64_t most = 1'000'000'000;          ///< of integer
 };
 
 /// A request on its way to the use case, decoded. Lives on one thread.
@@ -70,6 +75,8 @@ class Call {
     const std::string& path(std::size_t n) const { return path_values_.at(n); }
     const Json& body() const { return body_; }
     std::string_view header(std::string_view name) const;
+    /// The same, but tells a header without a value from none.
+    std::optional<std::string_view> given_header(std::string_view name) const;
     /// Decoded; nullopt when absent. Names that the route does not declare were refused before.
     std::optional<std::string> query(std::string_view name) const;
     std::string raw_body;  ///< as it came, for BodyKind::raw
@@ -128,6 +135,12 @@ struct Route {
     /// Names of path values that are no UUIDs.
     std::vector<std::string_view> plain_path_values = {};
     std::vector<int> errors = {};  ///< beyond those every route may answer
+    std::string_view id = {};      ///< operationId, such as "listModels"
+    /// What a success is: the name of a component ("Model"), "[Model]" an array of it, "Page of
+    /// Model"; then media types beside JSON, or instead of it ("text/html text/csv").
+    std::string_view answer = {};
+    std::string_view example = {};  ///< JSON of a body
+    int also_success = 0;           ///< a second status that is one, such as 200 beside 201
 };
 
 }  // namespace lab::api

@@ -10,6 +10,7 @@
 #include "api/models.h"
 #include "api/oidc.h"
 #include "api/openapi.h"
+#include "api/operations.h"
 #include "api/prompts.h"
 #include "api/reports.h"
 #include "api/samples.h"
@@ -48,6 +49,7 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(out, admin_routes());
     append(out, analysis_routes());
     append(out, documentation_routes(deps.document));
+    name_routes(out);
     return out;
 }
 

@@ -1,7 +1,10 @@
 #include "api/routes.h"
 
 #include "api/openapi.h"
+#include "api/operations.h"
 #include "api/router.h"
+#include "base/text.h"
+#include "platform/json/schema.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -228,6 +231,60 @@ TEST_F(AllRoutes, AreTheDocumentAndNothingElseIs) {
         EXPECT_TRUE(ids.insert(one["operationId"].get<std::string>()).second) << route.path;
         EXPECT_FALSE(route.summary.empty()) << route.path;
         EXPECT_FALSE(route.tag.empty()) << route.path;
+    }
+}
+
+/// Every $ref in it, resolved within the document.
+void check_references(const Json& document, const Json& part, std::string_view where) {
+    if (part.is_object() && part.contains("$ref")) {
+        const std::string ref = part["$ref"].get<std::string>();
+        ASSERT_TRUE(ref.starts_with("#/")) << where;
+        EXPECT_TRUE(document.contains(Json::json_pointer(ref.substr(1)))) << where << ": " << ref;
+    }
+    if (part.is_structured()) {
+        for (const auto& [name, value] : part.items()) {
+            check_references(document, value, where);
+        }
+    }
+}
+
+TEST_F(AllRoutes, SayWhatTheyAnswer) {
+    const Json document = openapi_document(routes_, "1");
+    check_references(document, document, "the document");
+    for (const Route& route : routes_) {
+        const Json& answers =
+            document["paths"][std::string(route.path)][to_lower(route.method)]["responses"];
+        const Json& success = answers[std::to_string(route.success)];
+        if (route.success == 204 || route.success == 302) {
+            EXPECT_FALSE(success.contains("content")) << route.path;
+            continue;
+        }
+        ASSERT_TRUE(success.contains("content")) << route.method << " " << route.path;
+        const auto json = success["content"].find("application/json");
+        if (json != success["content"].end()) {
+            EXPECT_FALSE((*json)["schema"].empty())
+                << route.method << " " << route.path
+                << ": name the component in operations.cpp or give a response_schema";
+        }
+    }
+}
+
+TEST_F(AllRoutes, ShowExamplesThatTheirSchemasTake) {
+    for (const Operation& operation : operations()) {
+        const auto found = std::ranges::find_if(routes_, [&](const Route& route) {
+            return std::string(route.method) + " " + std::string(route.path) == operation.route;
+        });
+        ASSERT_NE(found, routes_.end()) << operation.route << " is no route";
+        if (operation.example.empty()) {
+            continue;
+        }
+        const auto example = parse_json(operation.example);
+        ASSERT_TRUE(example) << operation.route;
+        const Json* const schema = found->shown_request_schema != nullptr
+                                       ? found->shown_request_schema
+                                       : found->request_schema;
+        ASSERT_NE(schema, nullptr) << operation.route;
+        EXPECT_TRUE(check_schema(*example, *schema).empty()) << operation.route;
     }
 }
 

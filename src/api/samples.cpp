@@ -11,6 +11,8 @@ namespace {
 
 using domain::Permission;
 
+constexpr std::int64_t kCursorMax = 1'000'000'000'000;
+
 Result<std::int64_t> read_index(const Call& call, std::string_view name, std::int64_t fallback) {
     const auto text = call.query(name);
     if (!text) {
@@ -78,14 +80,29 @@ std::vector<Route> sample_routes() {
         [](Call& call) { return list_samples(call); }
     );
     list.query = {
-        {"limit", "integer", "Rows of a page, 1 to 100; 20 when not given"},
-        {"cursor", "string", "Goes on behind the page that gave it out"},
+        {.name = "limit",
+         .type = "integer",
+         .help = "Rows of a page, 1 to 100; 20 when not given",
+         .least = 1,
+         .most = 100},
+        {.name = "cursor",
+         .type = "integer",
+         .help = "Goes on behind the page that gave it out",
+         .least = -1,
+         .most = kCursorMax},
         {"variant", "string", "Only those of this variant"},
-        {"status", "string", "done or failed"},
-        {"outcome", "string", "correct, incorrect, scored, unparsed or error, by the first metric"},
+        {.name = "status", .type = "string", .help = "How they ended", .values = {"done", "failed"}
+        },
+        {.name = "outcome",
+         .type = "string",
+         .help = "What came of them, by the first metric",
+         .values = {"correct", "incorrect", "scored", "unparsed", "error"}},
         {"tag", "string", "Only those whose row has this among its tags"},
         {"q", "string", "Only those whose output or item id holds this text"},
-        {"include", "string", "item: also the row and the prompt as it was sent"},
+        {.name = "include",
+         .type = "string",
+         .help = "Also the row and the prompt as it was sent",
+         .values = {"item"}},
     };
     out.push_back(std::move(list));
     Route one = sample_route(

@@ -75,11 +75,11 @@ class Route:
         self.permission = operation.get("x-permission")
         self.limit = operation.get("x-limit", "normal")
         self.documented = {int(status) for status in operation["responses"]}
-        self.success = min(self.documented)
+        self.success = max(status for status in self.documented if status < 400)
         self.query = [p for p in operation["parameters"] if p["in"] == "query"]
         content = operation.get("requestBody", {}).get("content", {})
         self.body_type = next(iter(content), None)
-        self.schema = content[self.body_type]["schema"] if content else None
+        self.schema = resolved(content[self.body_type]["schema"], document) if content else None
         self.document = document
 
     @property
@@ -133,6 +133,20 @@ def unique(member):
 
 def example_parameter(schema):
     return {"integer": 1, "boolean": "true"}.get(schema.get("type"), str(uuid.uuid4()))
+
+
+def resolved(schema, document):
+    """The schema with what it refers to in its place."""
+    if isinstance(schema, list):
+        return [resolved(one, document) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        part = document
+        for name in schema["$ref"].removeprefix("#/").split("/"):
+            part = part[name]
+        return resolved(part, document)
+    return {name: resolved(value, document) for name, value in schema.items()}
 
 
 def example(schema):

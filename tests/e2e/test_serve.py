@@ -477,7 +477,8 @@ class Experiments(ServeTest):
         self.assertEqual(get("/samples/60")[0], 404)
         self.assertEqual(get("/samples/x")[0], 404)
         status, _, refused = get("/samples?outcome=good")
-        self.assertEqual((status, refused["error"]["details"][0]["field"]), (422, "outcome"))
+        self.assertEqual((status, refused["error"]["code"]), (400, "BAD_REQUEST"))
+        self.assertIn('"outcome" is one of: correct,', refused["error"]["message"])
         # Pages under a filter have no gap and no double.
         pages, cursor = [], ""
         while cursor is not None:

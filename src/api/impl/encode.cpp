@@ -2,6 +2,8 @@
 
 #include "api/application.h"
 #include "base/text.h"
+#include "base/time_text.h"
+#include "base/uuid.h"
 #include "platform/http/compress.h"
 #include "platform/json/schema.h"
 
@@ -9,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <iterator>
 
 namespace lab::api {
@@ -32,6 +35,93 @@ Json member_value(const Detail& detail) {
         return number;
     }
     return detail.message;
+}
+
+Error bad_value(const QueryParameter& parameter, const std::string& wanted) {
+    return {
+        Code::bad_request,
+        "the query parameter \"" + std::string(parameter.name) + "\" " + wanted,
+    };
+}
+
+Status check_integer(const QueryParameter& parameter, const std::string& text) {
+    std::int64_t value = 0;
+    const char* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, value);
+    if (parsed.ptr != end || text.empty() || parsed.ec == std::errc::invalid_argument) {
+        return bad_value(parameter, "is no whole number");
+    }
+    if (parsed.ec != std::errc() || value < parameter.least || value > parameter.most) {
+        const std::string range =
+            "must be " + std::to_string(parameter.least) + " to " + std::to_string(parameter.most);
+        Error error = bad_value(parameter, range);
+        error.code = Code::validation;
+        error.details.push_back({std::string(parameter.name), range});
+        return error;
+    }
+    return ok();
+}
+
+bool is_tag(std::string_view word) {
+    return !word.empty() && word.size() <= 64 && std::ranges::all_of(word, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("_.:-").contains(c);
+    });
+}
+
+bool is_label(std::string_view text) {
+    return !text.empty() && text.size() <= 64 && !std::string_view(".+:-").contains(text[0]) &&
+           std::ranges::all_of(text, [](char c) { return c == '+' || is_tag({&c, 1}); });
+}
+
+/// Each of the words between commas, of which there is one at least and none is empty.
+bool all_words(std::string_view text, const std::function<bool(std::string_view)>& good) {
+    while (true) {
+        const std::size_t comma = text.find(',');
+        if (!good(text.substr(0, comma))) {
+            return false;
+        }
+        if (comma == std::string_view::npos) {
+            return true;
+        }
+        text.remove_prefix(comma + 1);
+    }
+}
+
+Status check_value(const QueryParameter& parameter, const std::string& text) {
+    const auto is_known = [&](std::string_view word) {
+        return std::ranges::find(parameter.values, word) != parameter.values.end();
+    };
+    if (parameter.type == "integer") {
+        return check_integer(parameter, text);
+    }
+    if (parameter.type == "boolean" && text != "true" && text != "false") {
+        return bad_value(parameter, "must be true or false");
+    }
+    if (parameter.type == "uuid" && !is_uuid(text)) {
+        return bad_value(parameter, "must be a UUID");
+    }
+    if (parameter.type == "time" && !parse_rfc3339(text)) {
+        return bad_value(parameter, "must be a time such as 2026-01-31T12:00:00Z");
+    }
+    if (parameter.type == "label" && !is_label(text)) {
+        return bad_value(parameter, "takes a label such as 1.1.0: letters, digits and _ . + : -");
+    }
+    if (parameter.type == "tags" && !all_words(text, is_tag)) {
+        return bad_value(parameter, "takes tags of letters, digits and _ . : - between commas");
+    }
+    if (parameter.type == "uuids" && !all_words(text, is_uuid)) {
+        return bad_value(parameter, "takes UUIDs, separated by commas");
+    }
+    const bool many = parameter.type == "words";
+    if (!parameter.values.empty() && !(many ? all_words(text, is_known) : is_known(text))) {
+        std::string all;
+        for (const std::string_view value : parameter.values) {
+            all += (all.empty() ? "" : ", ") + std::string(value);
+        }
+        return bad_value(parameter, (many ? "takes, between commas: " : "is one of: ") + all);
+    }
+    return ok();
 }
 
 Status check_query(
@@ -58,6 +148,7 @@ Status check_query(
             }
             return Error(Code::bad_request, std::move(words));
         }
+        LAB_CHECK(check_value(*std::ranges::find(route.query, name, &QueryParameter::name), value));
     }
     return ok();
 }
@@ -90,6 +181,15 @@ Call::Call(
 
 std::string_view Call::header(std::string_view name) const {
     return http::find_header(head_.headers, name);
+}
+
+std::optional<std::string_view> Call::given_header(std::string_view name) const {
+    for (const auto& [key, value] : head_.headers) {
+        if (to_lower(key) == name) {
+            return value;
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<std::string> Call::query(std::string_view name) const {

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kKeyMax = 255;
 
 bool is_usable(std::string_view key) {
-    return key.size() <= kKeyMax &&
+    return !key.empty() && key.size() <= kKeyMax &&
            std::ranges::all_of(key, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
@@ -40,10 +40,11 @@ Reply replayed(const service::KeptAnswer& kept) {
 }  // namespace
 
 Result<Reply> run_once(const Route& route, Call& call, std::string_view raw_body) {
-    const std::string_view key = call.header("idempotency-key");
-    if (key.empty() || route.method != "POST" || route.guard != Guard::permission) {
+    const std::optional<std::string_view> given = call.given_header("idempotency-key");
+    if (!given || route.method != "POST" || route.guard != Guard::permission) {
         return route.handler(call);
     }
+    const std::string_view key = *given;
     if (!is_usable(key)) {
         return Error(
             Code::bad_request, "Idempotency-Key must be 1 to 255 visible characters of ASCII"
