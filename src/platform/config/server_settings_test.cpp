@@ -228,6 +228,16 @@ TEST(ServerSettings, EveryRowRefusesNonsense) {
     }
 }
 
+TEST(ServerSettings, LogFiltersAreReadBeforeTheyAreNeeded) {
+    for (const char* good :
+         {"info", "warn,http=debug", "http::server=TRACE , ,off", "tower_http"}) {
+        EXPECT_EQ(problem_of({{"RUST_LOG", good}}), "") << good;
+    }
+    for (const char* bad : {"http=loud", "=info", "a b=info", "http=", "info;debug"}) {
+        EXPECT_TRUE(problem_of({{"RUST_LOG", bad}}).starts_with("RUST_LOG: has to be")) << bad;
+    }
+}
+
 TEST(ServerSettings, TellsEverythingThatIsWrongAtOnceAndNoValue) {
     const auto problems = problems_of({
         {"SERVER_PORT", "99999"},

@@ -397,6 +397,7 @@ void telemetry_rows(const Add& add) {
             .help("lines below it are not written"));
     add(text("RUST_LOG", telemetry<&TelemetrySettings::log_filter>)
             .between(1, 4'096)
+            .obeys(check_log_filter)
             .live()
             .help("`level,target=level,...`; wins over LOG_LEVEL"));
     add(choice("LOG_FORMAT", telemetry<&TelemetrySettings::log_format>, "json|pretty|compact")

@@ -232,6 +232,40 @@ std::string check_bucket(std::string_view text) {
     return fine ? "" : "has to be the name of a bucket: 3 to 63 of a-z, 0-9, '-' and '.'";
 }
 
+std::string check_log_filter(std::string_view text) {
+    constexpr std::string_view kProblem =
+        "has to be level,target=level,... with the levels trace, debug, info, warn, error and off";
+    constexpr std::size_t kDirectivesMax = 64;
+    constexpr std::size_t kTargetBytesMax = 128;
+    constexpr std::array<std::string_view, 7> kLevels{
+        "trace", "debug", "info", "warn", "warning", "error", "off"
+    };
+    const std::vector<std::string_view> parts = split(text, ',');
+    if (parts.size() > kDirectivesMax) {
+        return "has at most 64 directives";
+    }
+    for (const std::string_view part : parts) {
+        const std::string_view directive = trim_ascii(part);
+        const std::size_t sign = directive.find('=');
+        const bool alone = sign == std::string_view::npos;
+        const std::string_view target = alone ? "" : trim_ascii(directive.substr(0, sign));
+        const std::string word = to_lower(trim_ascii(directive.substr(alone ? 0 : sign + 1)));
+        const bool level = std::ranges::find(kLevels, word) != kLevels.end();
+        const auto is_plain = [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   std::string_view("_-.:").contains(c);
+        };
+        // A level alone, a target alone (all of it), or target=level.
+        const std::string_view name = alone ? std::string_view(word) : target;
+        const bool named =
+            !name.empty() && name.size() <= kTargetBytesMax && std::ranges::all_of(name, is_plain);
+        if (!directive.empty() && !(level ? alone || named : alone && named)) {
+            return std::string(kProblem);
+        }
+    }
+    return "";
+}
+
 std::string check_header_text(std::string_view text) {
     const bool fine = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
     return fine ? "" : "has to be visible ASCII characters without blanks";
