@@ -1,5 +1,6 @@
 #include "storage/store/resources.h"
 
+#include "storage/store/impl/list_text.h"
 #include "storage/store/impl/queries.h"
 
 #include <algorithm>
@@ -137,29 +138,6 @@ const Statements& statements(ResourceKind kind) {
     return kStatements[static_cast<std::size_t>(kind)];
 }
 
-/// ";a;;b;"
-std::string join_list(std::vector<std::string> words) {
-    std::ranges::sort(words);
-    std::string out;
-    for (const std::string& word : words) {
-        out += ";" + word + ";";
-    }
-    return out;
-}
-
-std::vector<std::string> split_list(std::string_view text) {
-    std::vector<std::string> out;
-    while (text.size() > 2) {
-        const std::size_t end = text.find(';', 1);
-        if (end == std::string_view::npos) {
-            break;
-        }
-        out.emplace_back(text.substr(1, end - 1));
-        text.remove_prefix(end + 1);
-    }
-    return out;
-}
-
 std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
@@ -207,13 +185,13 @@ Result<Resource> read_resource(const Row& row) {
     out.name = row.text(3);
     out.status = row.text(4);
     out.access.owner = row.text(5);
-    out.access.collaborators = split_list(row.text(6));
+    out.access.collaborators = split_words(row.text(6));
     const auto visibility = domain::visibility_from(row.text(7));
     if (!visibility) {
         return Error(Code::internal, "a stored object has an unknown visibility");
     }
     out.access.visibility = *visibility;
-    out.tags = split_list(row.text(8));
+    out.tags = split_words(row.text(8));
     out.search = row.text(9);
     out.body = row.text(10);
     out.revision = row.integer(11);
@@ -304,8 +282,8 @@ std::vector<const Query*> resource_queries() {
 Resources::Resources(Session& session, ResourceKind kind) : session_(session), kind_(kind) {}
 
 Status Resources::create(const Ctx& ctx, Resource& resource) {
-    const std::string collaborators = join_list(resource.access.collaborators);
-    const std::string tags = join_list(resource.tags);
+    const std::string collaborators = join_words(resource.access.collaborators);
+    const std::string tags = join_words(resource.tags);
     std::vector<Value> values = {
         std::string_view(resource.id),
         resource.org,
@@ -358,8 +336,8 @@ Result<std::optional<Resource>> Resources::find_named(
 }
 
 Result<bool> Resources::update(const Ctx& ctx, Resource& resource) {
-    const std::string collaborators = join_list(resource.access.collaborators);
-    const std::string tags = join_list(resource.tags);
+    const std::string collaborators = join_words(resource.access.collaborators);
+    const std::string tags = join_words(resource.tags);
     std::vector<Value> values = {
         resource.key,
         resource.revision,
