@@ -11,6 +11,12 @@ namespace lab::cli {
 namespace {
 
 Result<int> do_schema(const Invocation& in) {
+    const std::string& output = in.settings.output;
+    if (output != "table" && output != "json") {
+        return Error(
+            Code::validation, "a schema is JSON and is not made as " + output + ": use -o json"
+        );
+    }
     const Json schema = domain::experiment_schema(in.deps.vocabulary());
     LAB_CHECK(write_all(in.console.out, dump_json_pretty(schema) + "\n"));
     return 0;
