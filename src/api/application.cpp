@@ -2,6 +2,7 @@
 
 #include "api/impl/encode.h"
 #include "api/impl/idempotency.h"
+#include "api/impl/visit.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "platform/json/schema.h"
@@ -49,22 +50,7 @@ bool may_operate(const service::Caller& caller) {
                                  std::ranges::find(caller.scopes, "*") != caller.scopes.end());
 }
 
-WorkPool::Priority pool_priority(Priority priority) {
-    return static_cast<WorkPool::Priority>(priority);
-}
-
 }  // namespace
-
-/// A request on its way through.
-struct Application::Visit {
-    Router::Match match;
-    std::optional<Error> refused;  ///< before the pool was asked
-    service::Caller caller;
-    service::RateDecision rate{.limited = false};
-    std::string cause;
-    TimePoint begun{};
-    std::string cors_origin;  ///< of the page that asks, when it may read the answer
-};
 
 Application::Application(Router router, ApplicationDeps deps, ApplicationOptions options)
     : router_(std::move(router)), deps_(std::move(deps)), options_(std::move(options)) {}
@@ -84,6 +70,9 @@ std::string Application::request_id_of(const http::RequestHead* head) const {
 http::BodyPlan Application::on_head(const http::RequestHead& head) {
     const auto match = router_.find(head.method, head.path);
     http::BodyPlan plan;
+    if (match && match->route != nullptr && match->route->body == BodyKind::stream) {
+        return stream_plan(*match->route);
+    }
     plan.kind = http::BodyPlan::Kind::buffer;
     plan.bytes_max = match && match->route != nullptr && match->route->body != BodyKind::none
                          ? match->route->body_bytes_max
@@ -91,8 +80,8 @@ http::BodyPlan Application::on_head(const http::RequestHead& head) {
     return plan;
 }
 
-void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
-    const http::RequestHead& head = exchange->head();
+std::shared_ptr<Application::Visit> Application::begin_visit(http::Exchange& exchange) const {
+    const http::RequestHead& head = exchange.head();
     auto visit = std::make_shared<Visit>();
     visit->begun = deps_.clock->now();
     visit->caller.request_id = request_id_of(&head);
@@ -103,7 +92,24 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     if (is_welcome(origin)) {
         visit->cors_origin = origin;
     }
-    exchange->set_context(visit);
+    exchange.set_context(visit);
+    return visit;
+}
+
+http::Response Application::overloaded(const Visit& visit) const {
+    Reply busy = problem_reply(
+        503,
+        "OVERLOADED",
+        "there is more to do than can be done: try again in a moment",
+        visit.caller.request_id
+    );
+    busy.headers.emplace_back("Retry-After", "1");
+    return answer(visit, std::move(busy));
+}
+
+void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
+    const http::RequestHead& head = exchange->head();
+    const auto visit = begin_visit(*exchange);
     if (head.method == "OPTIONS") {
         const auto match = router_.find("OPTIONS", head.path);
         exchange->respond(preflight(head, match ? *match : Router::Match{}));
@@ -136,14 +142,7 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     if (!deps_.pool->submit(pool_priority(route->priority), [this, exchange, visit] {
             handle(exchange, visit);
         })) {
-        Reply busy = problem_reply(
-            503,
-            "OVERLOADED",
-            "there is more to do than can be done: try again in a moment",
-            visit->caller.request_id
-        );
-        busy.headers.emplace_back("Retry-After", "1");
-        exchange->respond(answer(*visit, std::move(busy)));
+        exchange->respond(overloaded(*visit));
     }
 }
 
@@ -172,6 +171,13 @@ void Application::handle(
     if (!reply) {
         visit->cause = reply.error().cause;
         exchange->respond(answer_error(*visit, reply.error()));
+        return;
+    }
+    if (visit->writer) {
+        return;  // the body comes now
+    }
+    if (reply->pieces) {
+        send_pieces(exchange, visit, *std::move(reply));
         return;
     }
     if (reply->stream) {
@@ -266,10 +272,19 @@ Result<Reply> Application::carry_out(
 ) {
     const http::RequestHead& head = exchange->head();
     const Route& route = *visit.match.route;
+    // Of a body that is all there; what is refused before the use case lets go of it.
+    std::unique_ptr<BodyWriter> written = std::move(visit.writer);
     const Ctx ctx = Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
     const service::Request request{ctx, *deps_.service, session, visit.caller};
+    std::optional<AuditClass> audit_as;
     const auto audited = [&](const Reply* reply, const Error* error) {
-        return deps_.audit(request, route, reply, error, deps_.clock->now() - visit.begun);
+        const Duration took = deps_.clock->now() - visit.begun;
+        if (!audit_as) {
+            return deps_.audit(request, route, reply, error, took);
+        }
+        Route as = route;
+        as.audit = *audit_as;
+        return deps_.audit(request, as, reply, error, took);
     };
     if (const Status known = identify(visit, head, request); !known) {
         if (known.error().code == Code::unauthorized) {
@@ -310,7 +325,19 @@ Result<Reply> Application::carry_out(
     if (!call) {
         return call.error();
     }
-    Result<Reply> reply = run_once(route, *call, exchange->body());
+    const bool streams = route.body == BodyKind::stream;
+    if (streams && written == nullptr) {
+        auto writer = route.open_body(*call);
+        if (!writer) {
+            LAB_CHECK(audited(nullptr, &writer.error()));
+            return writer.error();
+        }
+        visit.writer = *std::move(writer);
+        return Reply{};
+    }
+    call->body_writer = std::move(written);
+    Result<Reply> reply = streams ? route.handler(*call) : run_once(route, *call, exchange->body());
+    audit_as = call->audit_as;
     LAB_CHECK(audited(reply ? &*reply : nullptr, reply ? nullptr : &reply.error()));
     return reply;
 }

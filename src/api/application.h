@@ -72,6 +72,12 @@ class Application final : public http::Application {
 
   private:
     struct Visit;
+    class PieceSender;
+    class UploadSink;
+    /// The request as far as its head tells.
+    std::shared_ptr<Visit> begin_visit(http::Exchange& exchange) const;
+    http::Response overloaded(const Visit& visit) const;
+    http::BodyPlan stream_plan(const Route& route);
     http::Response answer(const Visit& visit, Reply reply) const;
     http::Response answer_error(const Visit& visit, const Error& error) const;
     void handle(
@@ -82,6 +88,12 @@ class Application final : public http::Application {
     );
     Status identify(Visit& visit, const http::RequestHead& head, const service::Request& request)
         const;
+    /// Sends Reply::pieces as fast as the client takes them.
+    void send_pieces(
+        const std::shared_ptr<http::Exchange>& exchange,
+        const std::shared_ptr<Visit>& visit,
+        Reply reply
+    );
     Status admit(Visit& visit, const http::RequestHead& head) const;
     void add_common_headers(const Visit& visit, http::Headers& headers) const;
     http::Response preflight(const http::RequestHead& head, const Router::Match& match) const;

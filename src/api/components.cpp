@@ -195,11 +195,25 @@ void add_samples(Json& out) {
             {"created_at", time()},
         }
     );
-    out["SamplePage"] = object({
-        {"data", list_of(schema_ref("Sample"))},
-        {"pagination",
-         object({{"limit", count()}, {"has_more", boolean()}, {"next_cursor", or_null(text())}})},
+    out["Artifact"] = object({
+        {"id", uuid()},
+        {"run_id", uuid()},
+        {"experiment_id", uuid()},
+        {"artifact_type", text()},
+        {"name", text()},
+        {"s3_path", text()},
+        {"content_hash", text()},
+        {"size_bytes", count()},
+        {"mime_type", text()},
+        {"created_at", text()},
     });
+    out["ArtifactUpload"] = object({
+        {"upload_url", text()},
+        {"expires_at", text()},
+        {"method", text()},
+        {"headers", map_of(text())},
+    });
+    out["CacheAnswer"] = object({{"status", text()}, {"cache", text()}}, {{"cleared", count()}});
     out["Received"] = object({{"received", count()}, {"added", count()}});
     out["MetricAggregate"] = object(
         {{"count", count()}},
@@ -464,7 +478,7 @@ void add_analyses(Json& out) {
 /// What pages have beside their rows.
 void add_paging(Json& out) {
     out["Pagination"] = object({
-        {"total", count()},
+        {"total", or_null(count())},
         {"limit", count()},
         {"offset", count()},
         {"has_more", boolean()},
@@ -473,8 +487,8 @@ void add_paging(Json& out) {
     out["PageMeta"] = object({
         {"page", count()},
         {"page_size", count()},
-        {"total_count", count()},
-        {"total_pages", count()},
+        {"total_count", or_null(count())},
+        {"total_pages", or_null(count())},
         {"has_next", boolean()},
         {"has_previous", boolean()},
     });

@@ -29,6 +29,9 @@ struct Settings {
 
 Status read_filters(const Call& call, storage::ResourceFilter& filter) {
     filter.facet = call.query("format");
+    if (filter.facet == "ndjson") {
+        filter.facet.reset();  // it is how the list is to be sent
+    }
     if (const auto tags = call.query("tags")) {
         filter.tags = split_words(*tags);
     }
@@ -123,6 +126,12 @@ std::string_view type_of(std::string_view format) {
     if (format == "csv") {
         return "text/csv";
     }
+    if (format == "parquet") {
+        return "application/vnd.apache.parquet";
+    }
+    if (format == "text") {
+        return "text/plain";
+    }
     return format == "tsv" ? "text/tab-separated-values" : "application/x-ndjson";
 }
 
@@ -155,6 +164,45 @@ service::Request request_of(const Call& call, const Bearer& bearer) {
 
 Reply reply_arrived(service::Arrived arrived) {
     return reply_json(std::move(arrived.version), arrived.is_new ? 201 : 200);
+}
+
+/// Hands a body on to its dataset.
+class Rows final : public BodyWriter {
+  public:
+    Rows(std::unique_ptr<service::ArrivingRows> rows, std::optional<service::Caller> bearer)
+        : rows_(std::move(rows)), bearer_(std::move(bearer)) {}
+    Status write(std::string_view bytes) override { return rows_->write(bytes); }
+    /// In the name of whoever began.
+    Result<Reply> take(const Call& call) {
+        const service::Request& request = call.request();
+        const service::Request mine{
+            request.ctx, request.deps, request.session, bearer_ ? *bearer_ : request.caller
+        };
+        LAB_TRY(auto arrived, rows_->take(mine, call.path(0)));
+        return reply_arrived(std::move(arrived));
+    }
+
+  private:
+    std::unique_ptr<service::ArrivingRows> rows_;
+    std::optional<service::Caller> bearer_;
+};
+
+Result<Reply> take(Call& call) {
+    auto* const rows = dynamic_cast<Rows*>(call.body_writer.get());
+    LAB_ASSERT(rows != nullptr, "a body that was opened is written");
+    return rows->take(call);
+}
+
+/// What the query says of rows that come with the request.
+Json announced(const Call& call) {
+    Json out = Json::object();
+    for (const char* name : {"format", "filename", "version", "description", "changelog"}) {
+        if (const auto value = call.query(name)) {
+            out[name] = *value;
+        }
+    }
+    out["content_type"] = call.header("content-type");
+    return out;
 }
 
 void add_versions(std::vector<Route>& out) {
@@ -241,20 +289,18 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
     put.summary = "Upload rows to an address that was given out; all are taken or none";
     put.tag = kTag;
     put.guard = Guard::open;  // the signature of the address is the credential
-    put.handler = [settings](Call& call) -> Result<Reply> {
-        LAB_TRY(const Bearer bearer, read_token(call, settings, DatasetLink::Use::upload));
+    put.handler = take;
+    put.open_body = [settings](Call& call) -> Result<std::unique_ptr<BodyWriter>> {
+        LAB_TRY(Bearer bearer, read_token(call, settings, DatasetLink::Use::upload));
         LAB_TRY(
-            auto arrived,
-            service::take_bytes(
-                request_of(call, bearer),
-                call.path(0),
-                service::arrival_of(bearer.link),
-                call.raw_body
+            auto rows,
+            service::ArrivingRows::begin(
+                request_of(call, bearer), call.path(0), service::arrival_of(bearer.link)
             )
         );
-        return reply_arrived(std::move(arrived));
+        return std::make_unique<Rows>(std::move(rows), std::move(bearer.caller));
     };
-    put.body = BodyKind::raw;
+    put.body = BodyKind::stream;
     put.body_bytes_max = settings.upload_bytes_max;
     put.success = 201;
     put.also_success = 200;
@@ -263,42 +309,29 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
     out.push_back(change(std::move(put), "import"));
 }
 
-/// What the query says of rows that come with the request.
-Json announced(const Call& call) {
-    Json out = Json::object();
-    for (const char* name : {"format", "filename", "version", "description", "changelog"}) {
-        if (const auto value = call.query(name)) {
-            out[name] = *value;
-        }
-    }
-    out["content_type"] = call.header("content-type");
-    return out;
-}
-
 void add_import(std::vector<Route>& out, const Settings& settings) {
     Route import = change(
         route(
             "POST",
             "/datasets/{id}/import",
-            "Send rows as the body: JSONL, JSON, CSV or TSV; all are taken or none",
+            "Send rows as the body: JSONL, JSON, CSV, TSV, Parquet or text; all are taken or none",
             Permission::update_dataset,
-            [](Call& call) -> Result<Reply> {
-                LAB_TRY(
-                    const DatasetLink said,
-                    service::prepare_upload(call.request(), call.path(0), announced(call))
-                );
-                LAB_TRY(
-                    auto arrived,
-                    service::take_bytes(
-                        call.request(), call.path(0), service::arrival_of(said), call.raw_body
-                    )
-                );
-                return reply_arrived(std::move(arrived));
-            }
+            take
         ),
         "import"
     );
-    import.body = BodyKind::raw;
+    import.body = BodyKind::stream;
+    import.open_body = [](Call& call) -> Result<std::unique_ptr<BodyWriter>> {
+        LAB_TRY(
+            const DatasetLink said,
+            service::prepare_upload(call.request(), call.path(0), announced(call))
+        );
+        LAB_TRY(
+            auto rows,
+            service::ArrivingRows::begin(call.request(), call.path(0), service::arrival_of(said))
+        );
+        return std::make_unique<Rows>(std::move(rows), std::nullopt);
+    };
     import.body_bytes_max = settings.upload_bytes_max;
     import.success = 201;
     import.also_success = 200;
@@ -306,7 +339,7 @@ void add_import(std::vector<Route>& out, const Settings& settings) {
         {.name = "format",
          .type = "string",
          .help = "Else the file name or Content-Type tells",
-         .values = {"jsonl", "json", "csv", "tsv"}},
+         .values = {"jsonl", "json", "csv", "tsv", "parquet", "text"}},
         {"filename", "string", "What the file is called"},
         {"version", "label", "A label for these rows, such as 1.1.0"},
         {"description", "string", "What they are"},
@@ -412,8 +445,8 @@ std::vector<Route> dataset_routes(
         .filters =
             {{.name = "format",
               .type = "string",
-              .help = "Those of this format",
-              .values = {"jsonl", "json", "csv", "tsv", "parquet", "text"}},
+              .help = "Those of this format; ndjson sends all rows, one a line",
+              .values = {"jsonl", "json", "csv", "tsv", "parquet", "text", "ndjson"}},
              {"tags", "tags", "Those with all of these tags, separated by commas"}},
         .read_filters = read_filters,
     };

@@ -110,6 +110,7 @@ std::vector<Route> evaluation_routes(
         if (route.method == "POST") {
             route.summary = "Make a new one, or up to 1,000 of an array, all or none";
             route.request_schema = nullptr;
+            route.takes_batch = false;  // the use case takes arrays itself
             route.shown_request_schema = &service::evaluations_schema();
             route.body_bytes_max = kBatchBytesMax;
             route.handler = [count](Call& call) { return create(call, count); };

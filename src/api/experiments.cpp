@@ -228,16 +228,18 @@ void add_states(std::vector<Route>& out, service::RunControl* control) {
     out.push_back(std::move(clone));
 }
 
-Result<Reply> list_runs(const Call& call, const std::string& cursor_key) {
-    LAB_TRY(const ListQuery query, read_list_query(call, cursor_key));
+Result<ListPage> fetch_runs(const Call& call, const ListQuery& query) {
+    LAB_TRY(const auto below, number_after(query));
     LAB_TRY(
-        auto found, service::list_runs_of(call.request(), call.path(0), query.limit, query.offset)
+        auto found,
+        service::list_runs_of(call.request(), call.path(0), below, query.limit, query.offset)
     );
-    ListPage page;
-    page.total = found.total;
-    page.more = query.offset + std::ssize(found.rows) < found.total;
-    page.data = std::move(found.rows);
-    return reply_json(list_json(call, query, std::move(page), cursor_key));
+    return ListPage{
+        .data = std::move(found.rows),
+        .total = found.total,
+        .more = found.more,
+        .last = cursor_at(found.last),
+    };
 }
 
 void add_runs(std::vector<Route>& out, const ExperimentRoutesDeps& deps) {
@@ -265,12 +267,11 @@ void add_runs(std::vector<Route>& out, const ExperimentRoutesDeps& deps) {
         "/experiments/{id}/runs",
         "List the runs, newest first",
         Permission::read_experiment,
-        [key = deps.cursor_key](Call& call) { return list_runs(call, key); }
+        [key = deps.cursor_key](Call& call) {
+            return reply_list(call, key, {.resource = "run", .source = fetch_runs});
+        }
     );
-    list.query = list_parameters();
-    std::erase_if(list.query, [](const QueryParameter& one) {
-        return one.name == "sort" || one.name == "cursor" || one.name == "after";
-    });
+    list.query = ordered_list_parameters();
     out.push_back(std::move(list));
 
     out.push_back(route(

@@ -11,6 +11,7 @@ namespace lab::api {
 namespace {
 
 constexpr std::int64_t kLimitMax = 100;
+constexpr std::int64_t kExportPage = 100;  ///< rows fetched at once
 constexpr std::int64_t kOffsetMax = 1'000'000'000;
 constexpr std::size_t kMacBytes = 16;
 
@@ -80,15 +81,26 @@ std::string cursor_text(const ListQuery& query, const storage::ResourceCursor& a
     return dump_json(parts);
 }
 
+/// Of the cursor and the list it belongs to, which has two paths.
+std::string cursor_mac(const Call& call, std::string_view text, std::string_view key) {
+    std::string_view list = call.head().path;
+    list.remove_prefix(list.starts_with("/v1/") ? 3 : 0);
+    const std::string whole = "cursor\n" + std::string(list) + "\n" + std::string(text);
+    return hmac_sha256(key, whole).substr(0, kMacBytes);
+}
+
 std::string make_cursor(
-    const ListQuery& query, const storage::ResourceCursor& at, std::string_view key
+    const Call& call,
+    const ListQuery& query,
+    const storage::ResourceCursor& at,
+    std::string_view key
 ) {
     const std::string text = cursor_text(query, at);
-    return base64url_encode(hmac_sha256(key, text).substr(0, kMacBytes) + text);
+    return base64url_encode(cursor_mac(call, text, key) + text);
 }
 
 Result<storage::ResourceCursor> read_cursor(
-    const ListQuery& query, std::string_view cursor, std::string_view key
+    const Call& call, const ListQuery& query, std::string_view cursor, std::string_view key
 ) {
     const Error refused(
         Code::bad_request, "this cursor was not given out for this list and this order"
@@ -98,7 +110,7 @@ Result<storage::ResourceCursor> read_cursor(
         return refused;
     }
     const std::string_view text = std::string_view(*bytes).substr(kMacBytes);
-    const std::string expected = hmac_sha256(key, text).substr(0, kMacBytes);
+    const std::string expected = cursor_mac(call, text, key);
     if (!constant_time_equal(expected, std::string_view(*bytes).substr(0, kMacBytes))) {
         return refused;
     }
@@ -138,7 +150,7 @@ Status read_place(const Call& call, std::string_view cursor_key, ListQuery& out)
     out.offset = offset.value_or(0);
     if (cursor) {
         out.style = ListQuery::Style::cursor;
-        LAB_TRY(out.after, read_cursor(out, *cursor, cursor_key));
+        LAB_TRY(out.after, read_cursor(call, out, *cursor, cursor_key));
     }
     return ok();
 }
@@ -187,7 +199,7 @@ Json links_json(
     Json links = Json::object();
     links["self"] =
         call.head().query.empty() ? call.head().path : call.head().path + "?" + call.head().query;
-    if (query.style == ListQuery::Style::cursor) {
+    if (query.style == ListQuery::Style::cursor || !page.total) {
         if (!next_cursor.is_null()) {
             links["next"] = link(call, "cursor", next_cursor.get<std::string>());
         }
@@ -200,8 +212,8 @@ Json links_json(
     if (page.more) {
         links["next"] = link_at(call, query, query.offset + query.limit);
     }
-    const std::int64_t pages =
-        std::max<std::int64_t>(1, (page.total + query.limit - 1) / query.limit);
+    const std::int64_t total = page.total.value_or(0);
+    const std::int64_t pages = std::max<std::int64_t>(1, (total + query.limit - 1) / query.limit);
     links["last"] = link_at(call, query, (pages - 1) * query.limit);
     return links;
 }
@@ -219,7 +231,178 @@ void keep_fields(Json& row, const std::vector<std::string>& fields) {
     row = std::move(kept);
 }
 
+/// Of `format`, or else of the media types the caller takes.
+Result<ListFormat> read_format(const Call& call, const ListFace& face) {
+    const bool has_csv = !face.csv_columns.empty();
+    const std::optional<std::string> format = call.query("format");
+    if (format == "ndjson") {
+        return ListFormat::ndjson;
+    }
+    if (format && !face.format_is_filter) {
+        if (*format == "csv" && has_csv) {
+            return ListFormat::csv;
+        }
+        if (*format != "json") {
+            return Error(
+                Code::bad_request,
+                "this list is made as json (pages) or ndjson (all of it)" +
+                    std::string(has_csv ? " or csv (all of it)" : "") + ", not as \"" +
+                    shorten(*format, 40) + "\""
+            );
+        }
+        return ListFormat::pages;
+    }
+    const std::string accepted = to_lower(call.header("accept"));
+    const auto takes = [&](std::string_view type) {
+        return accepted.find(type) != std::string::npos;
+    };
+    if (takes("application/json")) {
+        return ListFormat::pages;
+    }
+    if (takes("application/x-ndjson") || takes("application/ndjson")) {
+        return ListFormat::ndjson;
+    }
+    return takes("text/csv") && has_csv ? ListFormat::csv : ListFormat::pages;
+}
+
+bool is_number(const std::string& text) {
+    double value = 0;
+    const char* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, value);
+    return !text.empty() && parsed.ec == std::errc() && parsed.ptr == end;
+}
+
+/// An answer that is asked for page by page, by whoever sends it.
+class Export {
+  public:
+    Export(ListQuery query, ListFace face) : query_(std::move(query)), face_(std::move(face)) {}
+
+    /// The rows of the next page as text; empty behind the last one.
+    Result<std::string> next(const Call& call) {
+        std::string out;
+        if (!begun_ && query_.format == ListFormat::csv) {
+            out = csv_line(face_.csv_columns);
+        }
+        begun_ = true;
+        while (!over_ && out.empty()) {
+            LAB_TRY(ListPage page, face_.source(call, query_));
+            for (Json& row : page.data) {
+                keep_fields(row, query_.fields);
+                out += query_.format == ListFormat::csv ? csv_row(row) : dump_json(row) + "\n";
+            }
+            over_ = !page.more || !query_.all || (page.data.empty() && !page.last);
+            query_.offset = page.last ? 0 : query_.offset + std::ssize(page.data);
+            query_.after = std::move(page.last);
+        }
+        return out;
+    }
+
+  private:
+    std::string csv_row(const Json& row) const {
+        std::vector<std::string> cells;
+        for (const std::string& column : face_.csv_columns) {
+            const auto found = row.find(column);
+            cells.push_back(
+                found == row.end() || found->is_null() ? ""
+                : found->is_string()                   ? found->get<std::string>()
+                                                       : dump_json(*found)
+            );
+        }
+        return csv_line(cells);
+    }
+
+    ListQuery query_;
+    const ListFace face_;
+    bool begun_ = false;
+    bool over_ = false;
+};
+
 }  // namespace
+
+Result<std::optional<std::int64_t>> number_after(const ListQuery& query) {
+    if (!query.after) {
+        return std::nullopt;
+    }
+    const std::string& text = query.after->sort_value;
+    std::int64_t number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+        return Error(Code::bad_request, "this cursor was not given out for this list");
+    }
+    return number;
+}
+
+storage::ResourceCursor cursor_at(std::int64_t number) {
+    return {.sort_value = std::to_string(number), .id = ""};
+}
+
+storage::ResourcePage page_of(const ListQuery& query) {
+    return {
+        .sort = query.sort,
+        .descending = query.descending,
+        .limit = query.limit,
+        .offset = query.offset,
+        .after = query.after,
+    };
+}
+
+ListPage page_shown(service::NounList found) {
+    return {
+        .data = std::move(found.rows),
+        .total = found.total,
+        .more = found.more,
+        .last = std::move(found.last),
+    };
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+    std::string out;
+    for (const std::string& text : cells) {
+        out += out.empty() && &text == cells.data() ? "" : ",";
+        const bool formula = !text.empty() && !is_number(text) &&
+                             std::string_view("=+-@\t\r").contains(text.front());
+        const std::string cell = formula ? "'" + text : text;
+        if (cell.find_first_of(",\"\r\n") == std::string::npos && cell == trim_ascii(cell)) {
+            out += cell;
+            continue;
+        }
+        out += '"';
+        for (const char c : cell) {
+            out += c == '"' ? "\"\"" : std::string(1, c);
+        }
+        out += '"';
+    }
+    return out + "\r\n";
+}
+
+Result<Reply> reply_list(Call& call, const std::string& cursor_key, ListFace face) {
+    LAB_TRY(ListQuery query, read_list_query(call, cursor_key));
+    LAB_TRY(query.format, read_format(call, face));
+    const bool one_page = call.query("limit") || call.query("page") || call.query("page_size");
+    query.all = query.format != ListFormat::pages && !one_page;
+    if (query.format == ListFormat::pages) {
+        LAB_TRY(ListPage page, face.source(call, query));
+        return reply_json(list_json(call, query, std::move(page), cursor_key));
+    }
+    call.audit_as =
+        AuditClass{.event = "data_access", .action = "export", .resource = face.resource};
+    LAB_CHECK(require(call.request().caller, domain::Permission::export_data));
+    const bool csv = query.format == ListFormat::csv;
+    if (query.all) {
+        query.limit = kExportPage;
+    }
+    Reply reply;
+    reply.headers.emplace_back(
+        "Content-Type", csv ? "text/csv; charset=utf-8" : "application/x-ndjson"
+    );
+    reply.headers.emplace_back(
+        "Content-Disposition",
+        "attachment; filename=\"" + std::string(face.resource) + (csv ? "s.csv\"" : "s.ndjson\"")
+    );
+    const auto rows = std::make_shared<Export>(std::move(query), std::move(face));
+    reply.pieces = [rows](const Call& again) { return rows->next(again); };
+    return reply;
+}
 
 const std::vector<QueryParameter>& list_parameters() {
     static const std::vector<QueryParameter> kParameters{
@@ -246,6 +429,10 @@ const std::vector<QueryParameter>& list_parameters() {
          .help = "created_at, updated_at or name; -created_at is the newest first",
          .values = {"created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"}},
         {"fields", "string", "Names of the members to show, separated by commas"},
+        {"format",
+         "string",
+         "ndjson: all rows, one a line, instead of pages (needs data:export); as Accept: "
+         "application/x-ndjson"},
     };
     return kParameters;
 }
@@ -284,10 +471,11 @@ Json list_json(
 ) {
     Json next = nullptr;
     if (page.more && page.last) {
-        next = make_cursor(query, *page.last, cursor_key);
+        next = make_cursor(call, query, *page.last, cursor_key);
     }
     const std::int64_t number = query.offset / query.limit + 1;
-    const std::int64_t pages = (page.total + query.limit - 1) / query.limit;
+    const Json total = page.total ? Json(*page.total) : Json();
+    const Json pages = page.total ? Json((*page.total + query.limit - 1) / query.limit) : Json();
     Json out = Json::object();
     Json& data = out["data"] = Json::array();
     for (Json& row : page.data) {
@@ -295,7 +483,7 @@ Json list_json(
         data.push_back(std::move(row));
     }
     out["pagination"] = {
-        {"total", page.total},
+        {"total", total},
         {"limit", query.limit},
         {"offset", query.offset},
         {"has_more", page.more},
@@ -304,7 +492,7 @@ Json list_json(
     out["meta"] = {
         {"page", number},
         {"page_size", query.limit},
-        {"total_count", page.total},
+        {"total_count", total},
         {"total_pages", pages},
         {"has_next", page.more},
         {"has_previous", query.offset > 0 || query.after.has_value()},

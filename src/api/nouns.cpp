@@ -13,27 +13,18 @@ namespace {
 
 std::string etag_of(std::int64_t revision) { return "\"" + std::to_string(revision) + "\""; }
 
-Result<Reply> list(const Call& call, const NounFace& face, const std::string& cursor_key) {
-    LAB_TRY(const ListQuery query, read_list_query(call, cursor_key));
+constexpr std::size_t kBatchBytesMax = 16U << 20;
+
+Result<ListPage> fetch(const Call& call, const NounFace& face, const ListQuery& query) {
     storage::ResourceFilter filter;
     if (face.read_filters) {
         LAB_CHECK(face.read_filters(call, filter));
     }
-    const storage::ResourcePage page{
-        .sort = query.sort,
-        .descending = query.descending,
-        .limit = query.limit,
-        .offset = query.offset,
-        .after = query.after,
-    };
-    LAB_TRY(auto found, service::list_nouns(call.request(), *face.noun, filter, page));
-    ListPage shown{
-        .data = std::move(found.rows),
-        .total = found.total,
-        .more = found.more,
-        .last = std::move(found.last),
-    };
-    return reply_json(list_json(call, query, std::move(shown), cursor_key));
+    LAB_TRY(
+        auto found,
+        service::list_nouns(call.request(), *face.noun, filter, page_of(query), !query.all)
+    );
+    return page_shown(std::move(found));
 }
 
 AuditClass audit_of(const NounFace& face, std::string_view action) {
@@ -51,15 +42,21 @@ Route route_of(const NounFace& face, std::string_view method, std::string_view p
 
 Route create_route(const NounFace& face) {
     Route out = route_of(face, "POST", face.collection);
-    out.summary = "Make a new one";
+    out.summary = "Make a new one, or all of an array of up to 1,000 or none";
     out.permission = face.noun->create;
     out.body = BodyKind::json;
     out.request_schema = face.noun->schema;
+    out.takes_batch = true;
+    out.body_bytes_max = kBatchBytesMax;
     out.success = 201;
     out.audit = audit_of(face, "create");
     out.maintenance = InMaintenance::refused;
     out.errors = {409};
     out.handler = [noun = face.noun](Call& call) -> Result<Reply> {
+        if (call.body().is_array()) {
+            LAB_TRY(auto all, service::create_nouns(call.request(), *noun, call.body()));
+            return reply_batch(std::move(all));
+        }
         LAB_TRY(auto made, service::create_noun(call.request(), *noun, call.body()));
         Reply reply = reply_shown(std::move(made), 201);
         reply.audit_id = (*reply.json)["id"].get<std::string>();
@@ -131,6 +128,9 @@ Route remove_route(const NounFace& face) {
 
 std::vector<QueryParameter> with_list_parameters(std::vector<QueryParameter> more) {
     std::vector<QueryParameter> out = list_parameters();
+    std::erase_if(out, [&](const QueryParameter& one) {
+        return std::ranges::find(more, one.name, &QueryParameter::name) != more.end();
+    });
     out.insert(out.end(), more.begin(), more.end());
     return out;
 }
@@ -161,6 +161,16 @@ Reply reply_shown(service::Shown shown, int status) {
     return reply;
 }
 
+Reply reply_batch(std::vector<Json> made) {
+    Reply reply;
+    for (const Json& one : made) {
+        reply.audit_made.push_back(one.value("id", ""));
+    }
+    reply.json = Json(std::move(made));
+    reply.status = 201;
+    return reply;
+}
+
 std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_key) {
     std::vector<Route> out;
     out.push_back(create_route(face));
@@ -169,7 +179,15 @@ std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_k
     lists.summary = "List those the caller may see";
     lists.permission = face.noun->read;
     lists.query = with_list_parameters(face.filters);
-    lists.handler = [face, cursor_key](Call& call) { return list(call, face, cursor_key); };
+    lists.handler = [face, cursor_key](Call& call) {
+        const auto source = [face](const Call& asked, const ListQuery& query) {
+            return fetch(asked, face, query);
+        };
+        ListFace shown{.resource = face.noun->name, .source = source};
+        shown.format_is_filter =
+            std::ranges::find(face.filters, "format", &QueryParameter::name) != face.filters.end();
+        return reply_list(call, cursor_key, std::move(shown));
+    };
     out.push_back(std::move(lists));
 
     Route get = route_of(face, "GET", face.one);

@@ -22,6 +22,8 @@ std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_k
 Result<std::optional<std::int64_t>> read_if_match(const Call& call);
 /// 200 or 201 with ETag.
 Reply reply_shown(service::Shown shown, int status = 200);
+/// 201 with an array of what a batch made; the audit log names all of them.
+Reply reply_batch(std::vector<Json> made);
 /// Parameters of every list and these.
 std::vector<QueryParameter> with_list_parameters(std::vector<QueryParameter> more);
 

@@ -2,6 +2,7 @@
 
 #include "api/components.h"
 #include "base/text.h"
+#include "service/nouns.h"
 
 #include <nlohmann/json.hpp>
 
@@ -481,6 +482,11 @@ class Document {
             content["schema"] = schema != nullptr
                                     ? named(*schema, capital(operation_id(route)) + "Request")
                                     : Json::object();
+            if (route.takes_batch) {
+                Json one = content["schema"];
+                Json many = service::batch_schema(one);
+                content["schema"] = {{"oneOf", Json::array({std::move(one), std::move(many)})}};
+            }
         } else {
             content["schema"] = Json::object();  // bytes
         }

@@ -7,8 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
-
 namespace lab::api {
 namespace {
 
@@ -45,31 +43,20 @@ Route route(
 }
 
 /// Versions are in the order of their numbers, so a cursor holds one.
-Result<Reply> list_versions(const Call& call, const std::string& cursor_key) {
-    LAB_TRY(const ListQuery query, read_list_query(call, cursor_key));
-    std::optional<std::int64_t> before;
-    if (query.after) {
-        const std::string& text = query.after->sort_value;
-        std::int64_t number = 0;
-        const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-            return Error(Code::bad_request, "this cursor was not given out for this list");
-        }
-        before = number;
-    }
+Result<ListPage> fetch_versions(const Call& call, const ListQuery& query) {
+    LAB_TRY(const auto before, number_after(query));
     LAB_TRY(
         auto found,
         service::list_prompt_versions(
             call.request(), call.path(0), before, query.limit, query.offset
         )
     );
-    ListPage page{
+    return ListPage{
         .data = std::move(found.rows),
         .total = found.total,
         .more = found.more,
-        .last = storage::ResourceCursor{.sort_value = std::to_string(found.last), .id = ""},
+        .last = cursor_at(found.last),
     };
-    return reply_json(list_json(call, query, std::move(page), cursor_key));
 }
 
 void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
@@ -102,7 +89,9 @@ void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
         "/prompts/{id}/versions",
         "List the versions, newest first",
         Permission::read_prompt,
-        [cursor_key](Call& call) { return list_versions(call, cursor_key); }
+        [cursor_key](Call& call) {
+            return reply_list(call, cursor_key, {.resource = "prompt", .source = fetch_versions});
+        }
     );
     list.query = ordered_list_parameters();
     out.push_back(std::move(list));

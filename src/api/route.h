@@ -36,7 +36,19 @@ enum class LimitClass : std::uint8_t {
 /// Who goes first when there is more than can be done.
 enum class Priority : std::uint8_t { critical, normal, background };
 enum class InMaintenance : std::uint8_t { served, refused };
-enum class BodyKind : std::uint8_t { none, json, raw };
+enum class BodyKind : std::uint8_t {
+    none,
+    json,
+    raw,     ///< whole, in memory
+    stream,  ///< piece by piece to Route::open_body, once it is known who asks and that they may
+};
+
+/// Takes a body as it comes. On pool threads, one call at a time.
+class BodyWriter {
+  public:
+    virtual ~BodyWriter() = default;
+    virtual Status write(std::string_view bytes) = 0;
+};
 
 /// What the audit log says of a successful or denied use; an empty action is not recorded.
 struct AuditClass {
@@ -79,7 +91,10 @@ class Call {
     std::optional<std::string_view> given_header(std::string_view name) const;
     /// Decoded; nullopt when absent. Names that the route does not declare were refused before.
     std::optional<std::string> query(std::string_view name) const;
-    std::string raw_body;  ///< as it came, for BodyKind::raw
+    /// What the audit log is to say instead of the route's own class; set by the handler.
+    std::optional<AuditClass> audit_as;
+    std::unique_ptr<BodyWriter> body_writer;  ///< has the whole body, for BodyKind::stream
+    std::string raw_body;                     ///< as it came, for BodyKind::raw
     std::vector<std::pair<std::string, std::string>> query_values;  ///< decoded
 
   private:
@@ -97,7 +112,12 @@ struct Reply {
     std::string content_type = "application/json";
     http::Headers headers;
     std::string audit_id;  ///< of the object, for the audit log, when it is not in the path
-    std::optional<Json> audit_before;  ///< as it was before a change
+    std::vector<std::string> audit_made = {};  ///< ids of what a batch made
+    std::optional<Json> audit_before;          ///< as it was before a change
+    /// Instead of all that: the next piece of a long text, asked for again and again on pool
+    /// threads, each time with a request of its own, until it is empty. An error behind the first
+    /// one cuts the answer short, visibly.
+    std::function<Result<std::string>(const Call&)> pieces;
     /// Instead of all that: takes over the exchange (server-sent events, downloads).
     std::function<void(std::shared_ptr<http::Exchange>, http::Headers)> stream;
 };
@@ -105,6 +125,7 @@ Reply reply_json(Json value, int status = 200);
 Reply reply_nothing();  ///< 204
 
 using Handler = std::function<Result<Reply>(Call&)>;
+using BodyOpener = std::function<Result<std::unique_ptr<BodyWriter>>(Call&)>;
 
 struct Route {
     std::string_view method;
@@ -117,11 +138,17 @@ struct Route {
     std::string_view or_scope = {};
     Handler handler;
     BodyKind body = BodyKind::none;
+    /// For BodyKind::stream: called before anything of the body is read; the handler is called when
+    /// all of it is written.
+    BodyOpener open_body = {};
     /// Schema of the body; nullptr = free-form or none. Problems are answered with 422.
     const Json* request_schema = nullptr;
     /// For the documentation alone, where the use case checks the body itself.
     const Json* shown_request_schema = nullptr;
     bool body_optional = false;
+    /// The body may be an array of what request_schema describes (service::create_nouns), which the
+    /// use case checks.
+    bool takes_batch = false;
     const Json* response_schema = nullptr;
     int success = 200;
     std::vector<QueryParameter> query = {};

@@ -2,6 +2,7 @@
 
 #include "api/admin.h"
 #include "api/analyses.h"
+#include "api/artifacts.h"
 #include "api/auth.h"
 #include "api/datasets.h"
 #include "api/evaluation_runs.h"
@@ -38,7 +39,8 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
             {.control = &deps.control, .events = &deps.events, .cursor_key = deps.signing_key}
         )
     );
-    append(out, sample_routes());
+    append(out, sample_routes(deps.signing_key));
+    append(out, artifact_routes({.signing_key = deps.signing_key, .public_url = {}}));
     append(out, report_routes());
     append(out, model_routes(deps.signing_key));
     append(out, dataset_routes(deps.signing_key));
@@ -48,6 +50,7 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(out, user_routes(deps.identity, deps.signing_key));
     append(out, admin_routes());
     append(out, analysis_routes());
+    append(out, cache_routes(deps.cache));
     append(out, documentation_routes(deps.document));
     name_routes(out);
     return out;

@@ -1,4 +1,5 @@
 #pragma once
+#include "api/cache.h"
 #include "api/health.h"
 #include "api/route.h"
 #include "service/identity.h"
@@ -19,6 +20,7 @@ struct RouteDeps {
     std::function<void(std::size_t)> count_evaluations;  ///< those that were taken in
     std::string signing_key;                             ///< of cursors and addresses
     service::OidcLogin* oidc = nullptr;  ///< nullptr: no identity provider is configured
+    CacheControl cache = {};
 };
 
 /// Every route of the service: the one table.

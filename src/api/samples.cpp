@@ -1,42 +1,21 @@
 #include "api/samples.h"
 
+#include "api/lists.h"
 #include "service/run_samples.h"
 
 #include <nlohmann/json.hpp>
-
-#include <charconv>
 
 namespace lab::api {
 namespace {
 
 using domain::Permission;
 
-constexpr std::int64_t kCursorMax = 1'000'000'000'000;
-
-Result<std::int64_t> read_index(const Call& call, std::string_view name, std::int64_t fallback) {
-    const auto text = call.query(name);
-    if (!text) {
-        return fallback;
-    }
-    std::int64_t value = 0;
-    const char* const end = text->data() + text->size();
-    const auto parsed = std::from_chars(text->data(), end, value);
-    if (parsed.ec != std::errc() || parsed.ptr != end || value < -1) {
-        return Error(
-            Code::bad_request,
-            "the query parameter \"" + std::string(name) + "\" is no place in a list"
-        );
-    }
-    return value;
-}
-
-Result<Reply> list_samples(const Call& call) {
+Result<ListPage> fetch_samples(const Call& call, const ListQuery& page) {
     service::SampleQuery query;
-    LAB_TRY(query.limit, read_index(call, "limit", 20));
-    if (query.limit < 1 || query.limit > 100) {
-        return Error(Code::validation, "limit must be 1 to 100", {{"limit", "must be 1 to 100"}});
-    }
-    LAB_TRY(query.after, read_index(call, "cursor", -1));
+    query.limit = page.limit;
+    query.offset = page.offset;
+    LAB_TRY(const auto after, number_after(page));
+    query.after = after.value_or(-1);
     query.variant = call.query("variant");
     query.status = call.query("status");
     query.outcome = call.query("outcome");
@@ -48,14 +27,38 @@ Result<Reply> list_samples(const Call& call) {
     }
     query.with_item = !include.empty();
     LAB_TRY(auto found, service::list_samples(call.request(), call.path(0), call.path(1), query));
-    Json out = Json::object();
-    out["data"] = std::move(found.rows);
-    out["pagination"] = {
-        {"limit", query.limit},
-        {"has_more", found.more},
-        {"next_cursor", found.more ? Json(std::to_string(found.last)) : Json()},
+    return ListPage{
+        .data = std::move(found.rows),
+        .total = found.total,
+        .more = found.more,
+        .last = cursor_at(found.last),
     };
-    return reply_json(std::move(out));
+}
+
+/// Of the export as CSV; members that are objects are JSON in their cell.
+std::vector<std::string> csv_columns() {
+    return {
+        "id",
+        "index",
+        "item_id",
+        "variant",
+        "repetition",
+        "status",
+        "outcome",
+        "input",
+        "output",
+        "expected_output",
+        "scores",
+        "usage",
+        "latency_ms",
+        "time_to_first_token_ms",
+        "cost",
+        "attempts",
+        "cached",
+        "replayed",
+        "finish_reason",
+        "error",
+    };
 }
 
 Route sample_route(std::string_view path, std::string_view summary, Handler handler) {
@@ -72,24 +75,19 @@ Route sample_route(std::string_view path, std::string_view summary, Handler hand
 
 }  // namespace
 
-std::vector<Route> sample_routes() {
+std::vector<Route> sample_routes(const std::string& cursor_key) {
     std::vector<Route> out;
     Route list = sample_route(
         "/experiments/{id}/runs/{run}/samples",
         "List the samples of a run; a page can be short and have more behind it",
-        [](Call& call) { return list_samples(call); }
+        [cursor_key](Call& call) {
+            ListFace face{.resource = "run", .source = fetch_samples};
+            face.csv_columns = csv_columns();
+            return reply_list(call, cursor_key, std::move(face));
+        }
     );
-    list.query = {
-        {.name = "limit",
-         .type = "integer",
-         .help = "Rows of a page, 1 to 100; 20 when not given",
-         .least = 1,
-         .most = 100},
-        {.name = "cursor",
-         .type = "integer",
-         .help = "Goes on behind the page that gave it out",
-         .least = -1,
-         .most = kCursorMax},
+    list.query = ordered_list_parameters();
+    const std::vector<QueryParameter> filters{
         {"variant", "string", "Only those of this variant"},
         {.name = "status", .type = "string", .help = "How they ended", .values = {"done", "failed"}
         },
@@ -104,6 +102,7 @@ std::vector<Route> sample_routes() {
          .help = "Also the row and the prompt as it was sent",
          .values = {"item"}},
     };
+    list.query.insert(list.query.end(), filters.begin(), filters.end());
     out.push_back(std::move(list));
     Route one = sample_route(
         "/experiments/{id}/runs/{run}/samples/{sample}",

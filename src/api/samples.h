@@ -1,9 +1,11 @@
 #pragma once
 #include "api/route.h"
 
+#include <string>
+
 namespace lab::api {
 
 /// The samples of a run: a list with filters, and one of them whole.
-std::vector<Route> sample_routes();
+std::vector<Route> sample_routes(const std::string& cursor_key);
 
 }  // namespace lab::api

@@ -35,24 +35,13 @@ Route route(
 
 /// A list of anything that is listed like a noun.
 template <class ListRows>
-Handler list_handler(const std::string& cursor_key, ListRows rows) {
-    return [cursor_key, rows](Call& call) -> Result<Reply> {
-        LAB_TRY(const ListQuery query, read_list_query(call, cursor_key));
-        const storage::ResourcePage page{
-            .sort = query.sort,
-            .descending = query.descending,
-            .limit = query.limit,
-            .offset = query.offset,
-            .after = query.after,
+Handler list_handler(const std::string& cursor_key, std::string_view resource, ListRows rows) {
+    return [cursor_key, resource, rows](Call& call) -> Result<Reply> {
+        const auto source = [rows](const Call& asked, const ListQuery& query) -> Result<ListPage> {
+            LAB_TRY(service::NounList found, rows(asked, page_of(query)));
+            return page_shown(std::move(found));
         };
-        LAB_TRY(service::NounList found, rows(call, page));
-        ListPage shown{
-            .data = std::move(found.rows),
-            .total = found.total,
-            .more = found.more,
-            .last = std::move(found.last),
-        };
-        return reply_json(list_json(call, query, std::move(shown), cursor_key));
+        return reply_list(call, cursor_key, {.resource = resource, .source = source});
     };
 }
 
@@ -82,7 +71,8 @@ void add_users(
         Permission::manage_users,
         list_handler(
             cursor_key,
-            [](Call& call, const storage::ResourcePage& page) {
+            "user",
+            [](const Call& call, const storage::ResourcePage& page) {
                 return service::list_users(call.request(), {}, page);
             }
         )
@@ -159,7 +149,8 @@ void add_keys(std::vector<Route>& out, service::Identity& identity, const std::s
         Permission::manage_api_keys,
         list_handler(
             cursor_key,
-            [](Call& call, const storage::ResourcePage& page) {
+            "api_key",
+            [](const Call& call, const storage::ResourcePage& page) {
                 return service::list_keys(call.request(), {}, page);
             }
         )
@@ -299,7 +290,8 @@ void add_audit(std::vector<Route>& out, const std::string& cursor_key) {
         Permission::view_audit_logs,
         list_handler(
             cursor_key,
-            [](Call& call, const storage::ResourcePage& page) {
+            "system",
+            [](const Call& call, const storage::ResourcePage& page) {
                 return service::list_audit(
                     call.request(), {.filter = read_audit_filter(call), .page = page}
                 );

@@ -159,13 +159,18 @@ class LocalApi final : public cli::Transport {
             head_of(request, clock_.now()), request.body, loop_, [this] { loop_.stop(); }
         );
         const http::BodyPlan plan = application_->on_head(exchange->head());
-        if (plan.kind == http::BodyPlan::Kind::buffer && request.body.size() > plan.bytes_max) {
+        if (plan.kind != http::BodyPlan::Kind::reply_now && request.body.size() > plan.bytes_max) {
             exchange->respond(application_->refuse(
                 413,
                 "PAYLOAD_TOO_LARGE",
                 "the body may have " + std::to_string(plan.bytes_max) + " bytes",
                 &exchange->head()
             ));
+        } else if (plan.kind == http::BodyPlan::Kind::stream) {
+            // It is here whole, so there is nothing to wait for.
+            plan.sink->on_begin(exchange);
+            plan.sink->on_bytes(exchange->body());
+            plan.sink->on_complete();
         } else {
             application_->on_request(exchange);
         }

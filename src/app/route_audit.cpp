@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace lab::app {
 
 Status audit_route(
@@ -40,6 +42,15 @@ Status audit_route(
     Json details = {{"route", std::string(route.method) + " " + std::string(route.path)}};
     if (error != nullptr) {
         event.reason = info(error->code).wire_name;
+    } else if (!reply->audit_made.empty()) {
+        // Ids stand in the order of the batch; beyond so many its first ones say which it was.
+        constexpr std::size_t kIdsMax = 100;
+        const auto& made = reply->audit_made;
+        const std::size_t shown = std::min(made.size(), kIdsMax);
+        details["made_count"] = made.size();
+        details["made"] = std::vector<std::string>(
+            made.begin(), made.begin() + static_cast<std::ptrdiff_t>(shown)
+        );
     } else if (reply->audit_before && reply->json) {
         details.update(service::audit_changes(*reply->audit_before, *reply->json));
     }

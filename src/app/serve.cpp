@@ -15,8 +15,11 @@
 #include "platform/telemetry/telemetry.h"
 #include "service/audit.h"
 #include "service/idempotency.h"
+#include "service/object_sweep.h"
 #include "service/rate_limit.h"
 #include "service/run_queue.h"
+#include "service/run_reports.h"
+#include "service/text_cache.h"
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -53,6 +56,13 @@ LogFilter filter_of(const TelemetrySettings& settings) {
     return settings.log_filter.empty() || !filter ? LogFilter(level) : *std::move(filter);
 }
 
+service::TextCache::Options cache_options(const CacheSettings& settings) {
+    service::TextCache::Options out;
+    out.entries_max = settings.enabled ? static_cast<std::size_t>(settings.entries_max) : 0;
+    out.lifetime = settings.lifetime;
+    return out;
+}
+
 /// The process that serves, built top-down and taken down in reverse.
 class Service {
   public:
@@ -75,6 +85,7 @@ class Service {
               clock_
           ),
           maintenance_(settings().general.maintenance),
+          cache_(cache_options(settings().cache), clock_),
           runs_(
               platform_->deps(),
               {&run_workers_[0], &run_workers_[1]},
@@ -97,6 +108,9 @@ class Service {
         };
     }
     Status build_routes();
+    bool warm_cache();
+    void count_cache();
+    void sweep();
     Status listen();
     Status offer_bootstrap();
     void watch_health();
@@ -126,6 +140,7 @@ class Service {
     service::RateLimiter limiter_;
     service::RateLimiter login_limiter_;
     std::atomic<bool> maintenance_;
+    service::TextCache cache_;
     service::RunEvents events_;
     std::array<ThreadWorker, 2> run_workers_;  ///< so many runs at once
     service::RunQueue runs_;
@@ -238,6 +253,9 @@ Status Service::build_routes() {
                              ) { evaluations.add(static_cast<double>(count)); },
         .signing_key = platform_->signing_key(),
         .oidc = oidc_.get(),
+        .cache = {
+            .warm = [this] { return warm_cache(); }, .clear = [this] { return cache_.clear(); }
+        },
     });
     document_ = dump_json(api::openapi_document(routes, version()));
     LAB_TRY(auto router, api::Router::make(std::move(routes)));
@@ -256,6 +274,57 @@ Status Service::build_routes() {
     metrics_application_ =
         std::make_unique<api::Application>(std::move(small), application_deps(), options);
     return ok();
+}
+
+/// The reports of the latest runs, made when nobody waits for them.
+bool Service::warm_cache() {
+    constexpr std::int64_t kRunsMax = 20;
+    return pool_.submit(WorkPool::Priority::background, [this] {
+        const Ctx ctx = Ctx(clock_).within(std::chrono::minutes(2));
+        const auto session = platform_->sessions().acquire(ctx);
+        if (!session) {
+            return;
+        }
+        const service::Caller nobody;
+        const auto made =
+            service::warm_reports({ctx, platform_->deps(), **session, nobody}, kRunsMax);
+        log_.info("cache", "reports made", {{"runs", made ? static_cast<int>(*made) : 0}});
+    });
+}
+
+/// Files of what was removed go when nobody can be about to need them.
+void Service::sweep() {
+    static constexpr Duration kAge = std::chrono::hours(1);
+    static_cast<void>(pool_.submit(WorkPool::Priority::background, [this] {
+        const Ctx ctx = Ctx(clock_).within(std::chrono::minutes(2));
+        const auto session = platform_->sessions().acquire(ctx);
+        if (!session) {
+            return;
+        }
+        const service::Caller nobody;
+        const auto gone = service::sweep_objects({ctx, platform_->deps(), **session, nobody}, kAge);
+        log_.info("objects", "swept", {{"removed", gone ? static_cast<int>(*gone) : 0}});
+    }));
+}
+
+void Service::count_cache() {
+    const auto count = [this](const char* name, const char* help) -> Counter& {
+        return metrics_.counters(name, help, {"cache"}).with({"reports"});
+    };
+    metrics_.on_collect([this,
+                         &hits = count("cache_hits_total", "Found in the cache"),
+                         &misses = count("cache_misses_total", "Not found in the cache"),
+                         &evictions = count("cache_evictions_total", "Dropped for want of room"),
+                         &size =
+                             metrics_.gauges("cache_size", "Entries", {"cache"}).with({"reports"}),
+                         seen = service::TextCache::Stats()]() mutable {
+        const service::TextCache::Stats now = cache_.stats();
+        hits.add(static_cast<double>(now.hits - seen.hits));
+        misses.add(static_cast<double>(now.misses - seen.misses));
+        evictions.add(static_cast<double>(now.evictions - seen.evictions));
+        size.set(static_cast<double>(now.entries));
+        seen = now;
+    });
 }
 
 Status Service::listen() {
@@ -285,6 +354,7 @@ Status Service::listen() {
         mode.set(maintenance_ ? 1 : 0);
         running.set(static_cast<double>(runs_.running()));
     });
+    count_cache();
     add_process_metrics(metrics_, {.version = std::string(version()), .revision = {}});
     return ok();
 }
@@ -351,6 +421,7 @@ Result<int> Service::run(const cli::ServeOptions& options) {
     for (const std::string& warning : settings().warnings) {
         log_.warn("config", warning);
     }
+    platform_->deps().report_cache = &cache_;
     LAB_CHECK(build_routes());
     watch_health();
     LAB_CHECK(listen());
@@ -372,8 +443,14 @@ Result<int> Service::run(const cli::ServeOptions& options) {
     // The loop of this thread does what comes round: the heart beat and the health checks.
     std::function<void()> beat;
     TimePoint checked = clock_.now();
+    TimePoint swept = clock_.now();
+    sweep();
     beat = [&] {
         board_.beat();
+        if (clock_.now() - swept >= std::chrono::hours(1)) {
+            swept = clock_.now();
+            sweep();
+        }
         if (clock_.now() - checked >= settings().http.health_interval) {
             checked = clock_.now();
             check_database();

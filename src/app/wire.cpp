@@ -156,6 +156,8 @@ Program::Program(Settings settings, EnvLookup env) : parts_(std::make_unique<Par
     d.scratch_folder = code ? "/tmp" : d.scratch_folder;
     d.objects = [&p] { return p.open_objects(); };
     d.lock_folder = (fs::path(p.settings.home) / "locks").string();
+    // Not p.env: what a served model may see is less.
+    d.parquet_library = process_environment()("LAB_DUCKDB_LIBRARY").value_or("");
     d.vocabulary = &vocabulary();
     d.make_provider = [&p](const domain::ModelSpec& model) {
         return providers::make_provider(

@@ -192,7 +192,7 @@ void add_dataset_commands(CLI::App& app, const Choose& choose) {
     import->add_option("FILE", request->path, "JSONL, JSON, CSV or TSV")->required();
     import->add_option("--name", request->name, "Name; default: from the path");
     import->add_option("--format", request->format, "Format; default: from the extension")
-        ->check(CLI::IsMember({"jsonl", "json", "csv", "tsv"}));
+        ->check(CLI::IsMember({"jsonl", "json", "csv", "tsv", "parquet", "text"}));
     import->footer(examples({
         "llm-research datasets import questions.jsonl",
         "llm-research datasets import export.txt --format tsv --name support-tickets",

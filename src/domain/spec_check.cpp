@@ -166,7 +166,8 @@ class Checker {
         if (!path.text().empty() && !node.has("format") && format_of_path(path.text()).empty()) {
             report(
                 path,
-                "the extension does not tell the format: set `format` to jsonl, json, csv or tsv"
+                "the extension does not tell the format: set `format` to jsonl, json, csv, tsv, "
+                "parquet or text"
             );
         }
         if (node.member("split").is_object() && node.has("split_field")) {

@@ -308,6 +308,7 @@ std::string format_of_path(std::string_view path) {
         {".csv", "csv"},
         {".tsv", "tsv"},
         {".tab", "tsv"},
+        {".parquet", "parquet"},
     };
     for (const auto& [ending, format] : kEndings) {
         if (lowered.ends_with(ending)) {

@@ -448,8 +448,8 @@ TEST(Checks, DatasetAndBudget) {
     );
     EXPECT_EQ(
         rest("{path: a.txt}"),
-        "dataset.path: the extension does not tell the format: set `format` to jsonl, json, csv or "
-        "tsv"
+        "dataset.path: the extension does not tell the format: set `format` to jsonl, json, csv, "
+        "tsv, parquet or text"
     );
     EXPECT_EQ(rest("{path: a.txt, format: tsv}"), "");
     EXPECT_EQ(

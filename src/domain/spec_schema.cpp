@@ -477,7 +477,10 @@ Json run_schema() {
     Json retry = {
         {"max_attempts", with_default(whole(1, 100, "Requests for one sample at most."), 5)},
         {"initial", with_default(duration("First wait; doubled each time, with jitter."), "500ms")},
-        {"maximum", with_default(duration("Longest wait."), "60s")},
+        {"maximum",
+         with_default(
+             duration("Longest wait; a server's Retry-After is kept up to five times it."), "60s"
+         )},
         {"budget_share",
          with_default(share("Retries allowed as a share of all calls, beyond the first 100."), 0.2)
         },

@@ -1,5 +1,6 @@
 #include "service/datasets.h"
 
+#include "platform/data/parquet_reader.h"
 #include "platform/data/row_reader.h"
 #include "storage/objects/dataset_import.h"
 #include "storage/store/datasets.h"
@@ -67,7 +68,11 @@ Result<domain::DatasetVersion> read_dataset(
     if (format.empty()) {
         LAB_TRY(format, data_format_of_path(request.path));
     }
-    LAB_TRY(const std::unique_ptr<RowReader> reader, open_rows(request.path, format));
+    LAB_TRY(
+        const std::unique_ptr<RowReader> reader,
+        format == "parquet" ? open_parquet(request.path, deps.parquet_library)
+                            : open_rows(request.path, format)
+    );
     LAB_TRY(storage::DatasetWriter writer, storage::DatasetWriter::create(objects));
     const std::string& title = request.title.empty() ? request.path : request.title;
     std::vector<Detail> problems;

@@ -14,7 +14,7 @@ namespace lab::service {
 
 struct ImportRequest {
     std::string path;
-    std::string format;      ///< jsonl, json, csv, tsv; empty = from the extension
+    std::string format;      ///< jsonl, json, csv, tsv, parquet, text; empty = from the extension
     std::string name;        ///< empty = from the path
     std::string title = {};  ///< what messages call the file; empty = its path
     /// May change a row or refuse it (validation with "line 12: ..."): then it is a bad one.

@@ -16,6 +16,8 @@
 
 namespace lab::service {
 
+class TextCache;
+
 /// What the use cases stand on; app fills it in once. Everything outlives every call.
 struct Deps {
     const Clock* clock = nullptr;
@@ -34,6 +36,7 @@ struct Deps {
     std::function<Result<storage::ObjectFolder*>()> objects;
     std::string scratch_folder = "/tmp";  ///< where what is not kept may lie for a moment
     std::string lock_folder;
+    std::string parquet_library;  ///< of DuckDB; empty = where the system keeps libraries
 
     const domain::SpecVocabulary* vocabulary = nullptr;
     std::function<Result<std::unique_ptr<providers::Provider>>(const domain::ModelSpec&)>
@@ -43,6 +46,7 @@ struct Deps {
     /// Whether a URL that a user gave may be called; empty: every one (the command line, whose user
     /// calls for himself). Errors: validation.
     std::function<Status(std::string_view url)> check_outbound;
+    TextCache* report_cache = nullptr;  ///< reports of runs that are over; null: none are kept
     std::string price_table_version;
     std::string software_version;
 };

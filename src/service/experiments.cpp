@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace lab::service {
 namespace {
@@ -375,16 +376,28 @@ Result<Json> create_run(const Request& request, const std::string& experiment, c
 }
 
 Result<RunList> list_runs_of(
-    const Request& request, const std::string& experiment, std::int64_t limit, std::int64_t offset
+    const Request& request,
+    const std::string& experiment,
+    std::optional<std::int64_t> below,
+    std::int64_t limit,
+    std::int64_t offset
 ) {
     LAB_CHECK(require(request.caller, Permission::read_experiment));
     LAB_TRY(const Resource one, need_experiment(request, experiment, Deed::read));
     Runs runs(request.session);
-    LAB_TRY(const auto found, runs.list_in(request.ctx, one.key, limit, offset));
+    constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
+    LAB_TRY(
+        auto found, runs.list_in(request.ctx, one.key, limit + 1, offset, below.value_or(kNone))
+    );
     RunList out;
+    out.more = std::ssize(found) > limit;
+    if (out.more) {
+        found.pop_back();
+    }
     LAB_TRY(out.total, runs.count_in(request.ctx, one.key));
     for (const Run& run : found) {
         LAB_TRY(out.rows.emplace_back(), show_run(request, run));
+        out.last = run.number;
     }
     return out;
 }

@@ -38,9 +38,16 @@ Result<Json> create_run(const Request& request, const std::string& experiment, c
 struct RunList {
     std::vector<Json> rows;
     std::int64_t total = 0;
+    bool more = false;
+    std::int64_t last = 0;  ///< number of the last one
 };
+/// Newest first. `below`: only those of smaller numbers.
 Result<RunList> list_runs_of(
-    const Request& request, const std::string& experiment, std::int64_t limit, std::int64_t offset
+    const Request& request,
+    const std::string& experiment,
+    std::optional<std::int64_t> below,
+    std::int64_t limit,
+    std::int64_t offset
 );
 Result<Json> get_run_of(
     const Request& request, const std::string& experiment, const std::string& run

@@ -254,6 +254,7 @@ Error at_place(std::size_t place, Error error) {
     const std::string where = path_index("", place);
     if (error.code != Code::validation) {
         error.message = where + ": " + error.message;
+        error.details.push_back({"index", std::to_string(place)});
         return error;
     }
     for (Detail& detail : error.details) {
@@ -317,6 +318,25 @@ Result<std::vector<Json>> create_nouns(
         LAB_TRY(out.emplace_back(), show_noun(request, *one.noun, one.one));
     }
     return out;
+}
+
+Json batch_schema(const Json& one) {
+    return {{"type", "array"}, {"minItems", 1}, {"maxItems", kBatchMax}, {"items", one}};
+}
+
+Result<std::vector<Json>> create_nouns(
+    const Request& request, const Noun& noun, const Json& bodies
+) {
+    LAB_CHECK(require_or_scope(request.caller, noun.create, noun.or_scope));
+    if (!bodies.is_array() || bodies.empty() || bodies.size() > kBatchMax) {
+        const std::string words = "has to be an array of 1 to " + std::to_string(kBatchMax);
+        return Error(Code::validation, "what is made at once " + words, {{"", words}});
+    }
+    std::vector<NewNoun> several;
+    for (const Json& body : bodies) {
+        several.push_back({.noun = &noun, .body = body});
+    }
+    return create_nouns(request, several);
 }
 
 Result<Resource> need_noun(
@@ -464,7 +484,8 @@ Result<NounList> list_nouns(
     const Request& request,
     const Noun& noun,
     const storage::ResourceFilter& filter,
-    const storage::ResourcePage& page
+    const storage::ResourcePage& page,
+    bool counted
 ) {
     LAB_CHECK(require(request.caller, noun.read));
     Resources resources(request.session, noun.kind);
@@ -480,7 +501,7 @@ Result<NounList> list_nouns(
     // A first page that is not full is the whole list.
     const bool all = !out.more && page.offset == 0 && !page.after;
     out.total = std::ssize(found);
-    if (!all) {
+    if (!all && counted) {
         LAB_TRY(out.total, resources.count(request.ctx, viewer, filter));
     }
     for (const Resource& one : found) {

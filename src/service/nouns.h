@@ -53,14 +53,22 @@ Json noun_schema(Json own_properties, std::vector<std::string> required);
 
 /// Errors: validation; conflict with `existing_id` when the owner has one of this name; forbidden.
 Result<Shown> create_noun(const Request& request, const Noun& noun, const Json& body);
+/// Objects that one request may make at once.
+inline constexpr std::size_t kBatchMax = 1000;
+/// An array of 1 to kBatchMax of what `one` describes.
+Json batch_schema(const Json& one);
 /// One of several that are made together.
 struct NewNoun {
     const Noun* noun = nullptr;
     Json body;
 };
 /// All or none, in one transaction; shown in the order given. Errors: as create_noun, with the
-/// place in front ("[3].output"), every bad one at once.
+/// place in front ("[3].output"; others have it as `index`), every bad one at once.
 Result<std::vector<Json>> create_nouns(const Request& request, const std::vector<NewNoun>& several);
+/// The same of an array of bodies of one noun. Errors: also validation beyond 1 to kBatchMax.
+Result<std::vector<Json>> create_nouns(
+    const Request& request, const Noun& noun, const Json& bodies
+);
 /// Errors: not_found, also for what the caller may not see.
 Result<Shown> get_noun(const Request& request, const Noun& noun, const std::string& id);
 /// Replaces the members that are given; null takes an optional one away. `if_revision`: only over
@@ -85,11 +93,13 @@ struct NounList {
     bool more = false;
     std::optional<storage::ResourceCursor> last;
 };
+/// `counted` = false leaves `total` at 0: for who reads all of it anyhow.
 Result<NounList> list_nouns(
     const Request& request,
     const Noun& noun,
     const storage::ResourceFilter& filter,
-    const storage::ResourcePage& page
+    const storage::ResourcePage& page,
+    bool counted = true
 );
 
 /// For use cases that go on with one: found, visible, and the caller may do this to it.

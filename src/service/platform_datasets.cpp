@@ -161,6 +161,9 @@ std::string announced_format(const Json& body) {
         {"application/ndjson", "jsonl"},
         {"text/csv", "csv"},
         {"text/tab-separated-values", "tsv"},
+        {"application/vnd.apache.parquet", "parquet"},
+        {"application/x-parquet", "parquet"},
+        {"application/parquet", "parquet"},
     };
     for (const auto& [known, format] : kTypes) {
         if (type == known) {
@@ -213,7 +216,7 @@ const Json& upload_schema() {
         Json properties = version_properties();
         properties["filename"] = text_schema(255);
         properties["content_type"] = text_schema(255);
-        properties["format"] = {{"enum", {"jsonl", "json", "csv", "tsv"}}};
+        properties["format"] = {{"enum", {"jsonl", "json", "csv", "tsv", "parquet", "text"}}};
         return closed_object(std::move(properties));
     }();
     return kSchema;

@@ -38,7 +38,7 @@ Result<std::vector<Json>> list_versions(
 /// Rows on their way into a dataset.
 struct Arrival {
     std::string path;    ///< of the file that holds them
-    std::string format;  ///< jsonl, json, csv, tsv; empty = the dataset's own
+    std::string format;  ///< jsonl, json, csv, tsv, parquet, text; empty = the dataset's own
     std::string source;  ///< what the file was called, for messages
     std::string label;
     std::string description;
@@ -56,6 +56,27 @@ Result<Arrived> take_rows(const Request& request, const std::string& id, const A
 Result<Arrived> take_bytes(
     const Request& request, const std::string& id, Arrival arrival, std::string_view bytes
 );
+/// Rows that come piece by piece: kept in a file until they are taken. One thread at a time.
+class ArrivingRows {
+  public:
+    /// Everything that can be refused before the first byte. Errors: those of need_noun, validation
+    /// (format), io.
+    static Result<std::unique_ptr<ArrivingRows>> begin(
+        const Request& request, const std::string& id, Arrival arrival
+    );
+    ~ArrivingRows();
+    ArrivingRows(const ArrivingRows&) = delete;
+    ArrivingRows& operator=(const ArrivingRows&) = delete;
+    /// Errors: io.
+    Status write(std::string_view bytes);
+    /// As take_rows.
+    Result<Arrived> take(const Request& request, const std::string& id);
+
+  private:
+    struct Impl;
+    explicit ArrivingRows(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
 /// What the holder of an upload address may say of the rows: what was announced.
 Arrival arrival_of(const DatasetLink& link);
 

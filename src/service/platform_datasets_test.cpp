@@ -95,10 +95,13 @@ TEST_F(PlatformDatasets, ReadEveryFormat) {
         EXPECT_FALSE(out->is_new) << format << ": the same rows are the same version";
     }
     EXPECT_EQ(
-        refusal(take(id, "x", {.format = "parquet"})),
+        refusal(take(id, "x", {.format = "xlsx"})),
         "VALIDATION_ERROR: rows cannot be read from this format | format: rows are read from "
-        "jsonl, json, csv and tsv; send them as one of these"
+        "jsonl, json, csv, tsv, parquet and text; send them as one of these"
     );
+    const std::string lines = make();
+    ASSERT_TRUE(take(lines, "one\r\n\n  two \n", {.format = "text"}));
+    EXPECT_EQ(rows_of(lines), "{\"text\":\"one\"}\n{\"text\":\"  two \"}\n");
 }
 
 TEST_F(PlatformDatasets, BadRowsLeaveNothingBehind) {

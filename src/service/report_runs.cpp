@@ -397,9 +397,9 @@ class Builder {
         if (t.uncertain > 0) {
             report_.warnings.push_back(
                 std::to_string(t.uncertain) +
-                " calls broke off after they were sent, or were in flight when a process ended: "
-                "they "
-                "may have been billed, at most $" +
+                " calls broke off after they were sent, or were in flight or about to be sent when "
+                "a "
+                "process ended: they may have been billed, at most $" +
                 t.uncertain_cost.rounded(4) + " in all, and count against the budget."
             );
         }

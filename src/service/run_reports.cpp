@@ -1,6 +1,7 @@
 #include "service/run_reports.h"
 
 #include "service/runs.h"
+#include "service/text_cache.h"
 #include "storage/store/journal.h"
 #include "storage/store/runs.h"
 
@@ -12,16 +13,15 @@
 namespace lab::service {
 namespace {
 
-constexpr std::int64_t kRunsLookedAt = 100;
+constexpr std::int64_t kRunsAtOnce = 100;
 constexpr std::size_t kReportBytesMax = 256U << 20;
 
 /// Another run somebody names: found by its id alone, and only if its experiment may be seen.
-Status check_visible(const Request& request, const std::string& id) {
+Result<domain::Run> need_visible(const Request& request, const std::string& id) {
     storage::Runs runs(request.session);
-    const auto found = runs.get(request.ctx, id);
+    auto found = runs.get(request.ctx, id);
     if (!found) {
-        return found.error().code == Code::not_found ? Status(no_such("run"))
-                                                     : Status(found.error());
+        return found.error().code == Code::not_found ? no_such("run") : found.error();
     }
     const auto whose =
         need_noun(request, experiment_noun(), found->experiment_id, domain::Deed::read);
@@ -29,7 +29,80 @@ Status check_visible(const Request& request, const std::string& id) {
         return no_such("run");  // the same words: that there is one is nobody else's business
     }
     LAB_CHECK(whose);
-    return ok();
+    return found;
+}
+
+/// All runs of an experiment, newest first, until `on_run` says false.
+Status each_run(
+    const Request& request,
+    std::int64_t experiment_key,
+    const std::function<Result<bool>(const domain::Run&)>& on_run
+) {
+    storage::Runs runs(request.session);
+    std::int64_t below = std::numeric_limits<std::int64_t>::max();
+    while (true) {
+        LAB_CHECK(request.ctx.check());
+        LAB_TRY(const auto found, runs.list_in(request.ctx, experiment_key, kRunsAtOnce, 0, below));
+        for (const domain::Run& run : found) {
+            LAB_TRY(const bool more, on_run(run));
+            if (!more) {
+                return ok();
+            }
+            below = run.number;
+        }
+        if (std::ssize(found) < kRunsAtOnce) {
+            return ok();
+        }
+    }
+}
+
+/// What a report of these runs is kept under; empty while one of them may still change.
+std::string cache_name(const std::vector<domain::Run>& runs, report::Format format) {
+    std::string out = std::to_string(static_cast<int>(format));
+    for (const domain::Run& run : runs) {
+        if (run.state != domain::RunState::completed) {
+            return "";
+        }
+        out += " " + run.id + " " + run.completed_at;
+    }
+    return out;
+}
+
+/// Everything was asked that has to be: who asks may see all of the runs.
+Result<std::string> render(
+    const Request& request, const std::vector<domain::Run>& runs, report::Format format
+) {
+    TextCache* const cache = request.deps.report_cache;
+    const std::string name = cache == nullptr ? "" : cache_name(runs, format);
+    if (!name.empty()) {
+        if (const auto kept = cache->find(name)) {
+            return *kept;
+        }
+    }
+    std::vector<std::string> ids;
+    for (const domain::Run& run : runs) {
+        ids.push_back(run.id);
+    }
+    LAB_TRY(const auto built, report_runs(request.ctx, request.deps, ids));
+    std::string text;
+    LAB_CHECK(report::write(
+        built->report,
+        built->items.get(),
+        format,
+        [&](std::string_view piece) -> Status {
+            if (text.size() + piece.size() > kReportBytesMax) {
+                return Error(
+                    Code::payload_too_large, "the report is larger than can be sent whole"
+                );
+            }
+            text += piece;
+            return request.ctx.check();
+        }
+    ));
+    if (!name.empty()) {
+        cache->put(name, text);
+    }
+    return text;
 }
 
 /// Metrics of one report over its variants: {name: {mean, min, max, std, count}}. Means are
@@ -102,15 +175,13 @@ Result<Json> experiment_metrics(const Request& request, const std::string& exper
         const storage::Resource one,
         need_noun(request, experiment_noun(), experiment, domain::Deed::read)
     );
-    storage::Runs runs(request.session);
     storage::Journal journal(request.session);
-    LAB_TRY(const auto found, runs.list_in(request.ctx, one.key, kRunsLookedAt, 0));
     std::int64_t samples = 0;
     std::int64_t tokens = 0;
     Money cost;
     std::string latest;
     Json of_runs = Json::array();
-    for (const domain::Run& run : found) {
+    LAB_CHECK(each_run(request, one.key, [&](const domain::Run& run) -> Result<bool> {
         LAB_TRY(const storage::Ledger books, journal.ledger(request.ctx, run.key));
         LAB_TRY(const std::int64_t client, count_client_samples(request, run.key));
         samples += books.done + client;
@@ -121,7 +192,8 @@ Result<Json> experiment_metrics(const Request& request, const std::string& exper
         }
         LAB_TRY(Json metrics, client_metrics(request, run.key));
         of_runs.push_back({{"run_id", run.id}, {"metrics", std::move(metrics)}});
-    }
+        return true;
+    }));
     Json out = Json::object();
     out["experiment_id"] = one.id;
     out["total_samples"] = samples;
@@ -157,12 +229,15 @@ Result<std::string> latest_engine_run(const Request& request, const std::string&
         const storage::Resource one,
         need_noun(request, experiment_noun(), experiment, domain::Deed::read)
     );
-    storage::Runs runs(request.session);
-    LAB_TRY(const auto found, runs.list_in(request.ctx, one.key, kRunsLookedAt, 0));
-    for (const domain::Run& run : found) {
+    std::string out;
+    LAB_CHECK(each_run(request, one.key, [&](const domain::Run& run) -> Result<bool> {
         if (run.origin == "engine" && run.state != domain::RunState::queued) {
-            return run.id;
+            out = run.id;
         }
+        return out.empty();
+    }));
+    if (!out.empty()) {
+        return out;
     }
     return Error(Code::not_found, "this experiment has no run with results yet");
 }
@@ -183,28 +258,26 @@ Result<std::string> render_run_report(
             {{"current", std::string(to_string(first.state))}}
         );
     }
-    std::vector<std::string> ids{run};
+    std::vector<domain::Run> runs{first};
     for (const std::string& other : others) {
-        LAB_CHECK(check_visible(request, other));
-        ids.push_back(other);
+        LAB_TRY(runs.emplace_back(), need_visible(request, other));
     }
-    LAB_TRY(const auto built, report_runs(request.ctx, request.deps, ids));
-    std::string text;
-    LAB_CHECK(report::write(
-        built->report,
-        built->items.get(),
-        format,
-        [&](std::string_view piece) -> Status {
-            if (text.size() + piece.size() > kReportBytesMax) {
-                return Error(
-                    Code::payload_too_large, "the report is larger than can be sent whole"
-                );
-            }
-            text += piece;
-            return request.ctx.check();
+    return render(request, runs, format);
+}
+
+Result<std::size_t> warm_reports(const Request& request, std::int64_t runs_max) {
+    LAB_TRY(const auto runs, storage::Runs(request.session).list(request.ctx, runs_max, 0));
+    std::size_t out = 0;
+    for (const domain::Run& run : runs) {
+        if (run.origin != "engine" || run.state != domain::RunState::completed) {
+            continue;
         }
-    ));
-    return text;
+        LAB_CHECK(request.ctx.check());
+        const bool made = render(request, {run}, report::Format::json).has_value() &&
+                          render(request, {run}, report::Format::html).has_value();
+        out += made ? 1 : 0;
+    }
+    return out;
 }
 
 }  // namespace lab::service

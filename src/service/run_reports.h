@@ -17,6 +17,10 @@ Result<std::string> render_run_report(
     const std::vector<std::string>& others,
     report::Format format
 );
+/// Makes the reports (JSON and HTML) of the latest completed runs for Deps::report_cache: at most
+/// `runs_max`. Gives how many runs have theirs. Errors: cancelled, timed_out; a report that cannot
+/// be made is left out.
+Result<std::size_t> warm_reports(const Request& request, std::int64_t runs_max);
 /// The figures of an experiment: its samples, tokens and money over all runs, and the metrics of
 /// the latest run of the engine that has results.
 Result<Json> experiment_metrics(const Request& request, const std::string& experiment);

@@ -212,6 +212,7 @@ Result<SampleList> list_client_samples(
     storage::ClientRuns clients(request.session);
     SampleList out;
     out.last = query.after;
+    std::int64_t skip = query.offset;
     for (std::int64_t read = 0; read < kReadMax; read += kBlock) {
         LAB_TRY(const auto found, clients.list_samples(request.ctx, run.key, out.last, kBlock));
         for (const storage::ClientSample& one : found) {
@@ -221,7 +222,7 @@ Result<SampleList> list_client_samples(
             }
             LAB_TRY(Json row, client_sample_json(one));
             out.last = one.number;
-            if (passes(row, query)) {
+            if (passes(row, query) && skip-- <= 0) {
                 out.rows.push_back(std::move(row));
             }
         }
@@ -231,6 +232,59 @@ Result<SampleList> list_client_samples(
     }
     out.more = true;
     return out;
+}
+
+Result<SampleList> list_engine_samples(
+    const Request& request, const Run& run, const SampleQuery& query
+) {
+    LAB_TRY(
+        const Shower shower, Shower::make(request, run, query.with_item || query.tag.has_value())
+    );
+    storage::Journal journal(request.session);
+    SampleList out;
+    out.last = query.after;
+    std::int64_t skip = query.offset;
+    // What a filter leaves out counts as read.
+    const std::int64_t end = std::min(run.planned, query.after + 1 + kReadMax);
+    std::int64_t at = query.after + 1;
+    while (at < end && !out.more) {
+        // One more than asked for tells whether there are more.
+        const std::int64_t next = std::min(end, at + query.offset + query.limit + 1);
+        LAB_CHECK(journal.scan_range(
+            request.ctx,
+            run.key,
+            at,
+            next,
+            [&](const SampleResult& sample) -> Status {
+                if (std::ssize(out.rows) == query.limit) {
+                    out.more = true;
+                    return ok();
+                }
+                out.last = sample.index;
+                LAB_TRY(Json row, shower.show(sample));
+                if (passes(row, query) && skip-- <= 0) {
+                    out.rows.push_back(std::move(row));
+                }
+                return ok();
+            }
+        ));
+        at = next;
+    }
+    if (!out.more && end < run.planned) {
+        out.more = true;
+        out.last = end - 1;
+    }
+    return out;
+}
+
+Result<std::int64_t> count_samples(const Request& request, const Run& run) {
+    if (run.origin == "client") {
+        return count_client_samples(request, run.key);
+    }
+    LAB_TRY(
+        const storage::Ledger books, storage::Journal(request.session).ledger(request.ctx, run.key)
+    );
+    return books.done + books.failed;
 }
 
 }  // namespace
@@ -248,39 +302,13 @@ Result<SampleList> list_samples(
 
 Result<SampleList> samples_of(const Request& request, const Run& found, const SampleQuery& query) {
     LAB_CHECK(check_query(query));
-    if (found.origin == "client") {
-        return list_client_samples(request, found, query);
-    }
     LAB_TRY(
-        const Shower shower, Shower::make(request, found, query.with_item || query.tag.has_value())
+        SampleList out,
+        found.origin == "client" ? list_client_samples(request, found, query)
+                                 : list_engine_samples(request, found, query)
     );
-    SampleList out;
-    storage::Journal journal(request.session);
-    // One more than asked for tells whether there are more; what a filter leaves out counts as
-    // read.
-    const std::int64_t begin = query.after + 1;
-    const std::int64_t end = std::min(found.planned, begin + kReadMax);
-    LAB_CHECK(journal.scan_range(
-        request.ctx,
-        found.key,
-        begin,
-        end,
-        [&](const SampleResult& sample) -> Status {
-            if (std::ssize(out.rows) == query.limit) {
-                out.more = true;
-                return ok();
-            }
-            out.last = sample.index;
-            LAB_TRY(Json row, shower.show(sample));
-            if (passes(row, query)) {
-                out.rows.push_back(std::move(row));
-            }
-            return ok();
-        }
-    ));
-    if (!out.more && end < found.planned) {
-        out.more = true;
-        out.last = end - 1;
+    if (!query.has_filter()) {
+        LAB_TRY(out.total, count_samples(request, found));
     }
     return out;
 }

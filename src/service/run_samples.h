@@ -18,14 +18,17 @@ struct SampleQuery {
     bool with_item = false;              ///< also the row and the prompt as it was sent
     std::int64_t after = -1;             ///< index of the sample in front
     std::int64_t limit = 20;
+    std::int64_t offset = 0;  ///< to leave out of those behind `after`
+    bool has_filter() const { return variant || status || outcome || tag || text; }
 };
 struct SampleList {
     std::vector<Json> rows;
     std::int64_t last = -1;
     bool more = false;
+    std::optional<std::int64_t> total;  ///< stored so far; not counted with a filter
 };
 /// Reads at most 20,000 samples for one page: with a filter that few pass, a page can be short (or
-/// empty) and have more behind it. Errors: validation of a filter, not_found.
+/// empty) and have more behind `last`. Errors: validation of a filter, not_found.
 Result<SampleList> list_samples(
     const Request& request,
     const std::string& experiment,

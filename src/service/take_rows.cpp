@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <fstream>
 
@@ -257,14 +258,17 @@ Status check_label(
 }
 
 Status check_format(const std::string& format) {
-    const bool known = format == "jsonl" || format == "json" || format == "csv" || format == "tsv";
+    constexpr std::array<std::string_view, 6> kKnown = {
+        "jsonl", "json", "csv", "tsv", "parquet", "text"
+    };
+    const bool known = std::ranges::find(kKnown, format) != kKnown.end();
     return known ? ok()
                  : Status(Error(
                        Code::validation,
                        "rows cannot be read from this format",
                        {{"format",
-                         "rows are read from jsonl, json, csv and tsv; send them as one "
-                         "of these"}}
+                         "rows are read from jsonl, json, csv, tsv, parquet and text; send them as "
+                         "one of these"}}
                    ));
 }
 
@@ -276,6 +280,47 @@ Arrival arrival_of(const DatasetLink& link) {
         .description = link.description,
         .changelog = link.changelog,
     };
+}
+
+struct ArrivingRows::Impl {
+    ScratchFolder scratch;
+    Arrival arrival;
+    std::ofstream file;
+};
+
+ArrivingRows::ArrivingRows(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ArrivingRows::~ArrivingRows() = default;
+
+Result<std::unique_ptr<ArrivingRows>> ArrivingRows::begin(
+    const Request& request, const std::string& id, Arrival arrival
+) {
+    LAB_CHECK(require(request.caller, dataset_noun().update));
+    LAB_CHECK(need_noun(request, dataset_noun(), id, Deed::update));
+    if (!arrival.format.empty()) {
+        LAB_CHECK(check_format(arrival.format));
+    }
+    LAB_TRY(ScratchFolder scratch, ScratchFolder::make(request.deps.scratch_folder));
+    arrival.path = scratch.path() + "/rows";
+    std::ofstream file(arrival.path, std::ios::binary);
+    if (!file) {
+        return Error(Code::io, "cannot write to " + arrival.path);
+    }
+    return std::unique_ptr<ArrivingRows>(new ArrivingRows(
+        std::make_unique<Impl>(Impl{std::move(scratch), std::move(arrival), std::move(file)})
+    ));
+}
+
+Status ArrivingRows::write(std::string_view bytes) {
+    impl_->file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    return impl_->file ? ok() : Status(Error(Code::io, "cannot write " + impl_->arrival.path));
+}
+
+Result<Arrived> ArrivingRows::take(const Request& request, const std::string& id) {
+    impl_->file.close();
+    if (!impl_->file) {
+        return Error(Code::io, "cannot write " + impl_->arrival.path);
+    }
+    return take_rows(request, id, impl_->arrival);
 }
 
 Result<Arrived> take_bytes(

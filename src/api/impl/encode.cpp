@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kProblemsShown = 100;
 
 /// Members of the envelope that are numbers; "allowed" is a list.
-constexpr std::string_view kNumbers[] = {"retry_after", "limit", "remaining", "reset_at"};
+constexpr std::string_view kNumbers[] = {"retry_after", "limit", "remaining", "reset_at", "index"};
 
 Json member_value(const Detail& detail) {
     if (detail.field == "allowed" || detail.field == "known") {
@@ -310,7 +310,8 @@ Result<Call> read_call(
             }
             body = *std::move(parsed);
         }
-        if (route.request_schema != nullptr) {
+        const bool batch = route.takes_batch && body.is_array();
+        if (route.request_schema != nullptr && !batch) {
             std::vector<Detail> problems = check_schema(body, *route.request_schema);
             if (problems.size() > kProblemsShown) {
                 problems.resize(kProblemsShown);  // a long list can be wrong in every entry

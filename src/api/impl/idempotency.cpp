@@ -56,7 +56,7 @@ Result<Reply> run_once(const Route& route, Call& call, std::string_view raw_body
         return replayed(*kept);
     }
     Result<Reply> reply = route.handler(call);
-    if (!reply || reply->stream || reply->status >= 300) {
+    if (!reply || reply->stream || reply->pieces || reply->status >= 300) {
         LAB_CHECK(use.release());
         return reply;
     }

@@ -8,7 +8,7 @@
 namespace lab::domain::words {
 
 inline const std::vector<std::string> kDirections{"greater", "less", "different"};
-inline const std::vector<std::string> kFormats{"jsonl", "json", "csv", "tsv"};
+inline const std::vector<std::string> kFormats{"jsonl", "json", "csv", "tsv", "parquet", "text"};
 inline const std::vector<std::string> kRoles{"system", "user", "assistant"};
 inline const std::vector<std::string> kApis{"chat", "completions"};
 inline const std::vector<std::string> kCompare{"baseline", "all_pairs"};

@@ -4,9 +4,10 @@
 namespace lab::data {
 namespace {
 
-class JsonlReader final : public RowReader {
+/// A row a line: an object (JSONL), or the line itself as its member `text`.
+class LineReader final : public RowReader {
   public:
-    explicit JsonlReader(ByteSource source) : source_(std::move(source)) {}
+    LineReader(ByteSource source, bool plain) : source_(std::move(source)), plain_(plain) {}
 
     Result<bool> next(DataRow& row) override {
         while (true) {
@@ -18,6 +19,11 @@ class JsonlReader final : public RowReader {
             if (text.empty()) {
                 continue;
             }
+            if (plain_) {
+                LAB_TRY(row.value, plain_row());
+                row.line = line_number_;
+                return true;
+            }
             const bool whole_line = text.data() == line_.data();
             LAB_TRY(row.value, parse_row(text, line_number_, whole_line));
             row.line = line_number_;
@@ -27,6 +33,18 @@ class JsonlReader final : public RowReader {
     bool broken() const override { return broken_; }
 
   private:
+    Result<Json> plain_row() {
+        if (line_.ends_with('\r')) {
+            line_.pop_back();
+        }
+        if (const std::size_t bad = find_invalid_utf8(line_); bad != std::string_view::npos) {
+            return at_line(line_number_, "invalid UTF-8 at byte " + std::to_string(bad + 1));
+        }
+        Json out = Json::object();
+        out["text"] = line_;
+        return out;
+    }
+
     /// Puts the next line, without its LF, into line_.
     Result<bool> next_line() {
         line_.clear();
@@ -59,6 +77,7 @@ class JsonlReader final : public RowReader {
     }
 
     ByteSource source_;
+    const bool plain_;
     std::string_view piece_;
     std::string line_;
     std::int64_t line_number_ = 0;
@@ -68,7 +87,11 @@ class JsonlReader final : public RowReader {
 }  // namespace
 
 std::unique_ptr<RowReader> make_jsonl_reader(ByteSource source) {
-    return std::make_unique<JsonlReader>(std::move(source));
+    return std::make_unique<LineReader>(std::move(source), false);
+}
+
+std::unique_ptr<RowReader> make_text_reader(ByteSource source) {
+    return std::make_unique<LineReader>(std::move(source), true);
 }
 
 }  // namespace lab::data

@@ -19,13 +19,16 @@ Result<std::string> data_format_of_path(const std::string& path) {
     if (extension == ".tab") {
         return std::string("tsv");
     }
+    if (extension == ".parquet") {
+        return extension.substr(1);
+    }
     if (extension == ".json" || extension == ".csv" || extension == ".tsv") {
         return extension.substr(1);
     }
     return Error(
         Code::validation,
         "cannot tell the format of " + path +
-            " from its name: set the format to jsonl, json, csv or tsv"
+            " from its name: set the format to jsonl, json, csv, tsv, parquet or text"
     );
 }
 
@@ -40,12 +43,15 @@ Result<std::unique_ptr<RowReader>> open_rows(const std::string& path, const std:
     if (format == "csv") {
         return data::make_csv_reader(std::move(source), ',');
     }
+    if (format == "text") {
+        return data::make_text_reader(std::move(source));
+    }
     if (format == "tsv") {
         return data::make_csv_reader(std::move(source), '\t');
     }
     return Error(
         Code::validation,
-        "\"" + format + "\" is not a format; the formats are jsonl, json, csv, tsv"
+        "\"" + format + "\" is not a format; the formats are jsonl, json, csv, tsv, parquet, text"
     );
 }
 

@@ -31,14 +31,15 @@ class RowReader {
     virtual bool broken() const = 0;
 };
 
-/// jsonl, json, csv, tsv. Errors: validation naming the formats.
+/// jsonl, json, csv, tsv, parquet, text. Errors: validation naming the formats.
 Result<std::string> data_format_of_path(const std::string& path);
 
 /// JSONL: one object a line, split on LF only (a CR before it is dropped), empty lines skipped.
 /// JSON: an array of objects, or an object with exactly one array member, which is taken.
 /// CSV, TSV: RFC 4180 (quotes, doubled quotes, line breaks inside quotes), first row names the
 /// columns, at most 4096; a line ends with LF, CRLF or CR. All: UTF-8, a byte order mark is
-/// skipped. Errors: not_found, io, validation.
+/// skipped. Text: {"text": line} for each line that is not empty. Parquet is read by open_parquet
+/// (parquet_reader.h). Errors: not_found, io, validation.
 Result<std::unique_ptr<RowReader>> open_rows(const std::string& path, const std::string& format);
 
 }  // namespace lab

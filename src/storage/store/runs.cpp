@@ -58,7 +58,9 @@ constexpr Query kFindRuns{
 constexpr Query kListRuns{"list_runs", LAB_SELECT_RUNS "ORDER BY r.key DESC LIMIT $1 OFFSET $2"};
 constexpr Query kListRunsIn{
     "list_runs_in",
-    LAB_SELECT_RUNS "WHERE r.experiment = $1 ORDER BY r.run_number DESC LIMIT $2 OFFSET $3"
+    LAB_SELECT_RUNS
+    "WHERE r.experiment = $1 AND r.run_number < $4 "
+    "ORDER BY r.run_number DESC LIMIT $2 OFFSET $3"
 };
 constexpr Query kFindRunIn{"find_run_in", LAB_SELECT_RUNS "WHERE r.experiment = $1 AND r.id = $2"};
 constexpr Query kRunsByState{
@@ -228,9 +230,13 @@ Result<Run> Runs::create_in(const Ctx& ctx, std::int64_t experiment_key, Run run
 }
 
 Result<std::vector<Run>> Runs::list_in(
-    const Ctx& ctx, std::int64_t experiment_key, std::int64_t limit, std::int64_t offset
+    const Ctx& ctx,
+    std::int64_t experiment_key,
+    std::int64_t limit,
+    std::int64_t offset,
+    std::int64_t below
 ) {
-    const Value values[] = {experiment_key, limit, offset};
+    const Value values[] = {experiment_key, limit, offset, below};
     return read_runs(ctx, session_, kListRunsIn, values);
 }
 

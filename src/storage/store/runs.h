@@ -2,6 +2,7 @@
 #include "domain/run.h"
 #include "storage/store/session.h"
 
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -25,7 +26,11 @@ class Runs {
     Result<domain::Run> create_in(const Ctx& ctx, std::int64_t experiment_key, domain::Run run);
     /// Newest first; of one experiment.
     Result<std::vector<domain::Run>> list_in(
-        const Ctx& ctx, std::int64_t experiment_key, std::int64_t limit, std::int64_t offset
+        const Ctx& ctx,
+        std::int64_t experiment_key,
+        std::int64_t limit,
+        std::int64_t offset,
+        std::int64_t below = std::numeric_limits<std::int64_t>::max()
     );
     Result<std::int64_t> count_in(const Ctx& ctx, std::int64_t experiment_key);
     /// By its whole id; nullopt when the experiment has no such run.

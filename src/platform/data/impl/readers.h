@@ -7,6 +7,7 @@
 namespace lab::data {
 
 std::unique_ptr<RowReader> make_jsonl_reader(ByteSource source);
+std::unique_ptr<RowReader> make_text_reader(ByteSource source);
 std::unique_ptr<RowReader> make_json_reader(ByteSource source);
 std::unique_ptr<RowReader> make_csv_reader(ByteSource source, char separator);
 

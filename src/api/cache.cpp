@@ -1,0 +1,56 @@
+#include "api/cache.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lab::api {
+namespace {
+
+Route cache_route(std::string_view path, std::string_view summary, Handler handler) {
+    Route out;
+    out.method = "POST";
+    out.path = path;
+    out.summary = summary;
+    out.tag = "Operations";
+    out.guard = Guard::admin;
+    out.body = BodyKind::json;
+    out.body_optional = true;
+    out.any_content_type = true;  // operators call it with curl and no header
+    out.success = 202;
+    out.audit = {
+        .event = "configuration",
+        .action = "config_change",
+        .resource = "system",
+        .must_be_written = true,
+    };
+    out.handler = std::move(handler);
+    return out;
+}
+
+}  // namespace
+
+std::vector<Route> cache_routes(const CacheControl& control) {
+    std::vector<Route> out;
+    out.push_back(cache_route(
+        "/admin/cache/warm",
+        "Make the reports of the latest finished runs, in the background, and keep them",
+        [control](Call&) -> Result<Reply> {
+            if (!control.warm || !control.warm()) {
+                return Error(Code::unavailable, "there is more to do than can be done: try again");
+            }
+            return reply_json({{"status", "accepted"}, {"cache", "reports"}}, 202);
+        }
+    ));
+    out.push_back(cache_route(
+        "/admin/cache/clear",
+        "Forget everything that is kept for speed; nothing is lost",
+        [control](Call&) -> Result<Reply> {
+            const std::size_t cleared = control.clear ? control.clear() : 0;
+            return reply_json(
+                {{"status", "accepted"}, {"cache", "reports"}, {"cleared", cleared}}, 202
+            );
+        }
+    ));
+    return out;
+}
+
+}  // namespace lab::api
