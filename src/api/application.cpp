@@ -1,5 +1,6 @@
 #include "api/application.h"
 
+#include "api/impl/body_file.h"
 #include "api/impl/encode.h"
 #include "api/impl/idempotency.h"
 #include "base/text.h"
@@ -63,7 +64,8 @@ struct Application::Visit {
     service::RateDecision rate{.limited = false};
     std::string cause;
     TimePoint begun{};
-    std::string cors_origin;  ///< of the page that asks, when it may read the answer
+    std::string cors_origin;         ///< of the page that asks, when it may read the answer
+    std::shared_ptr<BodyFile> file;  ///< BodyKind::file
 };
 
 Application::Application(Router router, ApplicationDeps deps, ApplicationOptions options)
@@ -101,16 +103,50 @@ std::string Application::ip_of(const http::RequestHead& head) const {
 
 http::BodyPlan Application::on_head(const http::RequestHead& head) {
     const auto match = router_.find(head.method, head.path);
+    const Route* const route = match ? match->route : nullptr;
     http::BodyPlan plan;
     plan.kind = http::BodyPlan::Kind::buffer;
-    plan.bytes_max = match && match->route != nullptr && match->route->body != BodyKind::none
-                         ? match->route->body_bytes_max
-                         : kBodyWithoutUse;
+    plan.bytes_max =
+        route != nullptr && route->body != BodyKind::none ? route->body_bytes_max : kBodyWithoutUse;
+    return route != nullptr && route->body == BodyKind::file ? plan_file(head, *route) : plan;
+}
+
+http::BodyPlan Application::plan_file(const http::RequestHead& head, const Route& route) {
+    http::BodyPlan plan;
+    const std::shared_ptr<Visit> visit = visit_of(head);
+    plan.bytes_max = route.body_bytes_max;
+    if (route.body_terms) {
+        BodyTerms terms = route.body_terms(head, visit->caller.request_id, deps_.clock->wall());
+        if (auto& refused = terms.refused) {
+            plan.kind = http::BodyPlan::Kind::reply_now;
+            plan.reply = answer(*visit, *std::move(refused));
+            plan.reply.close = true;
+            return plan;
+        }
+        plan.bytes_max = terms.bytes_max;
+    }
+    plan.kind = http::BodyPlan::Kind::stream;
+    plan.sink = std::make_shared<BodyFileSink>(BodyFileSink::Deps{
+        .folder = deps_.service->scratch_folder,
+        .submit = [this](Executor::Work&& work
+                  ) { return deps_.pool->submit(WorkPool::Priority::background, std::move(work)); },
+        .begun = [visit](const auto& exchange) { exchange->set_context(visit); },
+        .arrived =
+            [this, visit](const auto& exchange, Result<std::shared_ptr<BodyFile>> file) {
+                if (!file) {
+                    visit->cause = file.error().message;
+                    exchange->respond(answer_error(*visit, file.error()));
+                    return;
+                }
+                visit->file = *std::move(file);
+                dispatch(exchange, visit);
+            },
+        .busy = [this, visit](const auto& exchange) { exchange->respond(busy(*visit)); },
+    });
     return plan;
 }
 
-void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
-    const http::RequestHead& head = exchange->head();
+std::shared_ptr<Application::Visit> Application::visit_of(const http::RequestHead& head) const {
     auto visit = std::make_shared<Visit>();
     visit->begun = deps_.clock->now();
     visit->caller.request_id = request_id_of(&head);
@@ -121,7 +157,19 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     if (is_welcome(origin)) {
         visit->cors_origin = origin;
     }
+    return visit;
+}
+
+void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
+    const std::shared_ptr<Visit> visit = visit_of(exchange->head());
     exchange->set_context(visit);
+    dispatch(exchange, visit);
+}
+
+void Application::dispatch(
+    const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
+) {
+    const http::RequestHead& head = exchange->head();
     if (head.method == "OPTIONS") {
         const auto match = router_.find("OPTIONS", head.path);
         exchange->respond(preflight(head, match ? *match : Router::Match{}));
@@ -154,15 +202,19 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     if (!deps_.pool->submit(pool_priority(route->priority), [this, exchange, visit] {
             handle(exchange, visit);
         })) {
-        Reply busy = problem_reply(
-            503,
-            "OVERLOADED",
-            "there is more to do than can be done: try again in a moment",
-            visit->caller.request_id
-        );
-        busy.headers.emplace_back("Retry-After", "1");
-        exchange->respond(answer(*visit, std::move(busy)));
+        exchange->respond(busy(*visit));
     }
+}
+
+http::Response Application::busy(const Visit& visit) const {
+    Reply reply = problem_reply(
+        503,
+        "OVERLOADED",
+        "there is more to do than can be done: try again in a moment",
+        visit.caller.request_id
+    );
+    reply.headers.emplace_back("Retry-After", "1");
+    return answer(visit, std::move(reply));
 }
 
 void Application::handle(
@@ -328,6 +380,10 @@ Result<Reply> Application::carry_out(
     if (!call) {
         return call.error();
     }
+    if (visit.file) {
+        call->body_path = visit.file->path();
+        call->body_bytes = visit.file->bytes();
+    }
     Result<Reply> reply = run_once(route, *call, exchange->body());
     LAB_CHECK(audited(reply ? &*reply : nullptr, reply ? nullptr : &reply.error()));
     return reply;
@@ -439,10 +495,15 @@ http::Response Application::refuse(
 
 void Application::on_response_sent(const http::Sent& sent) {
     const auto* const visit = static_cast<const Visit*>(sent.context.get());
-    const bool matched = visit != nullptr && visit->match.route != nullptr;
+    const Route* route = visit != nullptr ? visit->match.route : nullptr;
+    if (route == nullptr && sent.head != nullptr) {
+        // Answered before it was dispatched: too large, or refused by its head.
+        const auto match = router_.find(sent.head->method, sent.head->path);
+        route = match ? match->route : nullptr;
+    }
     deps_.served({
         .method = sent.head != nullptr ? std::string_view(sent.head->method) : "",
-        .path = matched ? visit->match.route->path : "unmatched",
+        .path = route != nullptr ? route->path : "unmatched",
         .status = sent.status,
         .duration = sent.duration,
         .bytes_in = sent.bytes_in,

@@ -87,6 +87,12 @@ class Application final : public http::Application {
     http::Response preflight(const http::RequestHead& head, const Router::Match& match) const;
     /// Whether pages of this origin may read answers.
     bool is_welcome(std::string_view origin) const;
+    std::shared_ptr<Visit> visit_of(const http::RequestHead& head) const;
+    void dispatch(
+        const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
+    );
+    http::Response busy(const Visit& visit) const;
+    http::BodyPlan plan_file(const http::RequestHead& head, const Route& route);
     std::string request_id_of(const http::RequestHead* head) const;
     std::string ip_of(const http::RequestHead& head) const;
 

@@ -1,15 +1,19 @@
 #include "api/datasets.h"
 
+#include "api/impl/encode.h"
 #include "api/impl/row_stream.h"
 #include "api/lists.h"
 #include "api/nouns.h"
+#include "api/router.h"
 #include "base/text.h"
 #include "service/platform_datasets.h"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 namespace lab::api {
 namespace {
@@ -19,6 +23,7 @@ using service::DatasetLink;
 
 constexpr std::string_view kTag = "Datasets";
 constexpr std::chrono::seconds kLinkLife{3600};
+constexpr std::size_t kImportBytesMax = 64U << 20;
 constexpr std::int64_t kVersionsMax = 1000;
 
 struct Settings {
@@ -153,6 +158,55 @@ service::Request request_of(const Call& call, const Bearer& bearer) {
     return {request.ctx, request.deps, request.session, bearer.caller};
 }
 
+/// An address decides by itself, before anything of the body is read: whose it is, how long, what.
+BodyTerms terms_of(
+    const http::RequestHead& head,
+    const std::string& request_id,
+    WallTime now,
+    const Settings& settings
+) {
+    BodyTerms out{.bytes_max = settings.upload_bytes_max};
+    const auto refuse = [&](int status, std::string_view code, std::string_view why) {
+        out.refused = problem_reply(status, code, why, request_id);
+        return std::move(out);
+    };
+    std::string token;
+    if (const auto query = parse_query(head.query)) {
+        for (const auto& [name, value] : *query) {
+            token = name == "token" ? value : token;
+        }
+    }
+    // "/datasets/{id}/content", also below /v1
+    const std::string_view front = std::string_view(head.path).substr(0, head.path.rfind('/'));
+    const std::string dataset = to_lower(front.substr(front.rfind('/') + 1));
+    const auto link =
+        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.key);
+    if (!link) {
+        return refuse(403, "FORBIDDEN", link.error().message);
+    }
+    const std::string_view given = http::find_header(head.headers, "content-type");
+    const std::string type = to_lower(trim(given.substr(0, given.find(';'))));
+    if (!type.empty() && !link->content_type.empty() && type != link->content_type) {
+        return refuse(
+            415, "UNSUPPORTED_MEDIA_TYPE", "this address takes " + link->content_type + " only"
+        );
+    }
+    if (link->bytes != 0) {
+        out.bytes_max = static_cast<std::size_t>(link->bytes);
+    }
+    std::uint64_t length = 0;
+    const std::string_view text = http::find_header(head.headers, "content-length");
+    std::from_chars(text.data(), text.data() + text.size(), length);
+    if (length > out.bytes_max) {
+        return refuse(
+            413,
+            "PAYLOAD_TOO_LARGE",
+            "this address takes at most " + std::to_string(out.bytes_max) + " bytes"
+        );
+    }
+    return out;
+}
+
 Reply reply_arrived(service::Arrived arrived) {
     return reply_json(std::move(arrived.version), arrived.is_new ? 201 : 200);
 }
@@ -215,6 +269,15 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
                 );
                 const std::string path = service::bucket_path(link.dataset_id, link.version);
                 const std::string_view type = type_of(link.format);
+                if (std::cmp_greater(link.bytes, settings.upload_bytes_max)) {
+                    return Error(
+                        Code::validation,
+                        "the rows are too many",
+                        {{"size_bytes",
+                          "must be at most " + std::to_string(settings.upload_bytes_max)}}
+                    );
+                }
+                link.content_type = type;
                 const SignedAddress address = sign(call, settings, std::move(link));
                 return reply_json({
                     {"upload_url", address.url},
@@ -222,6 +285,7 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
                     {"expires_at", address.expires_at},
                     {"method", "PUT"},
                     {"headers", {{"Content-Type", type}}},
+                    {"max_bytes", settings.upload_bytes_max},
                 });
             }
         ),
@@ -240,22 +304,26 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
     put.guard = Guard::open;  // the signature of the address is the credential
     put.handler = [settings](Call& call) -> Result<Reply> {
         LAB_TRY(const Bearer bearer, read_token(call, settings, DatasetLink::Use::upload));
-        LAB_TRY(
-            auto arrived,
-            service::take_bytes(
-                request_of(call, bearer),
-                call.path(0),
-                service::arrival_of(bearer.link),
-                call.raw_body
-            )
-        );
+        if (bearer.link.bytes != 0 && std::cmp_not_equal(bearer.link.bytes, call.body_bytes)) {
+            return Error(
+                Code::validation,
+                std::to_string(bearer.link.bytes) + " bytes were announced, and " +
+                    std::to_string(call.body_bytes) + " came"
+            );
+        }
+        service::Arrival arrival = service::arrival_of(bearer.link);
+        arrival.path = call.body_path;
+        LAB_TRY(auto arrived, service::take_rows(request_of(call, bearer), call.path(0), arrival));
         return reply_arrived(std::move(arrived));
     };
-    put.body = BodyKind::raw;
+    put.body_terms = [settings](const auto& head, const auto& request_id, WallTime now) {
+        return terms_of(head, request_id, now, settings);
+    };
+    put.body = BodyKind::file;
     put.body_bytes_max = settings.upload_bytes_max;
     put.success = 201;
     put.query = {{"token", "string", "Of the address", true}};
-    put.errors = {401, 409, 413};
+    put.errors = {403, 409, 413, 415};
     out.push_back(change(std::move(put), "import"));
 }
 
@@ -295,7 +363,7 @@ void add_import(std::vector<Route>& out, const Settings& settings) {
         "import"
     );
     import.body = BodyKind::raw;
-    import.body_bytes_max = settings.upload_bytes_max;
+    import.body_bytes_max = std::min(kImportBytesMax, settings.upload_bytes_max);
     import.success = 201;
     import.query = {
         {"format", "string", "jsonl, json, csv or tsv; else the file name or Content-Type tells"},
@@ -355,7 +423,7 @@ void add_downloads(std::vector<Route>& out, const Settings& settings) {
         return reply_rows(std::move(rows), 0, std::numeric_limits<std::int64_t>::max());
     };
     get.query = {{"token", "string", "Of the address", true}};
-    get.errors = {401};
+    get.errors = {403};
     out.push_back(export_of(std::move(get)));
 
     Route rows = export_of(route(

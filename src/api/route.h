@@ -36,7 +36,12 @@ enum class LimitClass : std::uint8_t {
 /// Who goes first when there is more than can be done.
 enum class Priority : std::uint8_t { critical, normal, background };
 enum class InMaintenance : std::uint8_t { served, refused };
-enum class BodyKind : std::uint8_t { none, json, raw };
+enum class BodyKind : std::uint8_t {
+    none,
+    json,
+    raw,
+    file,  ///< written to a file as it comes, so that its size costs no memory
+};
 
 /// What the audit log says of a successful or denied use; an empty action is not recorded.
 struct AuditClass {
@@ -73,6 +78,9 @@ class Call {
     /// Decoded; nullopt when absent. Names that the route does not declare were refused before.
     std::optional<std::string> query(std::string_view name) const;
     std::string raw_body;  ///< as it came, for BodyKind::raw
+    /// BodyKind::file: where it is until the call ends, and how long.
+    std::string body_path;
+    std::uint64_t body_bytes = 0;
     std::vector<std::pair<std::string, std::string>> query_values;  ///< decoded
 
   private:
@@ -98,6 +106,12 @@ Reply reply_json(Json value, int status = 200);
 Reply reply_nothing();  ///< 204
 
 using Handler = std::function<Result<Reply>(Call&)>;
+
+/// What a head alone decides of the body that follows it.
+struct BodyTerms {
+    std::size_t bytes_max = 0;
+    std::optional<Reply> refused = {};  ///< then nothing of it is read
+};
 
 struct Route {
     std::string_view method;
@@ -125,6 +139,10 @@ struct Route {
     bool any_content_type = false;  ///< JSON whatever the Content-Type says
     bool on_io_thread = false;      ///< never blocks: answered at once, without a session
     std::size_t body_bytes_max = 2U << 20;
+    /// Asked on an I/O thread before anything of the body is read; never blocks.
+    std::function<
+        BodyTerms(const http::RequestHead& head, const std::string& request_id, WallTime now)>
+        body_terms = {};
     /// Names of path values that are no UUIDs.
     std::vector<std::string_view> plain_path_values = {};
     std::vector<int> errors = {};  ///< beyond those every route may answer

@@ -3,6 +3,7 @@
 #include "api/admin.h"
 #include "api/analyses.h"
 #include "api/auth.h"
+#include "api/credentials.h"
 #include "api/datasets.h"
 #include "api/evaluation_runs.h"
 #include "api/evaluations.h"
@@ -47,6 +48,7 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(out, user_routes(deps.identity, deps.signing_key));
     append(out, admin_routes());
     append(out, analysis_routes());
+    append(out, credential_routes(deps.signing_key));
     append(out, documentation_routes(deps.document));
     return out;
 }

@@ -214,6 +214,7 @@ const Json& upload_schema() {
         properties["filename"] = text_schema(255);
         properties["content_type"] = text_schema(255);
         properties["format"] = {{"enum", {"jsonl", "json", "csv", "tsv"}}};
+        properties["size_bytes"] = {{"type", "integer"}, {"minimum", 1}};
         return closed_object(std::move(properties));
     }();
     return kSchema;
@@ -305,6 +306,7 @@ Result<DatasetLink> prepare_upload(
     LAB_CHECK(check_format(out.format));
     LAB_TRY(const auto newest, DatasetVersions(request.session).find_latest(request.ctx, one.key));
     out.version = newest ? newest->version + 1 : 1;
+    out.bytes = said.value("size_bytes", std::int64_t{0});
     out.source = said.value("filename", "");
     out.label = said.value("version", "");
     out.description = said.value("description", "");

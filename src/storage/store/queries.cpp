@@ -20,7 +20,8 @@ std::vector<const Query*> all_queries() {
           idempotency_queries(),
           prompt_version_queries(),
           dataset_version_queries(),
-          reference_queries()}) {
+          reference_queries(),
+          credential_queries()}) {
         out.insert(out.end(), family.begin(), family.end());
     }
     const std::vector<const Query*> resources = resource_queries();

@@ -37,6 +37,7 @@ Parsed<std::string> parse_arn(std::string_view text);
 
 std::string check_host(std::string_view text);       ///< an address or a name
 std::string check_host_port(std::string_view text);  ///< the same with or without :port
+std::string check_host_rule(std::string_view text);  ///< check_host_port, or *.suffix of it
 std::string check_origin(std::string_view text);     ///< https://host[:port] and nothing more
 std::string check_network(std::string_view text);    ///< an address, or a network as a.b.c.d/n
 std::string check_bucket(std::string_view text);
