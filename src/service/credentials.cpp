@@ -152,7 +152,7 @@ Result<std::optional<Credential>> find_variable(
     if (code != std::errc() || !rest.starts_with('_')) {
         return std::nullopt;
     }
-    return find_credential(ctx, outbound, session, org, rest.substr(1));
+    return find_credential(ctx, outbound, session, org, to_lower(rest.substr(1)));
 }
 
 Status check_provider(const Credential& one, std::string_view provider) {
@@ -282,7 +282,12 @@ Result<Json> remove_credential(
 }
 
 std::string credential_variable(std::int64_t org, std::string_view name) {
-    return std::string(kPrefix) + std::to_string(org) + "_" + std::string(name);
+    std::string out = std::string(kPrefix) + std::to_string(org) + "_" + std::string(name);
+    // As variables are written: small letters and digits together look like a key.
+    std::ranges::transform(out, out.begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    return out;
 }
 
 bool is_credential_variable(std::string_view variable) { return variable.starts_with(kPrefix); }

@@ -70,7 +70,7 @@ class Upload(test_serve.ServeTest):
             got, body, wanted = self.put(server, path, headers)
             self.assertEqual((got, wanted), (status, False), (why, body))
             self.assertEqual(set(body["error"]), {"code", "message", "request_id"})
-        row = json.dumps({"id": "a", "text": "x" * 74}).encode() + b"\n"
+        row = json.dumps({"id": "a", "text": "x" * 76}).encode() + b"\n"
         self.assertEqual(len(row), 100)
         got, body, wanted = self.put(server, target, {**kind, "Content-Length": "99"}, [row[:99]])
         self.assertEqual((got, wanted), (422, True), body)
