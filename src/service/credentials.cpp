@@ -21,8 +21,8 @@ constexpr std::string_view kPrefix = "LAB_CREDENTIAL_";
 Json name_schema() {
     return {
         {"type", "string"},
-        {"pattern", "^[a-z][a-z0-9_]{0,63}$"},
-        {"x-hint", "1 to 64 of a-z, 0-9 and '_', a letter first"},
+        {"pattern", "^[a-z][a-z0-9-]{0,63}$"},
+        {"x-hint", "1 to 64 of a-z, 0-9 and '-', a letter first"},
     };
 }
 
@@ -56,6 +56,7 @@ Json closed(Json properties, std::vector<std::string> required) {
 Json show(const Outbound& outbound, const Credential& one) {
     const auto secret = outbound.resolve(one.secret_ref);
     Json out = {
+        {"id", one.name},
         {"name", one.name},
         {"provider", one.provider.empty() ? Json() : Json(one.provider)},
         {"secret_ref", one.secret_ref},
@@ -152,7 +153,9 @@ Result<std::optional<Credential>> find_variable(
     if (code != std::errc() || !rest.starts_with('_')) {
         return std::nullopt;
     }
-    return find_credential(ctx, outbound, session, org, to_lower(rest.substr(1)));
+    std::string name = to_lower(rest.substr(1));
+    std::ranges::replace(name, '_', '-');
+    return find_credential(ctx, outbound, session, org, name);
 }
 
 Status check_provider(const Credential& one, std::string_view provider) {
@@ -186,6 +189,7 @@ const Json& shown_credential_schema() {
         Json properties = changeable();
         properties["provider"] = text_or_null;
         properties["name"] = name_schema();
+        properties["id"] = name_schema();
         properties["resolves"] = {{"type", "boolean"}};
         properties["built_in"] = {{"type", "boolean"}};
         for (const char* member : {"problem", "created_by", "created_at", "updated_at"}) {
@@ -285,7 +289,7 @@ std::string credential_variable(std::int64_t org, std::string_view name) {
     std::string out = std::string(kPrefix) + std::to_string(org) + "_" + std::string(name);
     // As variables are written: small letters and digits together look like a key.
     std::ranges::transform(out, out.begin(), [](char c) {
-        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        return c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
     return out;
 }

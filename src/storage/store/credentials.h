@@ -11,7 +11,7 @@ namespace lab::storage {
 /// key itself is never stored.
 struct Credential {
     std::int64_t org = 1;                    ///< tenant
-    std::string name;                        ///< unique within it; [a-z0-9_]
+    std::string name;                        ///< unique within it; [a-z0-9-]
     std::string provider;                    ///< of the API; empty = any
     std::string secret_ref;                  ///< env:NAME, file:/path
     std::vector<std::string> allowed_hosts;  ///< host, host:port, *.suffix
