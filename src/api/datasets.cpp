@@ -8,8 +8,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 namespace lab::api {
 namespace {
@@ -142,17 +144,19 @@ struct Bearer {
 };
 Result<Bearer> read_token(const Call& call, const Settings& settings, DatasetLink::Use use) {
     const service::Request& request = call.request();
-    Bearer out;
-    LAB_TRY(
-        out.link,
-        service::read_link(
-            call.query("token").value_or(""),
-            use,
-            call.path(0),
-            request.deps.clock->wall(),
-            settings.key
-        )
+    auto link = service::read_link(
+        call.query("token").value_or(""),
+        use,
+        call.path(0),
+        request.deps.clock->wall(),
+        settings.key
     );
+    if (!link) {
+        // 403, as every store with signed addresses says: logging in would not help.
+        return Error(Code::forbidden, link.error().message);
+    }
+    Bearer out;
+    out.link = *std::move(link);
     out.caller = service::link_caller(out.link, request.caller);
     return out;
 }
@@ -162,6 +166,27 @@ service::Request request_of(const Call& call, const Bearer& bearer) {
     return {request.ctx, request.deps, request.session, bearer.caller};
 }
 
+/// What an address says of the body, held against its head before anything of it is read. Errors:
+/// unsupported_type, payload_too_large.
+Status check_terms(const Call& call, const DatasetLink& link, std::size_t bytes_max) {
+    const std::string_view given = call.header("content-type");
+    const std::string type = to_lower(trim(given.substr(0, given.find(';'))));
+    if (!type.empty() && !link.content_type.empty() && type != link.content_type) {
+        return Error(Code::unsupported_type, "this address takes " + link.content_type + " only");
+    }
+    const std::uint64_t most =
+        link.bytes != 0 ? static_cast<std::uint64_t>(link.bytes) : std::uint64_t{bytes_max};
+    std::uint64_t length = 0;
+    const std::string_view text = call.header("content-length");
+    std::from_chars(text.data(), text.data() + text.size(), length);
+    if (length > most) {
+        return Error(
+            Code::payload_too_large, "this address takes at most " + std::to_string(most) + " bytes"
+        );
+    }
+    return ok();
+}
+
 Reply reply_arrived(service::Arrived arrived) {
     return reply_json(std::move(arrived.version), arrived.is_new ? 201 : 200);
 }
@@ -169,11 +194,32 @@ Reply reply_arrived(service::Arrived arrived) {
 /// Hands a body on to its dataset.
 class Rows final : public BodyWriter {
   public:
-    Rows(std::unique_ptr<service::ArrivingRows> rows, std::optional<service::Caller> bearer)
-        : rows_(std::move(rows)), bearer_(std::move(bearer)) {}
-    Status write(std::string_view bytes) override { return rows_->write(bytes); }
+    /// `announced`: how many bytes must come; 0 = as many as are let through.
+    Rows(
+        std::unique_ptr<service::ArrivingRows> rows,
+        std::optional<service::Caller> bearer,
+        std::int64_t announced
+    )
+        : rows_(std::move(rows)), bearer_(std::move(bearer)), announced_(announced) {}
+    Status write(std::string_view bytes) override {
+        came_ += std::ssize(bytes);
+        if (announced_ != 0 && came_ > announced_) {
+            return Error(
+                Code::payload_too_large,
+                "this address takes " + std::to_string(announced_) + " bytes"
+            );
+        }
+        return rows_->write(bytes);
+    }
     /// In the name of whoever began.
     Result<Reply> take(const Call& call) {
+        if (announced_ != 0 && came_ != announced_) {
+            return Error(
+                Code::validation,
+                std::to_string(announced_) + " bytes were announced, and " + std::to_string(came_) +
+                    " came"
+            );
+        }
         const service::Request& request = call.request();
         const service::Request mine{
             request.ctx, request.deps, request.session, bearer_ ? *bearer_ : request.caller
@@ -185,6 +231,8 @@ class Rows final : public BodyWriter {
   private:
     std::unique_ptr<service::ArrivingRows> rows_;
     std::optional<service::Caller> bearer_;
+    std::int64_t announced_;
+    std::int64_t came_ = 0;
 };
 
 Result<Reply> take(Call& call) {
@@ -266,6 +314,15 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
                 );
                 const std::string path = service::bucket_path(link.dataset_id, link.version);
                 const std::string_view type = type_of(link.format);
+                if (std::cmp_greater(link.bytes, settings.upload_bytes_max)) {
+                    return Error(
+                        Code::validation,
+                        "the rows are too many",
+                        {{"size_bytes",
+                          "must be at most " + std::to_string(settings.upload_bytes_max)}}
+                    );
+                }
+                link.content_type = type;
                 const SignedAddress address = sign(call, settings, std::move(link));
                 return reply_json({
                     {"upload_url", address.url},
@@ -273,6 +330,7 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
                     {"expires_at", address.expires_at},
                     {"method", "PUT"},
                     {"headers", {{"Content-Type", type}}},
+                    {"max_bytes", settings.upload_bytes_max},
                 });
             }
         ),
@@ -292,20 +350,21 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
     put.handler = take;
     put.open_body = [settings](Call& call) -> Result<std::unique_ptr<BodyWriter>> {
         LAB_TRY(Bearer bearer, read_token(call, settings, DatasetLink::Use::upload));
+        LAB_CHECK(check_terms(call, bearer.link, settings.upload_bytes_max));
         LAB_TRY(
             auto rows,
             service::ArrivingRows::begin(
                 request_of(call, bearer), call.path(0), service::arrival_of(bearer.link)
             )
         );
-        return std::make_unique<Rows>(std::move(rows), std::move(bearer.caller));
+        return std::make_unique<Rows>(std::move(rows), std::move(bearer.caller), bearer.link.bytes);
     };
     put.body = BodyKind::stream;
     put.body_bytes_max = settings.upload_bytes_max;
     put.success = 201;
     put.also_success = 200;
     put.query = {{"token", "string", "Of the address", true}};
-    put.errors = {401, 409, 413};
+    put.errors = {403, 409, 413, 415};
     out.push_back(change(std::move(put), "import"));
 }
 
@@ -330,7 +389,7 @@ void add_import(std::vector<Route>& out, const Settings& settings) {
             auto rows,
             service::ArrivingRows::begin(call.request(), call.path(0), service::arrival_of(said))
         );
-        return std::make_unique<Rows>(std::move(rows), std::nullopt);
+        return std::make_unique<Rows>(std::move(rows), std::nullopt, 0);
     };
     import.body_bytes_max = settings.upload_bytes_max;
     import.success = 201;
@@ -396,7 +455,7 @@ void add_downloads(std::vector<Route>& out, const Settings& settings) {
         return reply_rows(std::move(rows), 0, std::numeric_limits<std::int64_t>::max());
     };
     get.query = {{"token", "string", "Of the address", true}};
-    get.errors = {401};
+    get.errors = {403};
     out.push_back(export_of(std::move(get)));
 
     Route rows = export_of(route(

@@ -9,7 +9,7 @@ namespace lab::api {
 std::vector<Route> dataset_routes(
     const std::string& cursor_key,
     const std::string& public_url = "",
-    std::size_t upload_bytes_max = 64U << 20
+    std::size_t upload_bytes_max = std::size_t{1} << 30U
 );
 
 }  // namespace lab::api

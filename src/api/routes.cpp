@@ -4,6 +4,7 @@
 #include "api/analyses.h"
 #include "api/artifacts.h"
 #include "api/auth.h"
+#include "api/credentials.h"
 #include "api/datasets.h"
 #include "api/evaluation_runs.h"
 #include "api/evaluations.h"
@@ -51,6 +52,7 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(out, admin_routes());
     append(out, analysis_routes());
     append(out, cache_routes(deps.cache));
+    append(out, credential_routes(deps.signing_key));
     append(out, documentation_routes(deps.document));
     name_routes(out);
     return out;

@@ -101,7 +101,7 @@ Result<Json> administer(
     const Settings& settings, const EnvLookup& env, const AdminRequest& wanted
 ) {
     LAB_TRY(ServerSettings server, load_server_settings(env, process_environment_names()));
-    LAB_TRY(const auto platform, Platform::open(settings, std::move(server)));
+    LAB_TRY(const auto platform, Platform::open(settings, std::move(server), env));
     const Ctx ctx = Ctx(*platform->deps().clock).within(std::chrono::seconds(60));
     LAB_TRY(const auto session, platform->sessions().acquire(ctx));
     service::Caller caller = service::local_caller();

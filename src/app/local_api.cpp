@@ -159,7 +159,9 @@ class LocalApi final : public cli::Transport {
             head_of(request, clock_.now()), request.body, loop_, [this] { loop_.stop(); }
         );
         const http::BodyPlan plan = application_->on_head(exchange->head());
-        if (plan.kind != http::BodyPlan::Kind::reply_now && request.body.size() > plan.bytes_max) {
+        if (plan.kind == http::BodyPlan::Kind::reply_now) {
+            exchange->respond(plan.reply);
+        } else if (request.body.size() > plan.bytes_max) {
             exchange->respond(application_->refuse(
                 413,
                 "PAYLOAD_TOO_LARGE",
@@ -169,7 +171,9 @@ class LocalApi final : public cli::Transport {
         } else if (plan.kind == http::BodyPlan::Kind::stream) {
             // It is here whole, so there is nothing to wait for.
             plan.sink->on_begin(exchange);
-            plan.sink->on_bytes(exchange->body());
+            if (!request.body.empty()) {
+                plan.sink->on_bytes(request.body);
+            }
             plan.sink->on_complete();
         } else {
             application_->on_request(exchange);
@@ -227,7 +231,7 @@ Result<std::unique_ptr<cli::Transport>> make_local_api(
     const Settings& settings, const EnvLookup& env
 ) {
     LAB_TRY(ServerSettings server, load_server_settings(env, process_environment_names()));
-    LAB_TRY(auto platform, Platform::open(settings, std::move(server)));
+    LAB_TRY(auto platform, Platform::open(settings, std::move(server), env, Ways::own));
     auto made = std::make_unique<LocalApi>(std::move(platform), settings.home);
     LAB_CHECK(made->build());
     return std::unique_ptr<cli::Transport>(std::move(made));

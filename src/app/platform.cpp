@@ -77,47 +77,13 @@ JwtAlgorithm algorithm_of(const std::string& name) {
                              : JwtAlgorithm::hs256;
 }
 
-std::string host_of(std::string_view url) {
-    const std::size_t scheme = url.find("://");
-    std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
-    rest = rest.substr(0, rest.find_first_of("/?#"));
-    rest = rest.substr(
-        rest.find_last_of('@') == std::string_view::npos ? 0 : rest.find_last_of('@') + 1
-    );
-    if (rest.starts_with('[')) {
-        return to_lower(rest.substr(0, rest.find(']') + 1));
-    }
-    return to_lower(rest.substr(0, rest.find(':')));
-}
-
 }  // namespace
-
-Status check_outbound(const ServerSettings& settings, std::string_view url) {
-    const bool plain = std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f; });
-    const bool https = url.starts_with("https://");
-    if (!plain || url.find('@') != std::string_view::npos ||
-        url.find('\\') != std::string_view::npos || (!https && !url.starts_with("http://"))) {
-        return Error(Code::validation, "must be a plain URL that begins with https://");
-    }
-    const std::string host = host_of(url);
-    const auto& allowed = settings.providers.allowed_hosts;
-    if (std::ranges::find(allowed, host) != allowed.end()) {
-        return ok();
-    }
-    const bool loopback = host == "127.0.0.1" || host == "[::1]" || host == "localhost";
-    if (loopback && !settings.strict()) {
-        return ok();
-    }
-    return Error(
-        Code::validation,
-        "the host of this URL is not one the operator allows (PROVIDER_ALLOWED_HOSTS)"
-    );
-}
 
 struct Platform::Parts {
     Settings settings;
     ServerSettings server;
     EnvLookup env;  ///< what models may see
+    std::unique_ptr<OutboundRules> outbound;
     SystemClock clock;
     SystemRandom random;
     RandomUuids uuids;
@@ -132,6 +98,33 @@ struct Platform::Parts {
             return server.auth.jwt_secret;
         }
         return secret_file((fs::path(settings.home) / "jwt.secret").string(), random);
+    }
+
+    /// A session beside those of requests, which may all be taken.
+    template <class Use>
+    Status with_session(const Use& use) {
+        const Ctx ctx = Ctx(clock).within(kSessionWait);
+        LAB_TRY(const auto session, database->open_session(ctx));
+        return use(ctx, *session);
+    }
+
+    /// Of a credential, by the name it has where experiment files name a variable.
+    std::optional<std::string> secret_of(const std::string& variable) {
+        std::optional<std::string> out;
+        const Status found = with_session([&](const Ctx& ctx, storage::Session& session) -> Status {
+            LAB_TRY(out, service::secret_of_variable(ctx, *outbound, session, variable));
+            return ok();
+        });
+        return found ? out : std::nullopt;
+    }
+
+    Status check_way_out(const domain::ModelSpec& model) {
+        if (model.api_key_env.empty() && model.base_url.empty()) {
+            return ok();  // the provider's own server, or recorded outputs
+        }
+        return with_session([&](const Ctx& ctx, storage::Session& session) {
+            return service::check_credential_of_run(ctx, *outbound, session, model);
+        });
     }
 
     Status open_store(const Ctx& ctx) {
@@ -190,12 +183,17 @@ struct Platform::Parts {
 Platform::Platform() : parts_(std::make_unique<Parts>()) {}
 Platform::~Platform() = default;
 
-Result<std::unique_ptr<Platform>> Platform::open(const Settings& settings, ServerSettings server) {
+Result<std::unique_ptr<Platform>> Platform::open(
+    const Settings& settings, ServerSettings server, const EnvLookup& environment, Ways ways
+) {
     std::unique_ptr<Platform> platform(new Platform());
     Parts& p = *platform->parts_;
     p.settings = settings;
     p.server = std::move(server);
-    p.env = provider_environment(p.server);
+    LAB_TRY(p.outbound, OutboundRules::make(p.server, environment, ways));
+    p.env = [&p, keys = provider_environment(p.server)](const std::string& name) {
+        return service::is_credential_variable(name) ? p.secret_of(name) : keys(name);
+    };
     p.program = platform->make_program();
     const Ctx ctx = Ctx(p.clock).within(std::chrono::seconds(60));
     LAB_CHECK(p.open_store(ctx));
@@ -213,9 +211,21 @@ RandomSource& Platform::random() { return parts_->random; }
 const std::string& Platform::signing_key() const { return parts_->signing_key; }
 
 std::unique_ptr<Program> Platform::make_program() const {
-    auto program = std::make_unique<Program>(parts_->settings, parts_->env);
-    program->deps().check_outbound = [server = &parts_->server](std::string_view url) {
-        return check_outbound(*server, url);
+    Parts* const parts = parts_.get();
+    auto program =
+        std::make_unique<Program>(parts->settings, parts->env, parts->outbound->client_options());
+    service::Deps& deps = program->deps();
+    deps.outbound = parts->outbound.get();
+    deps.check_model =
+        [parts, next = deps.check_model](const domain::ModelSpec& model, std::string_view path) {
+            const Status allowed = parts->check_way_out(model);
+            return allowed ? next(model, path)
+                           : std::vector<Detail>{{std::string(path), allowed.error().message}};
+        };
+    deps.make_provider = [parts, next = deps.make_provider](const domain::ModelSpec& model
+                         ) -> Result<std::unique_ptr<providers::Provider>> {
+        LAB_CHECK(parts->check_way_out(model));
+        return next(model);
     };
     return program;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include "app/outbound.h"
 #include "app/wire.h"
 #include "platform/config/server_settings.h"
 #include "platform/crypto/random.h"
@@ -12,7 +13,13 @@ class Platform {
   public:
     /// Opens and migrates the store, finds or makes the secrets of an embedded one.
     /// Errors: validation, io, unavailable.
-    static Result<std::unique_ptr<Platform>> open(const Settings& settings, ServerSettings server);
+    /// `environment`: of the process, where credentials may point.
+    static Result<std::unique_ptr<Platform>> open(
+        const Settings& settings,
+        ServerSettings server,
+        const EnvLookup& environment,
+        Ways ways = Ways::guarded
+    );
     ~Platform();
 
     const ServerSettings& settings() const;
@@ -33,9 +40,5 @@ class Platform {
     struct Parts;
     std::unique_ptr<Parts> parts_;
 };
-
-/// Whether a URL that somebody gave may be called: https to a host the operator allows, or, outside
-/// of production, a loopback address. Errors: validation.
-Status check_outbound(const ServerSettings& settings, std::string_view url);
 
 }  // namespace lab::app

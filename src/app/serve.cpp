@@ -479,7 +479,7 @@ Result<int> serve(
         return env(name);
     };
     LAB_TRY(ServerSettings server, load_server_settings(with_options, process_environment_names()));
-    LAB_TRY(auto platform, Platform::open(settings, std::move(server)));
+    LAB_TRY(auto platform, Platform::open(settings, std::move(server), env));
     Service service(std::move(platform));
     return service.run(options);
 }

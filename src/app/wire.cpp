@@ -25,6 +25,7 @@ struct Program::Parts {
     SystemClock clock;
     RandomUuids uuids;
     EventLoop loop{clock};
+    http::ClientOptions outbound;
     std::unique_ptr<http::Client> http;
     std::optional<service::ScratchFolder> copy;  ///< of a database that may only be read
     std::unique_ptr<storage::Database> database;
@@ -105,9 +106,8 @@ struct Program::Parts {
 
     http::Client& client() {
         if (!http) {
-            http = http::make_curl_client(
-                loop, {.user_agent = "llm-research/" + std::string(version())}
-            );
+            outbound.user_agent = "llm-research/" + std::string(version());
+            http = http::make_curl_client(loop, outbound);
         }
         return *http;
     }
@@ -137,10 +137,12 @@ std::string build_words() {
     return out;
 }
 
-Program::Program(Settings settings, EnvLookup env) : parts_(std::make_unique<Parts>()) {
+Program::Program(Settings settings, EnvLookup env, http::ClientOptions outbound)
+    : parts_(std::make_unique<Parts>()) {
     Parts& p = *parts_;
     p.settings = std::move(settings);
     p.env = std::move(env);
+    p.outbound = std::move(outbound);
     service::Deps& d = p.deps;
     d.clock = &p.clock;
     d.uuids = &p.uuids;

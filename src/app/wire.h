@@ -1,5 +1,6 @@
 #pragma once
 #include "platform/config/settings.h"
+#include "platform/http/client.h"
 #include "service/deps.h"
 
 #include <memory>
@@ -10,7 +11,8 @@ namespace lab::app {
 /// HTTP client) is built when it is first needed.
 class Program {
   public:
-    Program(Settings settings, EnvLookup env);
+    /// `outbound`: how calls leave; by default as the command line's, to wherever its user says.
+    Program(Settings settings, EnvLookup env, http::ClientOptions outbound = {});
     ~Program();
     service::Deps& deps();
     Executor& loop();

@@ -9,7 +9,7 @@ namespace lab {
 const CodeInfo& info(Code code) {
     // In the order of the enumeration. Exit codes: 2 = the input is wrong, 130 = interrupted,
     // 1 = anything else.
-    static constexpr std::array<CodeInfo, 18> kTable{{
+    static constexpr std::array<CodeInfo, 19> kTable{{
         {"BAD_REQUEST", 400, 2, false},
         {"INVALID_STATE", 400, 1, false},
         {"UNAUTHORIZED", 401, 1, false},
@@ -18,6 +18,7 @@ const CodeInfo& info(Code code) {
         {"CONFLICT", 409, 1, false},
         {"PRECONDITION_FAILED", 412, 1, false},
         {"PAYLOAD_TOO_LARGE", 413, 2, false},
+        {"UNSUPPORTED_MEDIA_TYPE", 415, 2, false},
         {"VALIDATION_ERROR", 422, 2, false},
         {"RATE_LIMIT_EXCEEDED", 429, 1, true},
         {"BUDGET_EXCEEDED", 429, 1, false},

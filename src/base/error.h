@@ -18,6 +18,7 @@ enum class Code : std::uint8_t {
     conflict,             ///< exists already, or is held by somebody else
     precondition_failed,  ///<
     payload_too_large,    ///< a limit on size or count was passed
+    unsupported_type,     ///< a body of a type that nothing can be done with here
     validation,           ///< understood and refused; details say which fields and why
     rate_limited,         ///< try again later
     budget_exceeded,      ///< the hard budget of a run does not allow it

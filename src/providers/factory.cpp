@@ -68,6 +68,31 @@ std::vector<std::string> provider_names() {
     return names;
 }
 
+std::vector<OwnKey> own_keys() {
+    std::vector<OwnKey> out;
+    for (const Preset& preset : presets()) {
+        OwnKey key{std::string(preset.name), std::string(preset.key_variable), {}};
+        const auto url = parse_base_url(preset.base_url);
+        if (url && url->scheme == "https") {
+            key.hosts = {url->host, "*." + url->host};
+        }
+        if (preset.protocol == Protocol::azure) {
+            for (const std::string_view suffix : azure_suffixes()) {
+                key.hosts.push_back("*" + std::string(suffix));
+            }
+        }
+        if (!key.hosts.empty()) {
+            out.push_back(std::move(key));
+        }
+    }
+    return out;
+}
+
+std::string default_base_url(std::string_view provider) {
+    const Preset* preset = find_preset(provider);
+    return preset != nullptr ? std::string(preset->base_url) : "";
+}
+
 std::string default_key_variable(const std::string& provider) {
     const Preset* preset = find_preset(provider);
     return preset != nullptr ? std::string(preset->key_variable) : "";

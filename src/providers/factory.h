@@ -21,6 +21,18 @@ std::vector<std::string> provider_names();
 /// Names of the environment variable a provider's key usually stands in; empty = none needed.
 std::string default_key_variable(const std::string& provider);
 
+/// A provider's own key: the variable it usually stands in, and where the provider serves, over
+/// TLS ("api.openai.com", "*.openai.azure.com").
+struct OwnKey {
+    std::string provider;
+    std::string variable;
+    std::vector<std::string> hosts;
+};
+/// Of every provider that is a public service.
+std::vector<OwnKey> own_keys();
+/// Where a provider is called when a model names nothing else; empty = it has to.
+std::string default_base_url(std::string_view provider);
+
 /// What can be checked before any call: known provider, base_url where one is needed, the key
 /// variable set (unless the server needs none), parameters the protocol cannot carry.
 /// `path` is the model's path in the spec for the details' fields.

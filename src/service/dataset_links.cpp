@@ -28,6 +28,8 @@ std::string sign_link(const DatasetLink& link, std::string_view key) {
         {"admin", link.is_admin},
         {"expires", link.expires_at},
         {"version", link.version},
+        {"type", link.content_type},
+        {"bytes", link.bytes},
         {"format", link.format},
         {"source", link.source},
         {"label", link.label},
@@ -45,7 +47,7 @@ Result<DatasetLink> read_link(
     WallTime now,
     std::string_view key
 ) {
-    const Error refused(Code::unauthorized, "this address is not valid, or not any more");
+    const Error refused(Code::forbidden, "this address is not valid, or not any more");
     if (token.size() > kTokenBytesMax) {
         return refused;
     }
@@ -67,6 +69,9 @@ Result<DatasetLink> read_link(
     out.is_admin = parts["admin"].get<bool>();
     out.expires_at = parts["expires"].get<std::int64_t>();
     out.version = parts["version"].get<std::int64_t>();
+    // An address that an earlier release gave out has neither.
+    out.content_type = parts.value("type", "");
+    out.bytes = parts.value("bytes", std::int64_t{0});
     out.format = parts["format"].get<std::string>();
     out.source = parts["source"].get<std::string>();
     out.label = parts["label"].get<std::string>();

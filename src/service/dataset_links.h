@@ -20,6 +20,8 @@ struct DatasetLink {
     std::int64_t expires_at = 0;  ///< Unix seconds
     std::int64_t version = 0;     ///< download: of the rows
     // Of an upload, as it was announced.
+    std::string content_type;
+    std::int64_t bytes = 0;  ///< exactly so many; 0 = not said
     std::string format;
     std::string source;
     std::string label;
@@ -28,7 +30,7 @@ struct DatasetLink {
 };
 
 std::string sign_link(const DatasetLink& link, std::string_view key);
-/// Errors: unauthorized, always in the same words, unless the token was made by sign_link with this
+/// Errors: forbidden, always in the same words, unless the token was made by sign_link with this
 /// key for this use of this dataset and has not expired.
 Result<DatasetLink> read_link(
     std::string_view token,

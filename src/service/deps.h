@@ -17,6 +17,7 @@
 namespace lab::service {
 
 class TextCache;
+class Outbound;  // service/credentials.h
 
 /// What the use cases stand on; app fills it in once. Everything outlives every call.
 struct Deps {
@@ -43,10 +44,10 @@ struct Deps {
         make_provider;
     std::function<std::vector<Detail>(const domain::ModelSpec&, std::string_view path)> check_model;
     std::function<std::optional<domain::Pricing>(const domain::ModelSpec&)> find_pricing;
-    /// Whether a URL that a user gave may be called; empty: every one (the command line, whose user
-    /// calls for himself). Errors: validation.
-    std::function<Status(std::string_view url)> check_outbound;
     TextCache* report_cache = nullptr;  ///< reports of runs that are over; null: none are kept
+    /// The ways out of the service; null: every one (the command line, whose user calls for
+    /// himself).
+    const Outbound* outbound = nullptr;
     std::string price_table_version;
     std::string software_version;
 };

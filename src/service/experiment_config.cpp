@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "platform/json/document.h"
+#include "service/credentials.h"
 #include "service/impl/config_blocks.h"
 #include "service/models.h"
 #include "service/platform_datasets.h"
@@ -317,17 +318,15 @@ class Compiler {
         entry["provider"] = provider_name(body.value("provider", ""));
         entry["model"] = body.value("model_identifier", "");
         if (config.contains("base_url")) {
-            const std::string url = config["base_url"].get<std::string>();
-            // Checked when it was saved; the operator may have changed his mind since.
-            const auto& check = request_.deps.check_outbound;
-            if (const Status allowed = check ? check(url) : ok(); !allowed) {
-                problem("model_ids", "base_url of a model: " + allowed.error().message);
-            }
-            entry["base_url"] = url;
+            entry["base_url"] = config["base_url"];
         }
-        if (config.contains("credential")) {
+        // Checked when it was saved; the operator may have changed his mind since.
+        for (const Detail& detail : check_way_out(request_, body.value("provider", ""), config)) {
+            problem("model_ids", detail.field + " of a model: " + detail.message);
+        }
+        if (config.contains("credential") && config["credential"].is_string()) {
             entry["api_key_env"] =
-                std::string(kCredentialPrefix) + config["credential"].get<std::string>();
+                credential_variable(request_.caller.org, config["credential"].get<std::string>());
         }
         if (config.contains("pricing")) {
             entry["pricing"] = config["pricing"];

@@ -1,11 +1,13 @@
 #include "service/models.h"
 
 #include "base/text.h"
+#include "service/credentials.h"
 #include "service/uses.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace lab::service {
 namespace {
@@ -79,18 +81,7 @@ Status check_model(const Request& request, Json& body, const storage::Resource*)
         !config.contains("base_url") && !replays) {
         problems.push_back({"config.base_url", "the provider " + provider + " needs one"});
     }
-    if (const auto url = config.find("base_url"); url != config.end()) {
-        const bool good = url->is_string() && (url->get<std::string>().starts_with("https://") ||
-                                               url->get<std::string>().starts_with("http://"));
-        const auto& check = request.deps.check_outbound;
-        const Status allowed = good && check ? check(url->get<std::string>()) : ok();
-        if (!good || !allowed) {
-            problems.push_back(
-                {"config.base_url",
-                 good ? allowed.error().message : "must be a URL that begins with https://"}
-            );
-        }
-    }
+    std::ranges::move(check_way_out(request, provider, config), std::back_inserter(problems));
     if (!problems.empty()) {
         return Error(Code::validation, "the model cannot be as given", std::move(problems));
     }

@@ -7,9 +7,6 @@ namespace lab::service {
 /// Credentials are named (`config.credential`), never held.
 const Noun& model_noun();
 
-/// Stands before a credential's name where an experiment file names an environment variable.
-inline constexpr std::string_view kCredentialPrefix = "LAB_CREDENTIAL_";
-
 /// One entry for every provider: name, display_name, description, supported_models.
 Json list_providers();
 

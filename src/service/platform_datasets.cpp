@@ -217,6 +217,7 @@ const Json& upload_schema() {
         properties["filename"] = text_schema(255);
         properties["content_type"] = text_schema(255);
         properties["format"] = {{"enum", {"jsonl", "json", "csv", "tsv", "parquet", "text"}}};
+        properties["size_bytes"] = {{"type", "integer"}, {"minimum", 1}};
         return closed_object(std::move(properties));
     }();
     return kSchema;
@@ -308,6 +309,7 @@ Result<DatasetLink> prepare_upload(
     LAB_CHECK(check_format(out.format));
     LAB_TRY(const auto newest, DatasetVersions(request.session).find_latest(request.ctx, one.key));
     out.version = newest ? newest->version + 1 : 1;
+    out.bytes = said.value("size_bytes", std::int64_t{0});
     out.source = said.value("filename", "");
     out.label = said.value("version", "");
     out.description = said.value("description", "");

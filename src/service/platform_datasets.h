@@ -81,8 +81,8 @@ class ArrivingRows {
 Arrival arrival_of(const DatasetLink& link);
 
 /// Permission to upload: what a signed address is to say, from {filename, content_type, format,
-/// version, description, changelog}; its version is the number the rows will have. Errors:
-/// validation (a format that cannot be read).
+/// size_bytes, version, description, changelog}; its version is the number the rows will have.
+/// Errors: validation (a format that cannot be read).
 Result<DatasetLink> prepare_upload(const Request& request, const std::string& id, const Json& body);
 /// Permission to download rows; `version`: a number, an id or a label, empty = those in use.
 /// Errors: forbidden, not_found, invalid_state (no data yet).

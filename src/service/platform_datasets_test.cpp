@@ -360,6 +360,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
         .is_admin = true,
         .expires_at = 1001,
         .version = 3,
+        .content_type = "text/csv",
+        .bytes = 12,
         .format = "csv",
         .source = "a \"b\".csv",
         .label = "1.0",
@@ -373,6 +375,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
     EXPECT_EQ(got->user_id, "u");
     EXPECT_TRUE(got->is_admin);
     EXPECT_EQ(got->version, 3);
+    EXPECT_EQ(got->content_type, "text/csv");
+    EXPECT_EQ(got->bytes, 12);
     EXPECT_EQ(got->format, "csv");
     EXPECT_EQ(got->source, "a \"b\".csv");
     EXPECT_EQ(got->label, "1.0");
@@ -386,7 +390,7 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
                              std::int64_t seconds = 1000) {
         const auto out =
             read_link(text, use, dataset, WallTime(std::chrono::seconds(seconds)), key);
-        return !out && out.error().code == Code::unauthorized;
+        return !out && out.error().code == Code::forbidden;
     };
     EXPECT_TRUE(refused(token, DatasetLink::Use::download)) << "for another use";
     EXPECT_TRUE(refused(token, DatasetLink::Use::upload, "e")) << "for another dataset";

@@ -1,5 +1,6 @@
 #include "service/run_queue.h"
 
+#include "base/text.h"
 #include "domain/sample.h"
 #include "service/breakers.h"
 #include "service/evaluation_runs.h"
@@ -395,6 +396,11 @@ Status RunQueue::settle(
         // It could not even begin: the reason is for whoever asks for the run.
         run.state = RunState::failed;
         run.stop_reason = result.error().message;
+        for (const Detail& detail : result.error().details) {
+            run.stop_reason +=
+                (&detail == &result.error().details.front() ? ": " : "; ") + detail.message;
+        }
+        run.stop_reason = shorten(run.stop_reason, 1000);
         const std::string at = format_rfc3339(request.deps.clock->wall());
         LAB_CHECK(runs.set_state(request.ctx, run.key, run.state, run.stop_reason, at));
     }

@@ -59,6 +59,7 @@ BODIES = {
     "/prompts/validate": {"template": "Say {{word}}"},
     "/admin/users": {"roles": ["Viewer"]},
     "/admin/api-keys": {"scopes": ["experiments:read"], "roles": ["ServiceAccount"]},
+    "/admin/credentials": {"secret_ref": "env:OPENAI_API_KEY", "allowed_hosts": ["models.example.org"]},
     "/admin/circuit-breaker/open": {"service": "openai-api"},
     "/admin/circuit-breaker/close": {"service": "openai-api"},
     "/admin/circuit-breaker/reset": {"service": "openai-api"},

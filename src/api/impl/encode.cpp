@@ -6,6 +6,7 @@
 #include "base/uuid.h"
 #include "platform/http/compress.h"
 #include "platform/json/schema.h"
+#include "platform/telemetry/redact.h"
 
 #include <nlohmann/json.hpp>
 
@@ -315,6 +316,10 @@ Result<Call> read_call(
             std::vector<Detail> problems = check_schema(body, *route.request_schema);
             if (problems.size() > kProblemsShown) {
                 problems.resize(kProblemsShown);  // a long list can be wrong in every entry
+            }
+            // What was sent is quoted, and may be a secret that stands in the wrong place.
+            for (Detail& problem : problems) {
+                problem.message = redact(problem.message);
             }
             if (!problems.empty()) {
                 return Error(

@@ -119,7 +119,9 @@ struct TelemetrySettings {
 
 struct ProviderSettings {
     std::map<std::string, std::string> keys;  ///< variable -> secret, those that are set
-    std::vector<std::string> allowed_hosts;
+    std::vector<std::string> allowed_hosts;  ///< host, host:port, *.suffix
+    std::string secrets_folder;              ///< of file: references; empty = none
+    std::string proxy;                       ///< secret; empty = none
 };
 
 /// How one key came to its value, for people.

@@ -3,7 +3,9 @@
 #include "base/executor.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +36,7 @@ enum class TransferFailure : std::uint8_t {
     too_large,  ///< body_bytes_max
     protocol,   ///< not HTTP, or broken framing
     cancelled,  ///< by cancel() or because the sink said stop
+    refused,    ///< by the guard: nothing was sent
 };
 
 struct TransferEnd {
@@ -55,8 +58,8 @@ class ResponseSink {
 
 using TransferId = std::uint64_t;
 
-/// The one outbound HTTP client: HTTP/1.1 keep-alive (HTTP/2 where TLS offers it), TLS verified,
-/// http_proxy/https_proxy/no_proxy honoured, no redirects, no cookies. Loop thread only.
+/// The one outbound HTTP client: HTTP/1.1 keep-alive (HTTP/2 where TLS offers it), TLS verified, no
+/// redirects, no cookies. Loop thread only.
 /// Every start() is followed by exactly one on_end, also after cancel() and at destruction.
 class Client {
   public:
@@ -65,10 +68,21 @@ class Client {
     virtual void cancel(TransferId id) = 0;
 };
 
+class UrlGuard;
+
 struct ClientOptions {
     std::size_t connections_max = 10'000;  ///< kept open when idle
     std::string user_agent = {};
     std::string ca_file = {};  ///< empty = the system's
+    /// What may be called: judged by the form of the URL, and by each address that its host
+    /// resolves to when a connection is made. None: everything (the command line, whose user calls
+    /// for himself).
+    std::shared_ptr<const UrlGuard> guard = {};
+    /// Not set: the proxies of the environment (http_proxy, https_proxy, no_proxy). Empty: none.
+    /// Else all calls go through this one; it resolves the names, so it has to judge addresses.
+    std::optional<std::string> proxy = {};
+    /// For tests: "host:port:address" in place of a resolver, asked for each transfer.
+    std::function<std::string()> resolve = {};
 };
 
 }  // namespace lab::http

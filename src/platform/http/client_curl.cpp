@@ -4,6 +4,7 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,7 +74,8 @@ class CurlClient final : public Client {
     friend struct Shard;
     static int on_socket(CURL*, curl_socket_t fd, int what, void* shard, void*);
     static int on_timer(CURLM*, long timeout_ms, void* shard);
-    static curl_socket_t open_socket(void* self, curlsocktype, struct curl_sockaddr* address);
+    static curl_socket_t open_socket(void* transfer, curlsocktype, struct curl_sockaddr* address);
+    Status look_at_target(Transfer& transfer) const;
     static int close_socket(void* self, curl_socket_t fd);
     static int on_connected(void* transfer, char*, char*, int, int);
 
@@ -173,7 +175,7 @@ Transfer& CurlClient::acquire() {
     Transfer& transfer = *transfers_.emplace_back(std::make_unique<Transfer>(index));
     CURL* easy = transfer.easy();
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &on_connected);
@@ -184,6 +186,11 @@ Transfer& CurlClient::acquire() {
     }
     if (!options_.ca_file.empty()) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
+    }
+    if (const auto& proxy = options_.proxy) {
+        // Set, they are not looked for in the environment.
+        curl_easy_setopt(easy, CURLOPT_PROXY, proxy->c_str());
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     }
     return transfer;
 }
@@ -245,7 +252,19 @@ void CurlClient::pump() {
     arm_timer();
 }
 
+/// With a guard only what it can read leads anywhere.
+Status CurlClient::look_at_target(Transfer& transfer) const {
+    if (options_.guard && (transfer.origin == nullptr || transfer.url_changes())) {
+        LAB_TRY(transfer.target, parse_outbound_url(transfer.url()));
+    }
+    return ok();
+}
+
 void CurlClient::admit(Transfer& transfer, TimePoint now) {
+    if (const Status seen = look_at_target(transfer); !seen) {
+        finish(transfer, {TransferFailure::refused, "the URL " + seen.error().message, 0});
+        return;
+    }
     if (transfer.origin == nullptr || transfer.url_changes()) {
         transfer.origin = &origins_[std::string(transfer.origin_text())];
     }
@@ -261,6 +280,9 @@ void CurlClient::attach(Transfer& transfer, TimePoint now) {
     if (!transfer.configure(now)) {
         finish(transfer, {TransferFailure::timeout, "timed out before it could be sent", 0});
         return;
+    }
+    if (options_.resolve) {
+        transfer.resolve_to(options_.resolve());
     }
     ++static_cast<Origin*>(transfer.origin)->connecting;
     transfer.connecting = true;
@@ -362,12 +384,42 @@ int CurlClient::on_connected(void* transfer_pointer, char*, char*, int, int) {
     return CURL_PREREQFUNC_OK;
 }
 
-curl_socket_t CurlClient::open_socket(void* self, curlsocktype, struct curl_sockaddr* address) {
+AddressBytes bytes_of(const curl_sockaddr& address) {
+    const auto view = [](const auto& part) {
+        return AddressBytes(reinterpret_cast<const std::uint8_t*>(&part), sizeof part);
+    };
+    if (address.family == AF_INET) {
+        return view(reinterpret_cast<const sockaddr_in*>(&address.addr)->sin_addr);
+    }
+    if (address.family == AF_INET6) {
+        return view(reinterpret_cast<const sockaddr_in6*>(&address.addr)->sin6_addr);
+    }
+    return {};
+}
+
+// The name was resolved just now, and this is what is connected to: between the two nothing can
+// change the answer.
+curl_socket_t CurlClient::open_socket(
+    void* transfer_pointer, curlsocktype, struct curl_sockaddr* address
+) {
+    auto& transfer = *static_cast<Transfer*>(transfer_pointer);
+    auto& client = *static_cast<CurlClient*>(transfer.owner);
+    const ClientOptions& options = client.options_;
+    if (options.guard && options.proxy.value_or("").empty()) {
+        const AddressBytes bytes = bytes_of(*address);
+        const std::string_view why = bytes.empty()
+                                         ? "an address of another kind"
+                                         : options.guard->refuse_address(transfer.target, bytes);
+        if (!why.empty()) {
+            transfer.refuse_address(why);
+            return CURL_SOCKET_BAD;
+        }
+    }
     const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0) {
         return CURL_SOCKET_BAD;
     }
-    static_cast<CurlClient*>(self)->socket(fd) = Socket{.registered = 0, .wanted = 0, .ours = true};
+    client.socket(fd) = Socket{.registered = 0, .wanted = 0, .ours = true};
     return fd;
 }
 

@@ -1,4 +1,5 @@
 #include "platform/http/curl_client.h"
+#include "platform/http/url_guard.h"
 #include "support/fake_llm_server.h"
 
 #include <arpa/inet.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 
 namespace lab::http {
 namespace {
@@ -484,6 +486,75 @@ TEST_F(CurlClientTest, DestructionEndsEveryTransferAsCancelled) {
     }
     loop.post([this] { loop.stop(); });
     loop.run();  // what was posted for the client finds it gone
+}
+
+std::shared_ptr<const UrlGuard> guard_for(std::string_view trusted) {
+    UrlPolicy policy;
+    if (!trusted.empty()) {
+        policy.trusted.push_back(*parse_host_rule(trusted));
+    }
+    return std::make_shared<const UrlGuard>(std::move(policy));
+}
+
+TEST_F(CurlClientTest, AGuardedClientConnectsOnlyToAddressesItMayCall) {
+    FakeLlmServer server([](const ServerRequest&) { return respond(200, "hello"); });
+    client = make_curl_client(loop, {.guard = guard_for(""), .proxy = ""});
+    const auto refused = run(start(post(server.url("/"))));
+    EXPECT_EQ(refused->end.failure, TransferFailure::refused);
+    EXPECT_EQ(
+        refused->end.message, "127.0.0.1 resolves to a loopback address, which may not be called"
+    );
+    EXPECT_EQ(server.requests().size(), 0U);
+    const auto odd = run(start(post("http://127.1:" + std::to_string(server.port()) + "/")));
+    EXPECT_EQ(odd->end.failure, TransferFailure::refused);
+    EXPECT_EQ(server.requests().size(), 0U);
+    client = make_curl_client(loop, {.guard = guard_for("127.0.0.1"), .proxy = ""});
+    EXPECT_EQ(run(start(post(server.url("/"))))->body, "hello");
+}
+
+// A name that leads elsewhere once it was looked at: what counts is the address connected to.
+TEST_F(CurlClientTest, AResolverThatChangesItsMindDoesNotLeadInside) {
+    FakeLlmServer server([](const ServerRequest&) {
+        return respond(200, "hello", {{"Connection", "close"}});
+    });
+    // Named by the operator, so it may be on this machine, but not be a metadata service.
+    const std::string name = "models.example.net";
+    const std::string port = std::to_string(server.port());
+    int asked = 0;
+    client = make_curl_client(loop, {.guard = guard_for(name), .proxy = "", .resolve = [&] {
+                                         return name + ":" + port + ":" +
+                                                (++asked == 1 ? "127.0.0.1" : "169.254.169.254");
+                                     }});
+    const std::string url = "http://" + name + ":" + port + "/v1";
+    EXPECT_EQ(run(start(post(url)))->body, "hello");
+    const auto second = run(start(post(url)));
+    EXPECT_EQ(asked, 2);
+    EXPECT_EQ(second->end.failure, TransferFailure::refused);
+    EXPECT_NE(second->end.message.find("a link-local address"), std::string::npos);
+    EXPECT_EQ(server.requests().size(), 1U);
+}
+
+TEST_F(CurlClientTest, ARedirectIsAnAnswerAndIsNotFollowed) {
+    FakeLlmServer inside([](const ServerRequest&) { return respond(200, "secret"); });
+    FakeLlmServer server([&](const ServerRequest&) {
+        return respond(307, "", {{"Location", inside.url("/latest/meta-data/")}});
+    });
+    const auto got = run(start(post(server.url("/"))));
+    EXPECT_EQ(got->status, 307);
+    EXPECT_EQ(inside.requests().size(), 0U);
+}
+
+TEST_F(CurlClientTest, ProxiesOfTheEnvironmentCountOnlyWhereNothingElseIsSaid) {
+    FakeLlmServer proxy([](const ServerRequest&) { return respond(200, "from the proxy"); });
+    FakeLlmServer server([](const ServerRequest&) { return respond(200, "hello"); });
+    const std::string proxy_url = proxy.url("");
+    ::setenv("http_proxy", proxy_url.c_str(), 1);
+    EXPECT_EQ(run(start(post(server.url("/"))))->body, "from the proxy");
+    client = make_curl_client(loop, {.proxy = ""});
+    EXPECT_EQ(run(start(post(server.url("/"))))->body, "hello");
+    ::unsetenv("http_proxy");
+    client = make_curl_client(loop, {.guard = guard_for(""), .proxy = proxy_url});
+    EXPECT_EQ(run(start(post("http://models.example.net/v1")))->body, "from the proxy");
 }
 
 }  // namespace

@@ -95,6 +95,12 @@ Transfer::Transfer(std::uint32_t index) : easy_(curl_easy_init()), index_(index)
 Transfer::~Transfer() {
     curl_easy_cleanup(easy_);
     curl_slist_free_all(header_list_);
+    curl_slist_free_all(resolve_list_);
+}
+
+void Transfer::resolve_to(const std::string& entry) {
+    curl_slist_free_all(std::exchange(resolve_list_, curl_slist_append(nullptr, entry.c_str())));
+    curl_easy_setopt(easy_, CURLOPT_RESOLVE, resolve_list_);
 }
 
 void Transfer::begin(Request request, std::shared_ptr<ResponseSink> sink, TimePoint now) {
@@ -108,6 +114,7 @@ void Transfer::begin(Request request, std::shared_ptr<ResponseSink> sink, TimePo
     head_bytes_ = 0;
     body_bytes_ = 0;
     stopped_ = TransferFailure::none;
+    address_refused_ = {};
     error_text_[0] = '\0';
 }
 
@@ -200,6 +207,14 @@ TransferEnd Transfer::end_of(CURLcode code) const {
     }
     if (sends_ > 1) {
         return {TransferFailure::closed, "the server closed the kept connection", 0};
+    }
+    if (!address_refused_.empty() && code == CURLE_COULDNT_CONNECT) {
+        return {
+            TransferFailure::refused,
+            target.host + " resolves to " + std::string(address_refused_) +
+                ", which may not be called",
+            0
+        };
     }
     std::string message = error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code);
     return {failure_of(code, sends_ > 0), shorten(sanitize_utf8(message), 300), status};

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/result.h"
 #include "platform/http/client.h"
+#include "platform/http/url_guard.h"
 
 #include <curl/curl.h>
 
@@ -33,6 +34,11 @@ class Transfer {
     bool about_to_send() { return sends_++ == 0; }
     /// Why the transfer will be ended; the first reason stays, and then true is returned.
     bool stop(TransferFailure failure, std::string message);
+    /// An address of the host was not taken; that is why, unless another one is.
+    void refuse_address(std::string_view why) { address_refused_ = why; }
+    const std::string& url() const { return request_.url; }
+    /// "host:port:address": what the host resolves to, this time.
+    void resolve_to(const std::string& entry);
     TransferEnd end_of(CURLcode code) const;
     /// The transfer is over: gives its sink away and frees what it held.
     std::shared_ptr<ResponseSink> release();
@@ -42,6 +48,7 @@ class Transfer {
     void* origin = nullptr;
     void* shard = nullptr;  ///< while libcurl has it
     bool connecting = false;
+    OutboundUrl target = {};  ///< with a guard
 
   private:
     static std::size_t on_header(char* bytes, std::size_t, std::size_t count, void* self);
@@ -53,6 +60,7 @@ class Transfer {
 
     CURL* easy_;
     curl_slist* header_list_ = nullptr;
+    curl_slist* resolve_list_ = nullptr;
     Headers headers_set_;
     std::string url_set_;
     std::string method_set_;
@@ -72,6 +80,7 @@ class Transfer {
     std::size_t body_bytes_ = 0;
     TransferFailure stopped_ = TransferFailure::none;
     std::string stop_message_;
+    std::string_view address_refused_;
 };
 
 }  // namespace lab::http

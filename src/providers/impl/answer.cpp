@@ -219,6 +219,12 @@ void classify_transfer(
         result.error = Error(Code::cancelled, "the call was cancelled");
         return;
     }
+    if (end.failure == TransferFailure::refused) {
+        result.outcome = Outcome::refused;
+        result.error =
+            Error(Code::upstream_error, std::string(provider) + " was not called: " + end.message);
+        return;
+    }
     result.outcome = Outcome::network;
     result.counts_for_breaker = true;
     const bool timeout = end.failure == TransferFailure::timeout;

@@ -107,6 +107,7 @@ Result<std::string> azure_base(const Url& url, const domain::ModelSpec& model) {
 }  // namespace
 
 std::span<const Preset> presets() { return kPresets; }
+std::span<const std::string_view> azure_suffixes() { return kAzureSuffixes; }
 
 const Preset* find_preset(std::string_view name) {
     const auto found = std::ranges::find(kPresets, name, &Preset::name);

@@ -51,6 +51,9 @@ struct KeyChoice {
 };
 KeyChoice choose_key(const Preset& preset, const domain::ModelSpec& model);
 
+/// Hosts below which Azure serves models, each with a dot in front.
+std::span<const std::string_view> azure_suffixes();
+
 /// Whether calls go to the provider itself, and so are billed by its price list.
 bool is_own_endpoint(const Preset& preset, const domain::ModelSpec& model);
 

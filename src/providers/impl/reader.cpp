@@ -123,8 +123,9 @@ CallResult BaseReader::finish(const http::TransferEnd& end) {
     CallResult result;
     result.http_status = end.status;
     judge(result, end);
-    const bool reached = end.status == 0 ? end.failure != http::TransferFailure::connect
-                                         : end.status >= 200 && end.status < 300;
+    const bool sent = end.failure != http::TransferFailure::connect &&
+                      end.failure != http::TransferFailure::refused;
+    const bool reached = end.status == 0 ? sent : end.status >= 200 && end.status < 300;
     result.maybe_billed =
         reached && result.outcome != Outcome::ok && result.outcome != Outcome::cancelled;
     return result;

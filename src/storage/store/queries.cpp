@@ -21,7 +21,8 @@ std::vector<const Query*> all_queries() {
           prompt_version_queries(),
           dataset_version_queries(),
           reference_queries(),
-          artifact_queries()}) {
+          artifact_queries(),
+          credential_queries()}) {
         out.insert(out.end(), family.begin(), family.end());
     }
     const std::vector<const Query*> resources = resource_queries();

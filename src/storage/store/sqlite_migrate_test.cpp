@@ -160,7 +160,8 @@ TEST(EmbeddedMigrations, AreTheFilesByteForByte) {
     ASSERT_FALSE(migrations.empty());
     int version = 0;
     for (const Migration& migration : migrations) {
-        EXPECT_EQ(migration.version, ++version);
+        EXPECT_GT(migration.version, version);
+        version = migration.version;
         std::string number = std::to_string(version);
         number.insert(0, 4 - number.size(), '0');
         EXPECT_EQ(

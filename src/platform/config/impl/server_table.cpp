@@ -419,8 +419,15 @@ void telemetry_rows(const Add& add) {
 
 void provider_rows(const Add& add) {
     add(list("PROVIDER_ALLOWED_HOSTS", providers<&ProviderSettings::allowed_hosts>)
-            .obeys(check_host_port)
-            .help("further hosts that models may name"));
+            .obeys(check_host_rule)
+            .help("hosts, also private ones, that models may name beside the providers' own; unset "
+                  "in development: this machine"));
+    add(text("PROVIDER_SECRETS_DIR", providers<&ProviderSettings::secrets_folder>)
+            .between(1, 4'096)
+            .help("folder of files that credentials may name (file:/...); unset: none"));
+    add(url("OUTBOUND_PROXY", providers<&ProviderSettings::proxy>, "http|https")
+            .secret()
+            .help("all calls to models go through it; HTTP_PROXY and the like do not count"));
     for (const auto& [key, help] : kProviderKeys) {
         add(
             Row{{.key = key,

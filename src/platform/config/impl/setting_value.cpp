@@ -202,6 +202,14 @@ std::string check_host_port(std::string_view text) {
                : "has to be names of hosts, each with or without a port";
 }
 
+std::string check_host_rule(std::string_view text) {
+    const bool fine = check_host_port(text.starts_with("*.") ? text.substr(2) : text).empty() ||
+                      (text.starts_with('[') && text.find(']') != text.npos);
+    return fine ? ""
+                : "has to be hosts such as gpu-1:8000, 10.0.0.7 or *.models.example.org, each with "
+                  "or without a port";
+}
+
 std::string check_origin(std::string_view text) {
     for (const std::string_view scheme : {"https://", "http://"}) {
         if (text.starts_with(scheme) && check_host_port(text.substr(scheme.size())).empty()) {

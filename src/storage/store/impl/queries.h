@@ -21,6 +21,7 @@ std::span<const Query* const> prompt_version_queries();
 std::span<const Query* const> dataset_version_queries();
 std::span<const Query* const> reference_queries();
 std::span<const Query* const> artifact_queries();
+std::span<const Query* const> credential_queries();
 std::vector<const Query*> resource_queries();
 
 // Those that only the SQLite driver runs.
