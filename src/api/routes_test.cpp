@@ -39,6 +39,7 @@ class AllRoutes : public testing::Test {
             .control = control_,
             .events = events_,
             .board = board_,
+            .maintenance = maintenance_,
             .metrics_text = [] { return std::string(); },
             .document = [this]() -> const std::string& { return document_; },
             .signing_key = "key",
@@ -51,6 +52,7 @@ class AllRoutes : public testing::Test {
     NoControl control_;
     service::RunEvents events_;
     HealthBoard board_{clock_, "1"};
+    service::MaintenanceFlag maintenance_;
     std::string document_;
     std::vector<Route> routes_;
 };
@@ -160,6 +162,8 @@ TEST_F(AllRoutes, AreGuardedAsTheContractSays) {
         {"POST /admin/circuit-breaker/close", "admin"},
         {"POST /admin/circuit-breaker/reset", "admin"},
         {"GET /admin/circuit-breaker/status", "loopback"},
+        {"GET /admin/maintenance", "admin"},
+        {"POST /admin/maintenance", "admin"},
         {"POST /admin/api-keys", "ManageApiKeys"},
         {"GET /admin/api-keys", "ManageApiKeys"},
         {"DELETE /admin/api-keys/{id}", "ManageApiKeys"},

@@ -117,6 +117,7 @@ Status check_outbound(const ServerSettings& settings, std::string_view url) {
 struct Platform::Parts {
     Settings settings;
     ServerSettings server;
+    Observers observers;
     EnvLookup env;  ///< what models may see
     SystemClock clock;
     SystemRandom random;
@@ -190,11 +191,14 @@ struct Platform::Parts {
 Platform::Platform() : parts_(std::make_unique<Parts>()) {}
 Platform::~Platform() = default;
 
-Result<std::unique_ptr<Platform>> Platform::open(const Settings& settings, ServerSettings server) {
+Result<std::unique_ptr<Platform>> Platform::open(
+    const Settings& settings, ServerSettings server, Observers observers
+) {
     std::unique_ptr<Platform> platform(new Platform());
     Parts& p = *platform->parts_;
     p.settings = settings;
     p.server = std::move(server);
+    p.observers = observers;
     p.env = provider_environment(p.server);
     p.program = platform->make_program();
     const Ctx ctx = Ctx(p.clock).within(std::chrono::seconds(60));
@@ -213,7 +217,7 @@ RandomSource& Platform::random() { return parts_->random; }
 const std::string& Platform::signing_key() const { return parts_->signing_key; }
 
 std::unique_ptr<Program> Platform::make_program() const {
-    auto program = std::make_unique<Program>(parts_->settings, parts_->env);
+    auto program = std::make_unique<Program>(parts_->settings, parts_->env, parts_->observers);
     program->deps().check_outbound = [server = &parts_->server](std::string_view url) {
         return check_outbound(*server, url);
     };

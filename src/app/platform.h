@@ -12,7 +12,9 @@ class Platform {
   public:
     /// Opens and migrates the store, finds or makes the secrets of an embedded one.
     /// Errors: validation, io, unavailable.
-    static Result<std::unique_ptr<Platform>> open(const Settings& settings, ServerSettings server);
+    static Result<std::unique_ptr<Platform>> open(
+        const Settings& settings, ServerSettings server, Observers observers = {}
+    );
     ~Platform();
 
     const ServerSettings& settings() const;

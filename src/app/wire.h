@@ -1,16 +1,25 @@
 #pragma once
 #include "platform/config/settings.h"
+#include "providers/observed.h"
 #include "service/deps.h"
+#include "storage/store/observed.h"
 
 #include <memory>
 
 namespace lab::app {
 
+/// Who is told of what a program does; null = nobody. They outlive it.
+struct Observers {
+    service::Observer* service = nullptr;
+    storage::StatementObserver* statements = nullptr;
+    providers::CallObserver* calls = nullptr;
+};
+
 /// Everything concrete, built top-down and destroyed in reverse. What costs time (the database, the
 /// HTTP client) is built when it is first needed.
 class Program {
   public:
-    Program(Settings settings, EnvLookup env);
+    Program(Settings settings, EnvLookup env, Observers observers = {});
     ~Program();
     service::Deps& deps();
     Executor& loop();

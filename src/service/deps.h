@@ -5,6 +5,7 @@
 #include "domain/spec.h"
 #include "domain/spec_parse.h"
 #include "providers/provider.h"
+#include "service/observer.h"
 #include "storage/objects/folder.h"
 #include "storage/store/session.h"
 
@@ -43,6 +44,7 @@ struct Deps {
     /// Whether a URL that a user gave may be called; empty: every one (the command line, whose user
     /// calls for himself). Errors: validation.
     std::function<Status(std::string_view url)> check_outbound;
+    Observer* observer = &no_observer();
     std::string price_table_version;
     std::string software_version;
 };

@@ -189,12 +189,14 @@ Json noun_schema(Json own_properties, std::vector<std::string> required) {
 }
 
 Result<Json> show_noun(const Request& request, const Noun& noun, const Resource& one) {
-    LAB_TRY(Json whole, whole_of(one));
-    Json shown = Json::object();
-    shown["id"] = one.id;
-    for (auto& [name, value] : whole.items()) {
-        shown[name] = std::move(value);
+    LAB_TRY(Json body, parse_json(one.body));
+    Json shown = {{"id", one.id}, {"name", one.name}};
+    for (auto member = body.begin(); member != body.end(); ++member) {
+        shown[member.key()] = std::move(*member);
     }
+    shown["visibility"] = to_string(one.access.visibility);
+    shown["collaborators"] = one.access.collaborators;
+    shown["tags"] = one.tags;
     shown.emplace("description", "");
     shown.emplace("metadata", Json::object());
     if (noun.shows_status) {
@@ -235,6 +237,7 @@ Result<Shown> create_noun(const Request& request, const Noun& noun, const Json& 
         LAB_CHECK(noun.written(request, one, whole));
     }
     LAB_CHECK(transaction.commit(request.ctx));
+    request.deps.observer->created(noun.kind);
     LAB_TRY(Json shown, show_noun(request, noun, one));
     return Shown{.json = std::move(shown), .revision = one.revision};
 }

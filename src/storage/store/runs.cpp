@@ -66,6 +66,9 @@ constexpr Query kRunsByState{
     LAB_SELECT_RUNS "WHERE r.state = $1 AND r.origin = 'engine' ORDER BY r.key LIMIT $2"
 };
 #undef LAB_SELECT_RUNS
+constexpr Query kCountByState{
+    "count_runs_by_state", "SELECT COUNT(*) FROM runs WHERE state = $1 AND origin = 'engine'"
+};
 
 constexpr Query kStartRun{"start_run", R"sql(
     UPDATE runs SET state = $2, stop_reason = $3, started_at = COALESCE(started_at, $4),
@@ -94,6 +97,7 @@ constexpr const Query* kQueries[] = {
     &kListRunsIn,
     &kFindRunIn,
     &kRunsByState,
+    &kCountByState,
 };
 
 Value text_or_null(const std::string& text) {
@@ -255,6 +259,16 @@ Result<std::optional<Run>> Runs::find_in(
 Result<std::vector<Run>> Runs::list_by_state(const Ctx& ctx, RunState state, std::int64_t limit) {
     const Value values[] = {domain::to_string(state), limit};
     return read_runs(ctx, session_, kRunsByState, values);
+}
+
+Result<std::int64_t> Runs::count_by_state(const Ctx& ctx, RunState state) {
+    const Value values[] = {domain::to_string(state)};
+    std::int64_t count = 0;
+    LAB_CHECK(session_.query(ctx, kCountByState, values, [&](const Row& row) {
+        count = row.integer(0);
+        return ok();
+    }));
+    return count;
 }
 
 Result<bool> Runs::move_state(const Ctx& ctx, std::int64_t run, RunState from, RunState to) {
