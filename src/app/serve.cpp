@@ -21,7 +21,7 @@
 #include "service/maintenance.h"
 #include "service/rate_limit.h"
 #include "service/run_queue.h"
-#include "storage/store/runs.h"
+#include "storage/store/run_counts.h"
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -463,8 +463,7 @@ void Service::look_at_store() {
     if (const auto open = service::forced_breakers(ctx, **session)) {
         counted_.breakers_seen(*open);
     }
-    storage::Runs runs(**session);
-    if (const auto queued = runs.count_by_state(ctx, domain::RunState::queued)) {
+    if (const auto queued = storage::count_runs(ctx, **session, domain::RunState::queued)) {
         counted_.jobs_seen(*queued, runs_.running());
     }
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "storage/store/impl/queries.h"
+#include "storage/store/run_counts.h"
 
 #include <algorithm>
 
@@ -261,10 +262,10 @@ Result<std::vector<Run>> Runs::list_by_state(const Ctx& ctx, RunState state, std
     return read_runs(ctx, session_, kRunsByState, values);
 }
 
-Result<std::int64_t> Runs::count_by_state(const Ctx& ctx, RunState state) {
+Result<std::int64_t> count_runs(const Ctx& ctx, Session& session, RunState state) {
     const Value values[] = {domain::to_string(state)};
     std::int64_t count = 0;
-    LAB_CHECK(session_.query(ctx, kCountByState, values, [&](const Row& row) {
+    LAB_CHECK(session.query(ctx, kCountByState, values, [&](const Row& row) {
         count = row.integer(0);
         return ok();
     }));

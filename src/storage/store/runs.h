@@ -36,7 +36,6 @@ class Runs {
     Result<std::vector<domain::Run>> list_by_state(
         const Ctx& ctx, domain::RunState state, std::int64_t limit
     );
-    Result<std::int64_t> count_by_state(const Ctx& ctx, domain::RunState state);
     /// From one state to another, by whoever is first. false: it was not in that state any more.
     Result<bool> move_state(
         const Ctx& ctx, std::int64_t run, domain::RunState from, domain::RunState to
