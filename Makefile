@@ -13,7 +13,8 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo test test-kill contract sdk sdk-generate bench lint format tidy clean
+.PHONY: help deps build demo test test-kill contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: format tidy clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,14 @@ sdk-generate: build ## After a change of the API: what of the Python client is m
 bench: build ## Speed and memory beside a bare Go loop (installs Go when there is none)
 	@command -v go >/dev/null || tools/deps.sh golang-go
 	@python3 bench/run.py --binary build/release/llm-research
+
+bench-api: build ## GET /health beside Boost.Beast, a list beside axum + sqlx (installs wrk; needs cargo)
+	@command -v wrk >/dev/null || tools/deps.sh wrk
+	@python3 bench/api.py --binary build/release/llm-research
+
+bench-overload: build ## Ten times the load, 10,000 slow connections, start and idle memory
+	@command -v wrk >/dev/null || tools/deps.sh wrk
+	@python3 bench/overload.py --binary build/release/llm-research
 
 lint: deps ## Format, include rules and bans, shell scripts, the tools' own tests
 	@tools/lint.sh

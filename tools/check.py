@@ -59,7 +59,7 @@ HEAVY = {
     r"boost/(asio|beast)": ["src/platform/process/", "src/platform/http/"],
     r"yaml-cpp/": ["src/platform/json/"],
     r"prometheus/": ["src/platform/telemetry/metrics.cpp"],
-    r"spdlog/": ["src/platform/telemetry/log.cpp"],
+    r"spdlog/": [],
     r"toml\+\+/": ["src/platform/config/toml.cpp"],
     r"CLI/": ["src/cli/"],
     r"csv\.h$": ["src/platform/data/"],

@@ -15,6 +15,21 @@ namespace lab::api {
 namespace {
 
 constexpr std::size_t kRequestIdMax = 128;
+constexpr std::string_view kPolicy = "Content-Security-Policy";
+constexpr std::pair<std::string_view, std::string_view> kSecurityHeaders[] = {
+    {"Strict-Transport-Security", "max-age=31536000; includeSubDomains"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {kPolicy, "default-src 'self'"},
+    {"Referrer-Policy", "strict-origin-when-cross-origin"},
+};
+/// The same as they are sent.
+constexpr std::string_view kSecurityLines =
+    "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n"
+    "Content-Security-Policy: default-src 'self'\r\n"
+    "Referrer-Policy: strict-origin-when-cross-origin\r\n";
 constexpr std::size_t kUserAgentMax = 512;
 constexpr std::size_t kBodyWithoutUse = 64U << 10;
 
@@ -33,11 +48,17 @@ bool is_json_type(std::string_view content_type) {
            (type.starts_with("application/") && type.ends_with("+json"));
 }
 
+bool is_name(std::string_view name, std::string_view lower) {
+    return std::ranges::equal(name, lower, [](char a, char b) {
+        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
+    });
+}
+
 /// All values of a header, as RFC 9110 section 5.3 joins them.
 std::string joined_header(const http::Headers& headers, std::string_view name) {
     std::string out;
     for (const auto& [key, value] : headers) {
-        if (to_lower(key) == name) {
+        if (is_name(key, name)) {
             out += (out.empty() ? "" : ", ") + value;
         }
     }
@@ -48,6 +69,13 @@ std::string joined_header(const http::Headers& headers, std::string_view name) {
 bool may_operate(const service::Caller& caller) {
     return caller.is_admin() && (caller.kind != service::Caller::Kind::api_key ||
                                  std::ranges::find(caller.scopes, "*") != caller.scopes.end());
+}
+
+/// A package threw where nobody expected it: our bug, and no reason to die.
+Error bug(const std::exception& thrown) {
+    Error error(Code::internal, "");
+    error.cause = thrown.what();
+    return error;
 }
 
 }  // namespace
@@ -68,20 +96,27 @@ std::string Application::request_id_of(const http::RequestHead* head) const {
 }
 
 http::BodyPlan Application::on_head(const http::RequestHead& head) {
-    const auto match = router_.find(head.method, head.path);
+    auto match = router_.find(head.method, head.path);
+    const Route* const route = match ? match->route : nullptr;
     http::BodyPlan plan;
-    if (match && match->route != nullptr && match->route->body == BodyKind::stream) {
-        return stream_plan(*match->route);
+    if (route != nullptr && route->on_io_thread) {
+        const std::shared_ptr<Visit> visit = begin_visit(head);
+        visit->match = *std::move(match);
+        plan.kind = http::BodyPlan::Kind::reply_now;
+        plan.reply = answer_at_once(head, *visit);
+        plan.context = visit;
+        return plan;
+    }
+    if (route != nullptr && route->body == BodyKind::stream) {
+        return stream_plan(*route);
     }
     plan.kind = http::BodyPlan::Kind::buffer;
-    plan.bytes_max = match && match->route != nullptr && match->route->body != BodyKind::none
-                         ? match->route->body_bytes_max
-                         : kBodyWithoutUse;
+    plan.bytes_max =
+        route != nullptr && route->body != BodyKind::none ? route->body_bytes_max : kBodyWithoutUse;
     return plan;
 }
 
-std::shared_ptr<Application::Visit> Application::begin_visit(http::Exchange& exchange) const {
-    const http::RequestHead& head = exchange.head();
+std::shared_ptr<Application::Visit> Application::begin_visit(const http::RequestHead& head) const {
     auto visit = std::make_shared<Visit>();
     visit->begun = deps_.clock->now();
     visit->caller.request_id = request_id_of(&head);
@@ -92,24 +127,31 @@ std::shared_ptr<Application::Visit> Application::begin_visit(http::Exchange& exc
     if (is_welcome(origin)) {
         visit->cors_origin = origin;
     }
-    exchange.set_context(visit);
     return visit;
 }
 
-http::Response Application::overloaded(const Visit& visit) const {
-    Reply busy = problem_reply(
-        503,
-        "OVERLOADED",
-        "there is more to do than can be done: try again in a moment",
-        visit.caller.request_id
-    );
-    busy.headers.emplace_back("Retry-After", "1");
-    return answer(visit, std::move(busy));
+/// What never waits: probes, metrics, documents.
+http::Response Application::answer_at_once(const http::RequestHead& head, Visit& visit) const {
+    Result<Reply> reply = Error(Code::internal, "");
+    try {
+        Call call(head, visit.match.path_values, nullptr, Json());
+        reply = visit.match.route->handler(call);
+    } catch (const std::exception& error) {
+        reply = bug(error);
+    }
+    if (!reply) {
+        visit.cause = reply.error().cause;
+        return answer_error(visit, reply.error());
+    }
+    http::Response response = answer(visit, *std::move(reply));
+    compress(head, options_.compression, options_.compression_bytes_min, response);
+    return response;
 }
 
 void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     const http::RequestHead& head = exchange->head();
-    const auto visit = begin_visit(*exchange);
+    const std::shared_ptr<Visit> visit = begin_visit(head);
+    exchange->set_context(visit);
     if (head.method == "OPTIONS") {
         const auto match = router_.find("OPTIONS", head.path);
         exchange->respond(preflight(head, match ? *match : Router::Match{}));
@@ -135,38 +177,42 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
         exchange->respond(answer(*visit, std::move(reply)));
         return;
     }
-    if (route->on_io_thread) {
-        handle(exchange, visit);
-        return;
-    }
-    if (!deps_.pool->submit(pool_priority(route->priority), [this, exchange, visit] {
-            handle(exchange, visit);
+    if (!deps_.admission->admits(route->priority) ||
+        !deps_.pool->submit(pool_priority(route->priority), [this, exchange, visit] {
+            const Duration waited = deps_.clock->now() - visit->begun;
+            if (deps_.admission->is_fresh(visit->match.route->priority, waited)) {
+                handle(exchange, visit);
+            } else {
+                exchange->respond(overloaded(*visit));
+            }
         })) {
         exchange->respond(overloaded(*visit));
     }
 }
 
+/// There is more to do than can be done, and this goes last.
+http::Response Application::overloaded(const Visit& visit) const {
+    deps_.shed(visit.match.route->priority);
+    Reply busy = problem_reply(
+        503,
+        "OVERLOADED",
+        "there is more to do than can be done: try again in a moment",
+        visit.caller.request_id
+    );
+    busy.headers.emplace_back("Retry-After", "1");
+    return answer(visit, std::move(busy));
+}
+
 void Application::handle(
     const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
 ) {
-    const Route& route = *visit->match.route;
     Result<Reply> reply = Error(Code::internal, "");
     try {
-        if (route.on_io_thread) {
-            Call call(exchange->head(), visit->match.path_values, nullptr, Json());
-            reply = route.handler(call);
-        } else {
-            const Ctx ctx =
-                Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
-            auto session = deps_.sessions->acquire(ctx);
-            reply =
-                session ? carry_out(exchange, *visit, **session) : Result<Reply>(session.error());
-        }
+        const Ctx ctx = Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
+        auto session = deps_.sessions->acquire(ctx);
+        reply = session ? carry_out(exchange, *visit, **session) : Result<Reply>(session.error());
     } catch (const std::exception& error) {
-        // A package threw where nobody expected it: our bug, and no reason to die.
-        Error bug(Code::internal, "");
-        bug.cause = error.what();
-        reply = std::move(bug);
+        reply = bug(error);
     }
     if (!reply) {
         visit->cause = reply.error().cause;
@@ -182,7 +228,7 @@ void Application::handle(
     }
     if (reply->stream) {
         http::Headers headers = std::move(reply->headers);
-        add_common_headers(*visit, headers);
+        add_stream_headers(*visit, headers);
         reply->stream(exchange, std::move(headers));
         return;
     }
@@ -301,7 +347,7 @@ Result<Reply> Application::carry_out(
         LAB_CHECK(audited(nullptr, &admitted.error()));
         return admitted.error();
     }
-    if (route.maintenance == InMaintenance::refused && deps_.maintenance->load()) {
+    if (route.maintenance == InMaintenance::refused && deps_.maintenance->on()) {
         Reply reply = problem_reply(
             503,
             "MAINTENANCE",
@@ -354,7 +400,7 @@ http::Response Application::answer(const Visit& visit, Reply reply) const {
     if (reply.status != 204) {
         response.headers.emplace_back("Content-Type", reply.content_type);
     }
-    add_common_headers(visit, response.headers);
+    add_common_headers(visit, response);
     return response;
 }
 
@@ -372,19 +418,36 @@ http::Response Application::answer_error(const Visit& visit, const Error& error)
     } else if (response.status == 503) {
         response.headers.emplace_back("Retry-After", "5");
     }
-    add_common_headers(visit, response.headers);
+    add_common_headers(visit, response);
     return response;
 }
 
-void Application::add_common_headers(const Visit& visit, http::Headers& headers) const {
-    headers.emplace_back("X-Request-ID", visit.caller.request_id);
-    headers.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
-    headers.emplace_back("X-Content-Type-Options", "nosniff");
-    headers.emplace_back("X-Frame-Options", "DENY");
-    if (http::find_header(headers, "content-security-policy").empty()) {
-        headers.emplace_back("Content-Security-Policy", "default-src 'self'");
+void Application::add_common_headers(const Visit& visit, http::Response& response) const {
+    add_own_headers(visit, response.headers);
+    // All the same but for pages that may load more: those have their own policy.
+    if (http::find_header(response.headers, kPolicy).empty()) {
+        response.fixed_lines = kSecurityLines;
+        return;
     }
-    headers.emplace_back("Referrer-Policy", "strict-origin-when-cross-origin");
+    for (const auto& [name, value] : kSecurityHeaders) {
+        if (name != kPolicy) {
+            response.headers.emplace_back(name, value);
+        }
+    }
+}
+
+void Application::add_stream_headers(const Visit& visit, http::Headers& headers) const {
+    add_own_headers(visit, headers);
+    for (const auto& [name, value] : kSecurityHeaders) {
+        if (http::find_header(headers, name).empty()) {
+            headers.emplace_back(name, value);
+        }
+    }
+}
+
+/// Those that differ from answer to answer.
+void Application::add_own_headers(const Visit& visit, http::Headers& headers) const {
+    headers.emplace_back("X-Request-ID", visit.caller.request_id);
     if (!visit.cors_origin.empty()) {
         headers.emplace_back("Access-Control-Allow-Origin", visit.cors_origin);
         headers.emplace_back(
@@ -441,7 +504,7 @@ http::Response Application::refuse(
     if (status == 503) {
         response.headers.emplace_back("Retry-After", "5");
     }
-    add_common_headers(visit, response.headers);
+    add_common_headers(visit, response);
     response.body = dump_json({{"error", std::move(error)}});
     return response;
 }
@@ -450,6 +513,7 @@ void Application::on_response_sent(const http::Sent& sent) {
     const auto* const visit = static_cast<const Visit*>(sent.context.get());
     const bool matched = visit != nullptr && visit->match.route != nullptr;
     deps_.served({
+        .route = matched ? visit->match.route : nullptr,
         .method = sent.head != nullptr ? std::string_view(sent.head->method) : "",
         .path = matched ? visit->match.route->path : "unmatched",
         .status = sent.status,

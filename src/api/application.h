@@ -1,12 +1,13 @@
 #pragma once
+#include "api/admission.h"
 #include "api/router.h"
 #include "platform/http/server.h"
 #include "platform/process/work_pool.h"
 #include "service/caller.h"
 #include "service/identity.h"
+#include "service/maintenance.h"
 #include "service/rate_limit.h"
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@ namespace lab::api {
 
 /// A request that was answered, for log and metrics.
 struct Served {
+    const Route* route = nullptr;
     std::string_view method;
     std::string_view path;  ///< of the route, "unmatched" without one
     int status = 0;
@@ -50,7 +52,10 @@ struct ApplicationDeps {
         Status(const service::Request&, const Route&, const Reply*, const Error*, Duration)>
         audit;
     std::function<void(const Served&)> served;
-    const std::atomic<bool>* maintenance = nullptr;
+    const service::MaintenanceFlag* maintenance = nullptr;
+    const Admission* admission = nullptr;
+    /// A request was refused because there was too much to do.
+    std::function<void(Priority)> shed;
 };
 
 /// The HTTP face of the service: finds the route, checks who asks and how often, decodes, calls the
@@ -75,11 +80,14 @@ class Application final : public http::Application {
     class PieceSender;
     class UploadSink;
     /// The request as far as its head tells.
-    std::shared_ptr<Visit> begin_visit(http::Exchange& exchange) const;
+    std::shared_ptr<Visit> begin_visit(const http::RequestHead& head) const;
+    /// There is more to do than can be done, and this goes last.
     http::Response overloaded(const Visit& visit) const;
     http::BodyPlan stream_plan(const Route& route);
     http::Response answer(const Visit& visit, Reply reply) const;
     http::Response answer_error(const Visit& visit, const Error& error) const;
+    /// What never waits: probes, metrics, documents.
+    http::Response answer_at_once(const http::RequestHead& head, Visit& visit) const;
     void handle(
         const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
     );
@@ -95,7 +103,10 @@ class Application final : public http::Application {
         Reply reply
     );
     Status admit(Visit& visit, const http::RequestHead& head) const;
-    void add_common_headers(const Visit& visit, http::Headers& headers) const;
+    void add_common_headers(const Visit& visit, http::Response& response) const;
+    /// Of an answer that goes out piece by piece.
+    void add_stream_headers(const Visit& visit, http::Headers& headers) const;
+    void add_own_headers(const Visit& visit, http::Headers& headers) const;
     http::Response preflight(const http::RequestHead& head, const Router::Match& match) const;
     /// Whether pages of this origin may read answers.
     bool is_welcome(std::string_view origin) const;

@@ -104,7 +104,7 @@ void Application::send_pieces(
     Reply reply
 ) {
     http::Headers headers = std::move(reply.headers);
-    add_common_headers(*visit, headers);
+    add_stream_headers(*visit, headers);
     std::make_shared<PieceSender>(*this, exchange, visit, std::move(reply), std::move(headers))
         ->go_on();
 }
@@ -123,7 +123,8 @@ class Application::UploadSink final : public http::BodySink,
         bool going = true;
         {
             const std::scoped_lock lock(mutex_);
-            visit_ = application_.begin_visit(*exchange);
+            visit_ = application_.begin_visit(exchange->head());
+            exchange->set_context(visit_);
             visit_->match = *std::move(match);
             exchange_ = std::move(exchange);
             going = wake();

@@ -32,21 +32,32 @@ struct HttpMetrics::Series {
     }
 };
 
-HttpMetrics::HttpMetrics(Metrics& metrics, const std::vector<Route>& routes)
-    : requests_(metrics.counters(
+HttpMetrics::HttpMetrics(const Clock& clock, Metrics& metrics, const std::vector<Route>& routes)
+    : clock_(clock),
+      routes_(routes),
+      requests_(metrics.counters(
           "http_requests_total", "Requests answered", {"method", "path", "status"}, kSeriesMax
       )),
       durations_(metrics.histograms(
           "http_request_duration_seconds",
           "From the first byte of a request to the last of its answer",
           {"method", "path"},
-          kSecondBounds
+          kSecondBounds,
+          kSeriesMax
       )),
       sizes_in_(metrics.histograms(
-          "http_request_size_bytes", "Requests with their heads", {"method", "path"}, kByteBounds
+          "http_request_size_bytes",
+          "Requests with their heads",
+          {"method", "path"},
+          kByteBounds,
+          kSeriesMax
       )),
       sizes_out_(metrics.histograms(
-          "http_response_size_bytes", "Answers with their heads", {"method", "path"}, kByteBounds
+          "http_response_size_bytes",
+          "Answers with their heads",
+          {"method", "path"},
+          kByteBounds,
+          kSeriesMax
       )) {
     const auto make = [&](std::string_view method, std::string_view path) {
         auto series = std::make_unique<Series>();
@@ -62,26 +73,58 @@ HttpMetrics::HttpMetrics(Metrics& metrics, const std::vector<Route>& routes)
         return series;
     };
     for (const Route& route : routes) {
-        series_[{std::string(route.method), std::string(route.path)}] =
-            make(route.method, route.path);
+        series_.push_back(make(route.method, route.path));
     }
-    unmatched_ = make("other", "unmatched");
+    series_.push_back(make("other", "unmatched"));
 }
 
 HttpMetrics::~HttpMetrics() = default;
 
-HttpMetrics::Series& HttpMetrics::series_of(std::string_view method, std::string_view path) {
-    const std::string_view of_route = method == "HEAD" ? "GET" : method;
-    const auto found = series_.find(std::pair(std::string(of_route), std::string(path)));
-    return found == series_.end() ? *unmatched_ : *found->second;
+HttpMetrics::Series& HttpMetrics::series_of(const Route* route) {
+    return route == nullptr ? *series_.back()
+                            : *series_[static_cast<std::size_t>(route - routes_.data())];
 }
 
 void HttpMetrics::observe(const Served& served) {
-    Series& series = series_of(served.method, served.path);
+    Series& series = series_of(served.route);
     series.count(requests_, served.status);
     series.duration->observe(std::chrono::duration<double>(served.duration).count());
     series.size_in->observe(static_cast<double>(served.bytes_in));
     series.size_out->observe(static_cast<double>(served.bytes_out));
+    if (served.route == nullptr || served.route->limit != LimitClass::exempt) {
+        rate_.count(clock_.now());
+    }
+}
+
+namespace {
+
+std::int64_t second_of(TimePoint now) {
+    return std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+}
+
+}  // namespace
+
+void RequestRate::count(TimePoint now) {
+    const std::int64_t number = second_of(now);
+    Second& second = seconds_[static_cast<std::size_t>(number) % seconds_.size()];
+    std::int64_t old = second.number;
+    // Who comes first in a second takes over what an older one left.
+    if (old != number && second.number.compare_exchange_strong(old, number)) {
+        second.count = 0;
+    }
+    ++second.count;
+}
+
+double RequestRate::per_second(TimePoint now) const {
+    const std::int64_t current = second_of(now);
+    std::int64_t sum = 0;
+    for (const Second& second : seconds_) {
+        const std::int64_t number = second.number;
+        if (number < current && number >= current - kSeconds) {
+            sum += second.count;
+        }
+    }
+    return static_cast<double>(sum) / static_cast<double>(kSeconds);
 }
 
 }  // namespace lab::api

@@ -159,11 +159,31 @@ Result<Router> Router::make(std::vector<Route> routes) {
             }
         }
         out.nodes_[at].routes.push_back(i);
+        if (route.path.find('{') == std::string_view::npos) {
+            out.literal_.emplace(route.path, at);
+        }
     }
     return out;
 }
 
+/// What there is at the end of a path, without the values in it.
+Router::Match Router::at_node(std::string_view method, std::size_t node) const {
+    Match match;
+    const std::string_view wanted = method == "HEAD" ? "GET" : method;
+    for (const std::size_t index : nodes_[node].routes) {
+        const Route& route = routes_[index];
+        if (route.method == wanted) {
+            return {.route = &route, .path_values = {}, .allowed = {}};
+        }
+        match.allowed.push_back(route.method);
+    }
+    return match;
+}
+
 Result<Router::Match> Router::find(std::string_view method, std::string_view path) const {
+    if (const auto whole = literal_.find(path); whole != literal_.end()) {
+        return at_node(method, whole->second);
+    }
     LAB_TRY(std::vector<std::string_view> segments, split(path));
     if (segments.size() > 1 && segments.front() == "v1") {
         segments.erase(segments.begin());
@@ -183,14 +203,9 @@ Result<Router::Match> Router::find(std::string_view method, std::string_view pat
             return Match{};
         }
     }
-    const std::string_view wanted = method == "HEAD" ? "GET" : method;
-    for (const std::size_t index : nodes_[at].routes) {
-        const Route& route = routes_[index];
-        match.allowed.push_back(route.method);
-        if (route.method == wanted) {
-            match.route = &route;
-        }
-    }
+    Match of_node = at_node(method, at);
+    match.route = of_node.route;
+    match.allowed = std::move(of_node.allowed);
     if (match.route == nullptr) {
         return match;
     }

@@ -15,7 +15,8 @@ class Router {
     struct Match {
         const Route* route = nullptr;           ///< nullptr: none for this method, or path
         std::vector<std::string> path_values;   ///< decoded
-        std::vector<std::string_view> allowed;  ///< methods of the path; empty = no such path
+        std::vector<std::string_view> allowed;  ///< without a route: methods of the path;
+                                                ///< empty = no such path
     };
     /// `path` as sent; "/v1/..." is the same as without. HEAD finds GET.
     /// Errors: bad_request when the path cannot be decoded or an id in it is no UUID.
@@ -30,8 +31,11 @@ class Router {
         std::vector<std::size_t> routes;
     };
     Router() : nodes_(1) {}
+    Match at_node(std::string_view method, std::size_t node) const;
     std::vector<Route> routes_;
     std::vector<Node> nodes_;
+    /// Nodes of the paths that are literal throughout: most requests need no more than this.
+    std::map<std::string, std::size_t, std::less<>> literal_;
 };
 
 /// Percent-decoding; `plus_is_space` for queries. Errors: bad_request for a broken escape, a

@@ -49,12 +49,18 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(out, evaluation_routes(deps.signing_key, deps.count_evaluations));
     append(out, evaluation_run_routes(&deps.control, deps.signing_key));
     append(out, user_routes(deps.identity, deps.signing_key));
-    append(out, admin_routes());
+    append(out, admin_routes(deps.maintenance));
     append(out, analysis_routes());
     append(out, cache_routes(deps.cache));
     append(out, credential_routes(deps.signing_key));
     append(out, documentation_routes(deps.document));
     name_routes(out);
+    // Who cannot log in or operate a service that has too much to do cannot help it.
+    for (Route& route : out) {
+        if (route.path.starts_with("/auth/") || route.path.starts_with("/admin/")) {
+            route.priority = Priority::critical;
+        }
+    }
     return out;
 }
 

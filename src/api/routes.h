@@ -3,6 +3,7 @@
 #include "api/health.h"
 #include "api/route.h"
 #include "service/identity.h"
+#include "service/maintenance.h"
 #include "service/oidc.h"
 #include "service/run_queue.h"
 
@@ -14,6 +15,7 @@ struct RouteDeps {
     service::RunControl& control;
     service::RunEvents& events;
     HealthBoard& board;
+    service::MaintenanceFlag& maintenance;
     std::function<std::string()> metrics_text;
     /// The OpenAPI document, which is made from the routes and so comes after them.
     std::function<const std::string&()> document;

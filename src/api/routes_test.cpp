@@ -42,6 +42,7 @@ class AllRoutes : public testing::Test {
             .control = control_,
             .events = events_,
             .board = board_,
+            .maintenance = maintenance_,
             .metrics_text = [] { return std::string(); },
             .document = [this]() -> const std::string& { return document_; },
             .count_evaluations = [](std::size_t) {},
@@ -55,6 +56,7 @@ class AllRoutes : public testing::Test {
     NoControl control_;
     service::RunEvents events_;
     HealthBoard board_{clock_, "1"};
+    service::MaintenanceFlag maintenance_;
     std::string document_;
     std::vector<Route> routes_;
 };
@@ -192,6 +194,8 @@ TEST_F(AllRoutes, AreGuardedAsTheContractSays) {
         {"GET /admin/circuit-breaker/status", "loopback"},
         {"POST /admin/cache/warm", "admin"},
         {"POST /admin/cache/clear", "admin"},
+        {"GET /admin/maintenance", "admin"},
+        {"POST /admin/maintenance", "admin"},
         {"POST /admin/api-keys", "ManageApiKeys"},
         {"GET /admin/api-keys", "ManageApiKeys"},
         {"DELETE /admin/api-keys/{id}", "ManageApiKeys"},

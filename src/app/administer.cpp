@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "base/time_text.h"
 #include "service/api_keys.h"
+#include "service/audit.h"
+#include "service/maintenance.h"
 #include "service/users.h"
 #include "storage/store/orgs.h"
 #include "storage/store/users.h"
@@ -95,6 +97,26 @@ Result<Json> create_key(
     return service::create_key(request, identity, body);
 }
 
+/// Stands or falls with its record.
+Result<Json> switch_maintenance(
+    const service::Request& request, bool on, const std::string& reason
+) {
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    LAB_TRY(Json before, service::maintenance_status(request.ctx, request.session));
+    LAB_TRY(Json after, service::set_maintenance(request, on, reason));
+    service::AuditEvent event = service::audit_event(
+        request.caller,
+        service::AuditType::configuration,
+        service::AuditAction::config_change,
+        "system",
+        ""
+    );
+    event.details = service::AuditDetails(service::audit_changes(before, after));
+    LAB_CHECK(service::write_audit(request, event));
+    LAB_CHECK(transaction.commit(request.ctx));
+    return after;
+}
+
 }  // namespace
 
 Result<Json> administer(
@@ -114,6 +136,12 @@ Result<Json> administer(
             return platform->identity().create_token(request, wanted.email, wanted.life);
         case AdminRequest::What::create_key:
             return create_key(request, platform->identity(), wanted);
+        case AdminRequest::What::maintenance_on:
+            return switch_maintenance(request, true, wanted.reason);
+        case AdminRequest::What::maintenance_off:
+            return switch_maintenance(request, false, wanted.reason);
+        case AdminRequest::What::maintenance_status:
+            return service::maintenance_status(ctx, *session);
     }
     return Error(Code::internal, "an unknown deed");
 }

@@ -83,6 +83,7 @@ class LocalApi final : public cli::Transport {
                 .control = control_,
                 .events = events_,
                 .board = board_,
+                .maintenance = maintenance_,
                 .metrics_text = [] { return std::string(); },
                 .document = [this]() -> const std::string& { return document_; },
                 .count_evaluations = [](std::size_t) {},
@@ -106,6 +107,8 @@ class LocalApi final : public cli::Transport {
                      ) { return audit_route(audit_, request, route, reply, error, took); };
         deps.served = [](const api::Served&) {};
         deps.maintenance = &maintenance_;
+        deps.admission = &admission_;
+        deps.shed = [](api::Priority) {};
         application_ = std::make_unique<api::Application>(
             std::move(router), std::move(deps), api::ApplicationOptions{.compression = false}
         );
@@ -158,10 +161,11 @@ class LocalApi final : public cli::Transport {
         const auto exchange = std::make_shared<LocalExchange>(
             head_of(request, clock_.now()), request.body, loop_, [this] { loop_.stop(); }
         );
-        const http::BodyPlan plan = application_->on_head(exchange->head());
+        http::BodyPlan plan = application_->on_head(exchange->head());
         if (plan.kind == http::BodyPlan::Kind::reply_now) {
-            exchange->respond(plan.reply);
-        } else if (request.body.size() > plan.bytes_max) {
+            exchange->respond(std::move(plan.reply));
+        } else if (plan.kind == http::BodyPlan::Kind::buffer &&
+                   request.body.size() > plan.bytes_max) {
             exchange->respond(application_->refuse(
                 413,
                 "PAYLOAD_TOO_LARGE",
@@ -215,7 +219,8 @@ class LocalApi final : public cli::Transport {
     WorkPool pool_;
     ThreadWorker audit_worker_;
     service::AuditLog audit_;
-    std::atomic<bool> maintenance_ = false;
+    service::MaintenanceFlag maintenance_;
+    api::Admission admission_{{}};  ///< who is alone here overloads nobody
     service::RunEvents events_;
     ThreadWorker run_worker_;
     service::RunQueue runs_;

@@ -82,6 +82,7 @@ JwtAlgorithm algorithm_of(const std::string& name) {
 struct Platform::Parts {
     Settings settings;
     ServerSettings server;
+    Observers observers;
     EnvLookup env;  ///< what models may see
     std::unique_ptr<OutboundRules> outbound;
     SystemClock clock;
@@ -184,12 +185,17 @@ Platform::Platform() : parts_(std::make_unique<Parts>()) {}
 Platform::~Platform() = default;
 
 Result<std::unique_ptr<Platform>> Platform::open(
-    const Settings& settings, ServerSettings server, const EnvLookup& environment, Ways ways
+    const Settings& settings,
+    ServerSettings server,
+    const EnvLookup& environment,
+    Observers observers,
+    Ways ways
 ) {
     std::unique_ptr<Platform> platform(new Platform());
     Parts& p = *platform->parts_;
     p.settings = settings;
     p.server = std::move(server);
+    p.observers = observers;
     LAB_TRY(p.outbound, OutboundRules::make(p.server, environment, ways));
     p.env = [&p, keys = provider_environment(p.server)](const std::string& name) {
         return service::is_credential_variable(name) ? p.secret_of(name) : keys(name);
@@ -212,8 +218,9 @@ const std::string& Platform::signing_key() const { return parts_->signing_key; }
 
 std::unique_ptr<Program> Platform::make_program() const {
     Parts* const parts = parts_.get();
-    auto program =
-        std::make_unique<Program>(parts->settings, parts->env, parts->outbound->client_options());
+    auto program = std::make_unique<Program>(
+        parts->settings, parts->env, parts->observers, parts->outbound->client_options()
+    );
     service::Deps& deps = program->deps();
     deps.outbound = parts->outbound.get();
     deps.check_model =

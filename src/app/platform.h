@@ -18,6 +18,7 @@ class Platform {
         const Settings& settings,
         ServerSettings server,
         const EnvLookup& environment,
+        Observers observers = {},
         Ways ways = Ways::guarded
     );
     ~Platform();

@@ -9,17 +9,22 @@
 #include "app/oidc.h"
 #include "app/platform.h"
 #include "app/route_audit.h"
-#include "base/text.h"
+#include "app/service_metrics.h"
+#include "platform/config/live_settings.h"
 #include "platform/process/worker.h"
+#include "platform/telemetry/process_load.h"
 #include "platform/telemetry/process_metrics.h"
 #include "platform/telemetry/telemetry.h"
 #include "service/audit.h"
+#include "service/breakers.h"
 #include "service/idempotency.h"
+#include "service/maintenance.h"
 #include "service/object_sweep.h"
 #include "service/rate_limit.h"
 #include "service/run_queue.h"
 #include "service/run_reports.h"
 #include "service/text_cache.h"
+#include "storage/store/run_counts.h"
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -63,21 +68,52 @@ service::TextCache::Options cache_options(const CacheSettings& settings) {
     return out;
 }
 
+/// The settings that may change, by key.
+Json live_values(const ServerSettings& settings) {
+    Json out = Json::object();
+    for (const SettingRow& row : settings.rows) {
+        if (row.live && !row.secret) {
+            out[row.key] = row.value;
+        }
+    }
+    return out;
+}
+
+/// The log and the metrics: there before everything they tell of, and gone after it.
+struct Observation {
+    explicit Observation(const TelemetrySettings& settings)
+        : sink(STDOUT_FILENO),
+          log(sink,
+              clock,
+              {.format = parse_log_format(settings.log_format).value_or(LogFormat::json),
+               .filter = filter_of(settings)}),
+          service(metrics, log) {}
+
+    SystemClock clock;
+    FdLogSink sink;
+    Logger log;
+    Metrics metrics;
+    ServiceMetrics service;
+};
+
 /// The process that serves, built top-down and taken down in reverse.
 class Service {
   public:
-    explicit Service(std::unique_ptr<Platform> platform)
+    Service(Observation& observation, std::unique_ptr<Platform> platform)
         : platform_(std::move(platform)),
-          log_sink_(STDOUT_FILENO),
-          log_(
-              log_sink_,
-              clock_,
-              {.format =
-                   parse_log_format(settings().telemetry.log_format).value_or(LogFormat::json),
-               .filter = filter_of(settings().telemetry)}
-          ),
+          log_(observation.log),
+          metrics_(observation.metrics),
+          counted_(observation.service),
+          live_(settings(), settings().general.live_folder),
+          live_values_(live_values(settings())),
+          load_(clock_, read_process_limits()),
+          admission_({
+              .cpu_max = settings().http.overload_cpu,
+              .memory_max = settings().http.overload_memory,
+              .waiting_max = queue_max(),
+          }),
           board_(clock_, std::string(version())),
-          pool_({.threads = 4, .queue_max = 1000}),
+          pool_({.threads = 4, .queue_max = queue_max()}),
           audit_(audit_worker_, platform_->sessions(), clock_, uuids_),
           limiter_(rate_config(), clock_),
           login_limiter_(
@@ -93,7 +129,7 @@ class Service {
                   return std::make_unique<ProgramParts>(platform_->make_program());
               },
               events_,
-              [this] { return maintenance_.load(); },
+              [this] { return maintenance_.on(); },
               {}
           ) {}
 
@@ -107,14 +143,23 @@ class Service {
             .burst = static_cast<double>(settings().http.request_burst),
         };
     }
+    std::size_t queue_max() const {
+        return static_cast<std::size_t>(settings().http.overload_queue);
+    }
     Status build_routes();
     bool warm_cache();
     void count_cache();
     void sweep();
     Status listen();
+    void collect_gauges();
     Status offer_bootstrap();
     void watch_health();
     void check_database();
+    void set_health(ComponentHealth component);
+    void look_at_settings();
+    void look_at_store();
+    void look_around();
+    void go_round();
     void drain();
     service::RateDecision check_rate(const service::Caller& caller, api::LimitClass limit);
     Status audit(
@@ -130,35 +175,49 @@ class Service {
     SystemClock clock_;
     RandomUuids uuids_;
     std::unique_ptr<Platform> platform_;
-    FdLogSink log_sink_;
-    Logger log_;
-    Metrics metrics_;
+    Logger& log_;
+    Metrics& metrics_;
+    ServiceMetrics& counted_;
+    LiveSettings live_;
+    Json live_values_;  ///< that count now; of the watcher
+    ProcessLoad load_;
+    double cpu_ = 0;  ///< smoothed
+    api::Admission admission_;
     api::HealthBoard board_;
     WorkPool pool_;
     ThreadWorker audit_worker_;
     service::AuditLog audit_;
     service::RateLimiter limiter_;
     service::RateLimiter login_limiter_;
-    std::atomic<bool> maintenance_;
+    service::MaintenanceFlag maintenance_;
     service::TextCache cache_;
     service::RunEvents events_;
     std::array<ThreadWorker, 2> run_workers_;  ///< so many runs at once
     service::RunQueue runs_;
     std::unique_ptr<service::OidcLogin> oidc_;
     std::string document_;
-    std::unique_ptr<api::HttpMetrics> http_metrics_;
     std::unique_ptr<api::Application> application_;
     std::unique_ptr<api::Application> metrics_application_;
+    std::unique_ptr<api::HttpMetrics> http_metrics_;
+    std::unique_ptr<api::HttpMetrics> probe_metrics_;  ///< of metrics_application_
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<http::Server> metrics_server_;
+    std::atomic<bool> looking_ = false;
+    TimePoint health_checked_{};  ///< of the watcher
+    int looks_ = 0;               ///< of the watcher
+    ThreadWorker watcher_;        ///< looks at what may hang: files, the store
 };
 
 service::RateDecision Service::check_rate(const service::Caller& caller, api::LimitClass limit) {
     if (limit == api::LimitClass::exempt || caller.kind == service::Caller::Kind::admin_key) {
         return {.allowed = true, .limited = false};
     }
-    return limit == api::LimitClass::login ? login_limiter_.decide(caller)
-                                           : limiter_.decide(caller);
+    const service::RateDecision decision =
+        limit == api::LimitClass::login ? login_limiter_.decide(caller) : limiter_.decide(caller);
+    if (!decision.allowed) {
+        counted_.rate_limited(caller);
+    }
+    return decision;
 }
 
 Status Service::audit(
@@ -172,7 +231,9 @@ Status Service::audit(
 }
 
 void Service::served(const api::Served& served) {
-    http_metrics_->observe(served);
+    if (served.status == info(Code::unauthorized).http_status) {
+        counted_.auth_failed(served.cause);
+    }
     const LogLevel level = served.status >= 500   ? LogLevel::error
                            : served.status >= 400 ? LogLevel::warn
                                                   : LogLevel::info;
@@ -231,8 +292,13 @@ api::ApplicationDeps Service::application_deps() {
     deps.audit = [this](
                      const auto& request, const auto& route, auto* reply, auto* error, auto took
                  ) { return audit(request, route, reply, error, took); };
-    deps.served = [this](const api::Served& one) { served(one); };
+    deps.served = [this](const api::Served& one) {
+        http_metrics_->observe(one);
+        served(one);
+    };
     deps.maintenance = &maintenance_;
+    deps.admission = &admission_;
+    deps.shed = [this](api::Priority priority) { counted_.load_shed(to_string(priority)); };
     return deps;
 }
 
@@ -247,15 +313,15 @@ Status Service::build_routes() {
         .control = runs_,
         .events = events_,
         .board = board_,
+        .maintenance = maintenance_,
         .metrics_text = metrics_text,
         .document = [this]() -> const std::string& { return document_; },
         .count_evaluations = [&evaluations](std::size_t count
                              ) { evaluations.add(static_cast<double>(count)); },
         .signing_key = platform_->signing_key(),
         .oidc = oidc_.get(),
-        .cache = {
-            .warm = [this] { return warm_cache(); }, .clear = [this] { return cache_.clear(); }
-        },
+        .cache =
+            {.warm = [this] { return warm_cache(); }, .clear = [this] { return cache_.clear(); }},
     });
     document_ = dump_json(api::openapi_document(routes, version()));
     LAB_TRY(auto router, api::Router::make(std::move(routes)));
@@ -269,10 +335,19 @@ Status Service::build_routes() {
     };
     application_ =
         std::make_unique<api::Application>(std::move(router), application_deps(), options);
-    http_metrics_ = std::make_unique<api::HttpMetrics>(metrics_, application_->router().routes());
+    http_metrics_ =
+        std::make_unique<api::HttpMetrics>(clock_, metrics_, application_->router().routes());
     LAB_TRY(auto small, api::Router::make(api::health_routes(board_, metrics_text)));
+    api::ApplicationDeps deps = application_deps();
+    deps.served = [this](const api::Served& one) {
+        probe_metrics_->observe(one);
+        served(one);
+    };
     metrics_application_ =
-        std::make_unique<api::Application>(std::move(small), application_deps(), options);
+        std::make_unique<api::Application>(std::move(small), std::move(deps), options);
+    probe_metrics_ = std::make_unique<api::HttpMetrics>(
+        clock_, metrics_, metrics_application_->router().routes()
+    );
     return ok();
 }
 
@@ -337,8 +412,19 @@ Status Service::listen() {
     metrics.port = static_cast<std::uint16_t>(http.metrics_port);
     metrics.threads = 1;
     LAB_TRY(metrics_server_, http::Server::start(clock_, metrics, *metrics_application_));
+    collect_gauges();
+    add_process_metrics(metrics_, {.version = std::string(version()), .revision = {}});
+    return ok();
+}
+
+/// What is measured when somebody asks.
+void Service::collect_gauges() {
     metrics_.on_collect([this,
                          &in_flight = metrics_.gauge("http_requests_in_flight", "Requests"),
+                         &rate = metrics_.gauge(
+                             "http_requests_per_second",
+                             "Requests a second of the last ten, without probes and scrapes"
+                         ),
                          &active = metrics_.gauge("db_pool_connections_active", "In use"),
                          &idle = metrics_.gauge("db_pool_connections_idle", "Open and not in use"),
                          &most = metrics_.gauge("db_pool_connections_max", "At most"),
@@ -351,12 +437,19 @@ Status Service::listen() {
         most.set(static_cast<double>(pool.max));
         waiters.set(static_cast<double>(pool.waiters));
         in_flight.set(static_cast<double>(server_->stats().in_flight));
-        mode.set(maintenance_ ? 1 : 0);
+        rate.set(http_metrics_->per_second());
+        mode.set(maintenance_.on() ? 1 : 0);
         running.set(static_cast<double>(runs_.running()));
+        counted_.cache_seen("credentials", platform_->identity().cache_stats());
     });
     count_cache();
-    add_process_metrics(metrics_, {.version = std::string(version()), .revision = {}});
-    return ok();
+}
+
+void Service::set_health(ComponentHealth component) {
+    if (component.status != ComponentHealth::Status::disabled) {
+        counted_.health_checked(component);
+    }
+    board_.set(std::move(component));
 }
 
 void Service::check_database() {
@@ -372,19 +465,102 @@ void Service::check_database() {
     database.status = good ? ComponentHealth::Status::healthy : ComponentHealth::Status::unhealthy;
     database.message = good ? "" : "the database does not answer";
     database.latency = clock_.now() - begun;
-    board_.set(std::move(database));
+    set_health(std::move(database));
 }
 
 void Service::watch_health() {
     using Health = ComponentHealth::Status;
-    board_.set({.name = "auth", .critical = true, .status = Health::healthy});
-    board_.set({.name = "migrations", .critical = true, .status = Health::healthy});
+    set_health({.name = "auth", .critical = true, .status = Health::healthy});
+    set_health({.name = "migrations", .critical = true, .status = Health::healthy});
     for (const char* absent : {"cache", "storage", "analytics"}) {
-        board_.set({.name = absent, .critical = false, .status = Health::disabled});
+        set_health({.name = absent, .critical = false, .status = Health::disabled});
     }
-    board_.set({.name = "workers", .critical = false, .status = Health::healthy});
+    set_health({.name = "workers", .critical = false, .status = Health::healthy});
     check_database();
+    health_checked_ = clock_.now();
+    look_at_settings();
+    look_at_store();
     board_.started();
+}
+
+/// What files say now of the settings that may change.
+void Service::look_at_settings() {
+    const auto changed = live_.look();
+    if (!changed) {
+        for (const Detail& problem : changed.error().details) {
+            log_.error(
+                "config",
+                "a changed setting is not used",
+                {{"name", problem.field}, {"problem", problem.message}}
+            );
+        }
+        return;
+    }
+    const std::optional<ServerSettings>& now = *changed;
+    if (!now) {
+        return;
+    }
+    log_.set_filter(filter_of(now->telemetry));
+    limiter_.set_rate(
+        static_cast<double>(now->http.requests_per_second),
+        static_cast<double>(now->http.request_burst)
+    );
+    maintenance_.set_by_setting(now->general.maintenance);
+    const Json before = std::exchange(live_values_, live_values(*now));
+    if (before == live_values_) {
+        return;  // the files say what counts already
+    }
+    log_.info("config", "settings were changed", {{"maintenance", maintenance_.on()}});
+    const service::Caller caller = service::local_caller();
+    service::AuditEvent event = service::audit_event(
+        caller, service::AuditType::configuration, service::AuditAction::config_change, "system", ""
+    );
+    event.details = service::AuditDetails(service::audit_changes(before, live_values_));
+    const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(1));
+    static_cast<void>(audit_.record(ctx, std::move(event), service::AuditDuty::optional));
+}
+
+/// What other processes and operators wrote: maintenance, breakers; and how many runs wait.
+void Service::look_at_store() {
+    const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(2));
+    const auto session = platform_->sessions().acquire(ctx);
+    if (!session) {
+        return;  // the health check says so; what was seen last goes on counting
+    }
+    if (const auto status = service::maintenance_status(ctx, **session)) {
+        const bool on = status->value("enabled", false);
+        if (on != maintenance_.by_operator()) {
+            maintenance_.set_by_operator(on);
+            log_.info("config", "maintenance was switched by an operator", {{"enabled", on}});
+        }
+    }
+    if (const auto open = service::forced_breakers(ctx, **session)) {
+        counted_.breakers_seen(*open);
+    }
+    if (const auto queued = storage::count_runs(ctx, **session, domain::RunState::queued)) {
+        counted_.jobs_seen(*queued, runs_.running());
+    }
+}
+
+/// On the watcher's thread, once a second.
+void Service::look_around() {
+    look_at_settings();
+    if (++looks_ % 2 == 0) {
+        look_at_store();
+    }
+    if (clock_.now() - health_checked_ >= settings().http.health_interval) {
+        health_checked_ = clock_.now();
+        check_database();
+    }
+}
+
+/// On the loop of the process, four times a second; never waits.
+void Service::go_round() {
+    board_.beat();
+    const LoadShare share = load_.look();
+    // Over about a second: what is over at once is no load.
+    cpu_ += (share.cpu - cpu_) / 2;
+    admission_.observe({.cpu = cpu_, .memory = share.memory, .waiting = pool_.waiting()});
 }
 
 Status Service::offer_bootstrap() {
@@ -440,22 +616,24 @@ Result<int> Service::run(const cli::ServeOptions& options) {
     Program& program = platform_->program();
     Executor& loop = program.loop();
     handle_interrupts(loop, [&] { program.deps().stop_loop(); });
-    // The loop of this thread does what comes round: the heart beat and the health checks.
+    // The loop of this thread does what comes round; what may hang is the watcher's.
     std::function<void()> beat;
-    TimePoint checked = clock_.now();
     TimePoint swept = clock_.now();
     sweep();
+    int beats = 0;
     beat = [&] {
-        board_.beat();
+        go_round();
         if (clock_.now() - swept >= std::chrono::hours(1)) {
             swept = clock_.now();
             sweep();
         }
-        if (clock_.now() - checked >= settings().http.health_interval) {
-            checked = clock_.now();
-            check_database();
+        if (++beats % 4 == 0 && !looking_.exchange(true)) {
+            watcher_.submit([this] {
+                look_around();
+                looking_ = false;
+            });
         }
-        loop.call_at(clock_.now() + std::chrono::seconds(1), beat);
+        loop.call_at(clock_.now() + std::chrono::milliseconds(250), beat);
     };
     loop.post(beat);
     program.deps().run_loop();
@@ -479,8 +657,14 @@ Result<int> serve(
         return env(name);
     };
     LAB_TRY(ServerSettings server, load_server_settings(with_options, process_environment_names()));
-    LAB_TRY(auto platform, Platform::open(settings, std::move(server), env));
-    Service service(std::move(platform));
+    Observation observation(server.telemetry);
+    const Observers observers{
+        .service = &observation.service,
+        .statements = &observation.service,
+        .calls = &observation.service,
+    };
+    LAB_TRY(auto platform, Platform::open(settings, std::move(server), env, observers));
+    Service service(observation, std::move(platform));
     return service.run(options);
 }
 

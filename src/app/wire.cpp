@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 struct Program::Parts {
     Settings settings;
     EnvLookup env;
+    Observers observers;
     SystemClock clock;
     RandomUuids uuids;
     EventLoop loop{clock};
@@ -60,6 +61,10 @@ struct Program::Parts {
                 database,
                 storage::open_sqlite(ctx, {.path = (fs::path(settings.home) / "lab.db").string()})
             );
+            if (observers.statements != nullptr) {
+                database =
+                    storage::observe_database(std::move(database), clock, *observers.statements);
+            }
             LAB_CHECK(database->migrate(ctx));
         }
         return database.get();
@@ -137,12 +142,15 @@ std::string build_words() {
     return out;
 }
 
-Program::Program(Settings settings, EnvLookup env, http::ClientOptions outbound)
+Program::Program(
+    Settings settings, EnvLookup env, Observers observers, http::ClientOptions outbound
+)
     : parts_(std::make_unique<Parts>()) {
     Parts& p = *parts_;
     p.settings = std::move(settings);
     p.env = std::move(env);
     p.outbound = std::move(outbound);
+    p.observers = observers;
     service::Deps& d = p.deps;
     d.clock = &p.clock;
     d.uuids = &p.uuids;
@@ -161,15 +169,26 @@ Program::Program(Settings settings, EnvLookup env, http::ClientOptions outbound)
     // Not p.env: what a served model may see is less.
     d.parquet_library = process_environment()("LAB_DUCKDB_LIBRARY").value_or("");
     d.vocabulary = &vocabulary();
-    d.make_provider = [&p](const domain::ModelSpec& model) {
-        return providers::make_provider(
-            model, {.http = &p.client(), .clock = &p.clock, .env = p.env}
+    d.make_provider = [&p](const domain::ModelSpec& model
+                      ) -> Result<std::unique_ptr<providers::Provider>> {
+        LAB_TRY(
+            auto provider,
+            providers::make_provider(model, {.http = &p.client(), .clock = &p.clock, .env = p.env})
         );
+        if (p.observers.calls != nullptr) {
+            provider = providers::observe_provider(
+                std::move(provider), model, providers::find_pricing(model), *p.observers.calls
+            );
+        }
+        return provider;
     };
     d.check_model = [&p](const domain::ModelSpec& model, std::string_view path) {
         return providers::check_model(model, p.env, path);
     };
     d.find_pricing = [](const domain::ModelSpec& model) { return providers::find_pricing(model); };
+    if (observers.service != nullptr) {
+        d.observer = observers.service;
+    }
     d.price_table_version = providers::kPriceTableVersion;
     d.software_version = version();
 }

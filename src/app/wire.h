@@ -1,18 +1,32 @@
 #pragma once
 #include "platform/config/settings.h"
 #include "platform/http/client.h"
+#include "providers/observed.h"
 #include "service/deps.h"
+#include "storage/store/observed.h"
 
 #include <memory>
 
 namespace lab::app {
+
+/// Who is told of what a program does; null = nobody. They outlive it.
+struct Observers {
+    service::Observer* service = nullptr;
+    storage::StatementObserver* statements = nullptr;
+    providers::CallObserver* calls = nullptr;
+};
 
 /// Everything concrete, built top-down and destroyed in reverse. What costs time (the database, the
 /// HTTP client) is built when it is first needed.
 class Program {
   public:
     /// `outbound`: how calls leave; by default as the command line's, to wherever its user says.
-    Program(Settings settings, EnvLookup env, http::ClientOptions outbound = {});
+    Program(
+        Settings settings,
+        EnvLookup env,
+        Observers observers = {},
+        http::ClientOptions outbound = {}
+    );
     ~Program();
     service::Deps& deps();
     Executor& loop();

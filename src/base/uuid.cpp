@@ -1,7 +1,5 @@
 #include "base/uuid.h"
 
-#include <cstdio>
-
 namespace lab {
 
 std::string RandomUuids::next() { return make_uuid(entropy(), entropy()); }
@@ -9,17 +7,16 @@ std::string RandomUuids::next() { return make_uuid(entropy(), entropy()); }
 std::string make_uuid(std::uint64_t high, std::uint64_t low) {
     high = (high & ~0xf000ULL) | 0x4000ULL;
     low = (low & ~(3ULL << 62)) | (2ULL << 62);
-    char text[37];
-    std::snprintf(
-        text,
-        sizeof text,
-        "%08x-%04x-%04x-%04x-%012llx",
-        static_cast<unsigned>(high >> 32),
-        static_cast<unsigned>((high >> 16) & 0xffff),
-        static_cast<unsigned>(high & 0xffff),
-        static_cast<unsigned>(low >> 48),
-        static_cast<unsigned long long>(low & 0xffffffffffffULL)
-    );
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text(36, '-');
+    std::size_t at = 0;
+    for (int shift = 124; shift >= 0; shift -= 4) {
+        if (at == 8 || at == 13 || at == 18 || at == 23) {
+            ++at;
+        }
+        const std::uint64_t half = shift >= 64 ? high >> (shift - 64) : low >> shift;
+        text[at++] = kDigits[half & 15U];
+    }
     return text;
 }
 

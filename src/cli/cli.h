@@ -31,7 +31,14 @@ struct ServeOptions {
 
 /// What an operator does to the store of the service without a server.
 struct AdminRequest {
-    enum class What : std::uint8_t { create_user, create_token, create_key };
+    enum class What : std::uint8_t {
+        create_user,
+        create_token,
+        create_key,
+        maintenance_on,
+        maintenance_off,
+        maintenance_status,
+    };
     What what = What::create_user;
     std::string email;
     std::string name;
@@ -41,6 +48,7 @@ struct AdminRequest {
     std::string org;  ///< name of the tenant, made when there is none; empty: the default one
     std::vector<std::string> scopes;
     std::chrono::seconds life{3600};  ///< of a token
+    std::string reason;               ///< of maintenance
 };
 
 /// What the command line needs of the program; app fills it in. Nothing is opened before a command

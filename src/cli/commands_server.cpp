@@ -80,9 +80,34 @@ void choose_admin(
     });
 }
 
+void add_maintenance(CLI::App& admin, const Choose& choose) {
+    CLI::App* maintenance = admin.add_subcommand(
+        "maintenance", "Writes and new runs wait while it lasts, in every process of this store"
+    );
+    maintenance->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, AdminRequest::What what) {
+        const auto request = std::make_shared<AdminRequest>();
+        request->what = what;
+        CLI::App* command = maintenance->add_subcommand(name, help);
+        if (what == AdminRequest::What::maintenance_on) {
+            command->add_option("--reason", request->reason, "Why, for those who ask");
+        }
+        choose_admin(choose, *command, request, false);
+    };
+    add("on", "Begin; running runs go on", AdminRequest::What::maintenance_on);
+    add("off", "End", AdminRequest::What::maintenance_off);
+    add("status", "Whether there is any", AdminRequest::What::maintenance_status);
+    maintenance->footer(examples({
+        "llm-research admin maintenance on --reason \"new disk, back at 14:00\"",
+        "llm-research admin maintenance off",
+    }));
+}
+
 void add_admin(CLI::App& app, const Choose& choose) {
-    CLI::App* admin = app.add_subcommand("admin", "Users, tokens and keys, straight in the store");
+    CLI::App* admin =
+        app.add_subcommand("admin", "Users, tokens, keys and maintenance, straight in the store");
     admin->require_subcommand(1);
+    add_maintenance(*admin, choose);
 
     const auto user = std::make_shared<AdminRequest>();
     user->what = AdminRequest::What::create_user;

@@ -5,6 +5,7 @@
 #include "domain/spec.h"
 #include "domain/spec_parse.h"
 #include "providers/provider.h"
+#include "service/observer.h"
 #include "storage/objects/folder.h"
 #include "storage/store/session.h"
 
@@ -48,6 +49,7 @@ struct Deps {
     /// The ways out of the service; null: every one (the command line, whose user calls for
     /// himself).
     const Outbound* outbound = nullptr;
+    Observer* observer = &no_observer();
     std::string price_table_version;
     std::string software_version;
 };

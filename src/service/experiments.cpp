@@ -1,6 +1,7 @@
 #include "service/experiments.h"
 
 #include "base/text.h"
+#include "base/time_text.h"
 #include "domain/experiment.h"
 #include "service/experiment.h"
 #include "service/experiment_config.h"
@@ -163,6 +164,7 @@ Result<Run> end_client_run(
         LAB_CHECK(runs.set_body(request.ctx, run.key, dump_json(body)));
     }
     LAB_CHECK(runs.set_state(request.ctx, run.key, wanted, error, now_text(request)));
+    request.deps.observer->run_ended(to_string(wanted));
     return need_run(request, experiment, id, Deed::run);
 }
 
@@ -474,9 +476,21 @@ Status settle_experiment(const Request& request, const Run& run) {
     } else if (run.state == RunState::interrupted || run.state == RunState::queued) {
         return ok();
     }
-    return set_noun_status(
-        request, experiment_noun(), *found, to_string(state), {{"completed_at", now_text(request)}}
+    const WallTime now = request.deps.clock->wall();
+    LAB_CHECK(set_noun_status(
+        request,
+        experiment_noun(),
+        *found,
+        to_string(state),
+        {{"completed_at", format_rfc3339(now)}}
+    ));
+    LAB_TRY(const Json body, parse_json(found->body));
+    const auto started = parse_rfc3339(body.value("started_at", ""));
+    request.deps.observer->experiment_ended(
+        to_string(state),
+        started ? std::max<Duration>(now - *started, Duration::zero()) : Duration::zero()
     );
+    return ok();
 }
 
 }  // namespace lab::service

@@ -360,6 +360,7 @@ NewKey Identity::make_key() {
 
 void Identity::forget_user(std::string_view user_id) { impl_->cache.forget_user(user_id); }
 void Identity::forget_key(std::string_view key_id) { impl_->cache.forget_key(key_id); }
+CacheStats Identity::cache_stats() const { return impl_->cache.stats(); }
 std::string Identity::next_id() { return impl_->uuids.next(); }
 std::string Identity::now_text() const { return format_rfc3339(impl_->clock.wall()); }
 

@@ -3,6 +3,7 @@
 #include "platform/crypto/password.h"
 #include "platform/crypto/random.h"
 #include "platform/json/json.h"
+#include "service/cache_stats.h"
 #include "service/caller.h"
 #include "service/request.h"
 #include "storage/store/api_keys.h"
@@ -130,6 +131,9 @@ class Identity {
 
     /// Now and then (every half minute): notes when keys were used, and forgets what has expired.
     Status maintain(const Ctx& ctx, storage::Session& session);
+
+    /// Of credentials that were found good a moment ago.
+    CacheStats cache_stats() const;
 
     std::string next_id();
     std::string now_text() const;

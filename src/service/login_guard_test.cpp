@@ -156,6 +156,21 @@ TEST_F(VerifiedOnes, DoesNotTakeWhatIsOutdated) {
     EXPECT_FALSE(cache_.find("a"));
 }
 
+TEST_F(VerifiedOnes, CountsWhatItDoes) {
+    put("a", "ann");
+    EXPECT_TRUE(cache_.find("a"));
+    EXPECT_TRUE(cache_.find("a"));
+    EXPECT_FALSE(cache_.find("b"));
+    for (int i = 0; i < 5; ++i) {
+        put(std::to_string(i), "u");
+    }
+    const CacheStats stats = cache_.stats();
+    EXPECT_EQ(stats.hits, 2U);
+    EXPECT_EQ(stats.misses, 1U);
+    EXPECT_EQ(stats.evictions, 2U);
+    EXPECT_EQ(stats.size, 4U);
+}
+
 TEST_F(VerifiedOnes, HoldsNotMoreThanItMay) {
     for (int i = 0; i < 100; ++i) {
         put(std::to_string(i), "u");

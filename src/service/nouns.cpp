@@ -191,12 +191,14 @@ Json noun_schema(Json own_properties, std::vector<std::string> required) {
 }
 
 Result<Json> show_noun(const Request& request, const Noun& noun, const Resource& one) {
-    LAB_TRY(Json whole, whole_of(one));
-    Json shown = Json::object();
-    shown["id"] = one.id;
-    for (auto& [name, value] : whole.items()) {
-        shown[name] = std::move(value);
+    LAB_TRY(Json body, parse_json(one.body));
+    Json shown = {{"id", one.id}, {"name", one.name}};
+    for (auto member = body.begin(); member != body.end(); ++member) {
+        shown[member.key()] = std::move(*member);
     }
+    shown["visibility"] = to_string(one.access.visibility);
+    shown["collaborators"] = one.access.collaborators;
+    shown["tags"] = one.tags;
     shown.emplace("description", "");
     shown.emplace("metadata", Json::object());
     if (noun.shows_status) {
@@ -275,6 +277,7 @@ Result<Shown> create_noun(const Request& request, const Noun& noun, const Json& 
     LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
     LAB_CHECK(store(request, prepared));
     LAB_CHECK(transaction.commit(request.ctx));
+    request.deps.observer->created(noun.kind);
     LAB_TRY(Json shown, show_noun(request, noun, prepared.one));
     return Shown{.json = std::move(shown), .revision = prepared.one.revision};
 }
@@ -315,6 +318,7 @@ Result<std::vector<Json>> create_nouns(
     LAB_CHECK(transaction.commit(request.ctx));
     std::vector<Json> out;
     for (const Prepared& one : all) {
+        request.deps.observer->created(one.noun->kind);
         LAB_TRY(out.emplace_back(), show_noun(request, *one.noun, one.one));
     }
     return out;

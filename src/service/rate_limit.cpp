@@ -94,6 +94,8 @@ struct RateLimiter::Shard {
 
 RateLimiter::RateLimiter(RateLimitConfig config, const Clock& clock)
     : config_(config),
+      rate_(config.requests_per_second),
+      burst_(config.burst),
       clock_(clock),
       per_shard_max_(std::max<std::size_t>(1, config.principals_max / kShards)),
       shards_(std::make_unique<Shard[]>(kShards)) {
@@ -104,6 +106,12 @@ RateLimiter::RateLimiter(RateLimitConfig config, const Clock& clock)
 }
 
 RateLimiter::~RateLimiter() = default;
+
+void RateLimiter::set_rate(double requests_per_second, double burst) {
+    LAB_ASSERT(requests_per_second > 0 && burst >= 1, "limits let something through");
+    rate_ = requests_per_second;
+    burst_ = burst;
+}
 
 RateDecision RateLimiter::decide(const Caller& caller) {
     const bool is_anonymous = caller.kind == Caller::Kind::anonymous;
@@ -116,8 +124,8 @@ RateDecision RateLimiter::decide(std::string_view principal, domain::Tier tier, 
     }
     const domain::TierLimits limits = domain::limits_of(tier);
     const double share = is_anonymous ? config_.anonymous_share : 1;
-    const double rate = config_.requests_per_second * share;
-    double capacity = config_.burst * share;
+    const double rate = rate_ * share;
+    double capacity = burst_ * share;
     if (!is_anonymous && limits.burst > 0) {
         capacity = std::min(capacity, static_cast<double>(limits.burst));
     }

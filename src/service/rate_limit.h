@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "service/caller.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ class RateLimiter {
     RateLimiter(const RateLimiter&) = delete;
     RateLimiter& operator=(const RateLimiter&) = delete;
 
+    /// From the next decision on. Both as in the configuration.
+    void set_rate(double requests_per_second, double burst);
+
     RateDecision decide(const Caller& caller);
     /// `principal`: whatever is limited together.
     RateDecision decide(std::string_view principal, domain::Tier tier, bool is_anonymous);
@@ -46,7 +50,9 @@ class RateLimiter {
 
   private:
     struct Shard;
-    RateLimitConfig config_;
+    const RateLimitConfig config_;
+    std::atomic<double> rate_;
+    std::atomic<double> burst_;
     const Clock& clock_;
     std::size_t per_shard_max_;
     std::unique_ptr<Shard[]> shards_;

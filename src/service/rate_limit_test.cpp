@@ -41,6 +41,16 @@ TEST_F(Limits, ABurstIsWhatTheBucketHoldsOrTheTierAllows) {
     EXPECT_EQ(count_allowed(300, "nobody", Tier::unlimited, true), 20);
 }
 
+TEST_F(Limits, HoldFromTheNextDecisionOnWhenTheyChange) {
+    ASSERT_EQ(count_allowed(300, "a", Tier::enterprise), 200);
+    limiter_.set_rate(10, 5);
+    clock_.advance(100ms);
+    EXPECT_EQ(count_allowed(300, "a", Tier::enterprise), 1);
+    EXPECT_EQ(count_allowed(300, "b", Tier::enterprise), 5);
+    limiter_.set_rate(100, 200);
+    EXPECT_EQ(count_allowed(300, "c", Tier::enterprise), 200);
+}
+
 TEST_F(Limits, TheBucketFillsWithTime) {
     ASSERT_EQ(count_allowed(201, "a", Tier::enterprise), 200);
     clock_.advance(9ms);

@@ -59,10 +59,18 @@ std::vector<std::string> breakers_of(const domain::Run& run) {
     return out;
 }
 
-bool any_of_them(const std::vector<std::string>& needed, const std::vector<std::string>& forced) {
-    return std::ranges::any_of(needed, [&](const std::string& one) {
-        return std::ranges::find(forced, one) != forced.end();
-    });
+/// Whether one of them is forced open; the observer hears which.
+bool are_refused(
+    const Deps& deps, const std::vector<std::string>& needed, const std::vector<std::string>& forced
+) {
+    bool refused = false;
+    for (const std::string& one : needed) {
+        if (std::ranges::find(forced, one) != forced.end()) {
+            deps.observer->breaker_refused(one);
+            refused = true;
+        }
+    }
+    return refused;
 }
 
 /// Of so many queued runs, oldest first, the most urgent goes next.
@@ -165,6 +173,7 @@ Status RunQueue::start() {
             continue;  // of the command line: `resume` goes on with it
         }
         LAB_CHECK(runs.move_state(ctx, run.key, RunState::running, RunState::queued));
+        deps_.observer->run_queued_again();
     }
     for (Worker* worker : workers_) {
         {
@@ -269,7 +278,7 @@ std::optional<std::string> RunQueue::take_next() {
         LAB_TRY(const auto forced, forced_breakers(ctx, session));
         for (const domain::Run& run : waiting) {
             // It waits in the queue until the operator lets the service be used again.
-            if (any_of_them(breakers_of(run), forced)) {
+            if (are_refused(deps_, breakers_of(run), forced)) {
                 continue;
             }
             LAB_TRY(
@@ -294,7 +303,7 @@ bool RunQueue::must_hold_back(const Deps& deps, const std::string& run_id) {
         LAB_TRY(const auto forced, forced_breakers(ctx, session));
         if (!forced.empty()) {
             LAB_TRY(const domain::Run run, storage::Runs(session).get(ctx, run_id));
-            out = any_of_them(breakers_of(run), forced);
+            out = are_refused(deps, breakers_of(run), forced);
         }
         return ok();
     });
@@ -384,6 +393,7 @@ Status RunQueue::settle_interrupted(const Request& request, domain::Run& run) {
     }
     run.state = RunState::queued;
     LAB_CHECK(runs.move_state(request.ctx, run.key, RunState::interrupted, RunState::queued));
+    request.deps.observer->run_queued_again();
     return ok();
 }
 
@@ -412,6 +422,7 @@ Status RunQueue::settle(
     LAB_TRY(const Json shown, show_run(request, run));
     events_.publish(run_id, "state", dump_json(Json{{"status", shown["status"]}}));
     if (run.state != RunState::queued && run.state != RunState::interrupted) {
+        request.deps.observer->run_ended(to_string(run.state));
         events_.publish(run_id, "done", dump_json(shown));
         events_.close(run_id);
     }

@@ -147,6 +147,9 @@ Result<Arrived> store_rows(
     }
     LAB_CHECK(set_noun_status(request, dataset_noun(), one, "ready", members));
     LAB_CHECK(transaction.commit(request.ctx));
+    if (added.is_new) {
+        request.deps.observer->dataset_uploaded(added.rows.bytes);
+    }
     LAB_TRY(Json shown, show_rows(id, added.rows));
     return Arrived{.version = std::move(shown), .is_new = added.is_new};
 }

@@ -63,6 +63,7 @@ BODIES = {
     "/admin/circuit-breaker/open": {"service": "openai-api"},
     "/admin/circuit-breaker/close": {"service": "openai-api"},
     "/admin/circuit-breaker/reset": {"service": "openai-api"},
+    "/admin/maintenance": {"enabled": False},
     "/auth/password": {"current_password": PASSWORD, "new_password": PASSWORD},
 }
 ROWS = b'{"id": "a", "question": "1 + 1?", "answer": "2"}\n{"id": "b", "question": "2 + 2?", "answer": "4"}\n'

@@ -18,6 +18,7 @@ struct GeneralSettings {
     std::string app_name;
     std::string environment;  ///< production, staging, development, test
     bool maintenance = false;
+    std::string live_folder;  ///< files that change settings while the server runs; empty = none
     std::map<std::string, bool> features;  ///< FEATURE_<NAME>, the name in lower case
 };
 
@@ -36,6 +37,10 @@ struct HttpSettings {
     std::int64_t requests_per_second = 0;
     std::int64_t request_burst = 0;
     bool profiling = false;
+    // From here on work is refused, what can wait first.
+    double overload_cpu = 0;          ///< share of the processors the process may use
+    double overload_memory = 0;       ///< share of the memory it may use
+    std::int64_t overload_queue = 0;  ///< requests that wait for a thread
 };
 
 struct DatabaseSettings {
@@ -119,9 +124,9 @@ struct TelemetrySettings {
 
 struct ProviderSettings {
     std::map<std::string, std::string> keys;  ///< variable -> secret, those that are set
-    std::vector<std::string> allowed_hosts;  ///< host, host:port, *.suffix
-    std::string secrets_folder;              ///< of file: references; empty = none
-    std::string proxy;                       ///< secret; empty = none
+    std::vector<std::string> allowed_hosts;   ///< host, host:port, *.suffix
+    std::string secrets_folder;               ///< of file: references; empty = none
+    std::string proxy;                        ///< secret; empty = none
 };
 
 /// How one key came to its value, for people.

@@ -41,6 +41,9 @@ struct Response {
     Headers headers;
     std::string body;    ///< as for GET: it is left out for HEAD, 204 and 304
     bool close = false;  ///< close the connection behind it
+    /// More header lines, sent as they are ("Name: value\r\n" each): a constant of the
+    /// application's, which has looked at it. Costs no look and no copy an answer.
+    std::string_view fixed_lines = {};
 };
 
 /// What became of bytes given to Exchange::write.
@@ -109,6 +112,7 @@ struct BodyPlan {
     enum class Kind : std::uint8_t { reply_now, buffer, stream };
     Kind kind = Kind::buffer;
     Response reply = {};                  ///< reply_now
+    std::shared_ptr<void> context = {};   ///< reply_now: as Exchange::set_context
     std::size_t bytes_max = 0;            ///< buffer, stream: a longer body is refused with 413
     std::shared_ptr<BodySink> sink = {};  ///< stream
 };

@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
+#include <charconv>
+#include <utility>
 #include <vector>
 
 namespace lab {
@@ -109,6 +112,72 @@ bool needs_escape(std::string_view text) {
     return false;
 }
 
+/// As the package writes it.
+std::string dump_slowly(const Json& value) {
+    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void append_text(std::string& out, const std::string& text) {
+    if (needs_escape(text) || !is_utf8(text)) {
+        out += dump_slowly(text);
+        return;
+    }
+    out += '"';
+    out += text;
+    out += '"';
+}
+
+template <class Number>
+void append_number(std::string& out, Number number) {
+    std::array<char, 24> text{};
+    const auto written = std::to_chars(text.begin(), text.end(), number);
+    out.append(text.data(), written.ptr);
+}
+
+/// The same text as dump_slowly(). What answers are full of, plain strings and whole numbers, is
+/// written here: the package looks at every letter twice.
+void append_json(std::string& out, const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::object: {
+            char before = '{';
+            for (auto member = value.begin(); member != value.end(); ++member) {
+                out += std::exchange(before, ',');
+                append_text(out, member.key());
+                out += ':';
+                append_json(out, *member);
+            }
+            out += before == '{' ? "{}" : "}";
+            break;
+        }
+        case Json::value_t::array: {
+            char before = '[';
+            for (const Json& one : value) {
+                out += std::exchange(before, ',');
+                append_json(out, one);
+            }
+            out += before == '[' ? "[]" : "]";
+            break;
+        }
+        case Json::value_t::string:
+            append_text(out, value.get_ref<const std::string&>());
+            break;
+        case Json::value_t::boolean:
+            out += value.get<bool>() ? "true" : "false";
+            break;
+        case Json::value_t::null:
+            out += "null";
+            break;
+        case Json::value_t::number_integer:
+            append_number(out, value.get<std::int64_t>());
+            break;
+        case Json::value_t::number_unsigned:
+            append_number(out, value.get<std::uint64_t>());
+            break;
+        default:
+            out += dump_slowly(value);
+    }
+}
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
@@ -135,7 +204,9 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
 }
 
 std::string dump_json(const Json& value) {
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::string out;
+    append_json(out, value);
+    return out;
 }
 
 std::string dump_json_pretty(const Json& value) {

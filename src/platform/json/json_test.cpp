@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <limits>
+
 namespace lab {
 namespace {
 
@@ -55,6 +57,29 @@ TEST(Json, CanonicalTextDoesNotDependOnTheOrderOfMembers) {
     const Json b = parse_json(R"({"a":{"c":true,"d":null},"b":[1,1.0,"x\u000a"]})").value();
     EXPECT_EQ(canonical_json(a), canonical_json(b));
     EXPECT_EQ(canonical_json(a), R"({"a":{"c":true,"d":null},"b":[1,1.0,"x\n"]})");
+}
+
+TEST(Json, IsWrittenAsThePackageWritesIt) {
+    const Json values[] = {
+        Json(),
+        Json::object(),
+        Json::array(),
+        Json{{"a", 1}, {"b", {true, false, nullptr}}, {"c", {{"d", "e"}}}},
+        Json("tab\t quote\" back\\ line\n bell\b feed\f one\x01 del\x7f"),
+        Json("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80"),
+        Json("broken \xc3\x28 \xff"),
+        Json{{"key \"\n\xff", 1}},
+        Json(std::numeric_limits<std::int64_t>::min()),
+        Json(std::numeric_limits<std::uint64_t>::max()),
+        Json(0.1),
+        Json(1.0),
+        Json(-0.0),
+        Json(1e300),
+        Json(std::numeric_limits<double>::infinity()),
+    };
+    for (const Json& value : values) {
+        EXPECT_EQ(dump_json(value), value.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
 }
 
 TEST(Json, ReplacesInvalidUtf8WhenWriting) {

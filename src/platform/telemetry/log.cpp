@@ -3,24 +3,24 @@
 #include "base/text.h"
 #include "platform/telemetry/impl/log_line.h"
 
-#include <spdlog/async_logger.h>
-#include <spdlog/details/thread_pool.h>
-#include <spdlog/sinks/sink.h>
-
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 
-// spdlog is the queue and the thread; what a line is, who may enter the queue and when it is
-// written are ours. Its own answer to a full queue is to overwrite the oldest line, which may be
-// the ERROR that explains the flood, so lines are counted here before they reach it and it is never
-// full.
+// Lines go into one text that the writer takes whole: a lock and a copy a line, one write for many.
+// A queue of messages with a wake-up for each (spdlog's) cost a busy server a third of its time.
+// Who may enter is decided before, so that the last room is left for an ERROR that explains why
+// the rest is full.
 
 namespace lab {
 namespace {
 
-constexpr std::size_t kWriteBytesMax = 64U << 10;
+/// Lines that come within this time leave together, unless so many bytes or an ERROR are waiting.
+constexpr Duration kGather = std::chrono::milliseconds(10);
+constexpr std::size_t kGatherBytesMax = 256U << 10;
 
 /// Adds, unless the sum would pass the bound.
 bool add_within(std::atomic<std::size_t>& count, std::size_t by, std::size_t bound) {
@@ -44,32 +44,17 @@ void block_signals() {
 }  // namespace
 
 struct Logger::Impl {
-    /// What spdlog's thread calls, one line after the other.
-    class Writer final : public spdlog::sinks::sink {
-      public:
-        explicit Writer(Impl& log) : log_(log) {}
-        void log(const spdlog::details::log_msg& line) override {
-            log_.take({line.payload.data(), line.payload.size()}, line.level == spdlog::level::err);
-        }
-        void flush() override {}
-        void set_pattern(const std::string&) override {}
-        void set_formatter(std::unique_ptr<spdlog::formatter>) override {}
-
-      private:
-        Impl& log_;
-    };
-
     Impl(LogSink& to, const Clock& with, Options chosen)
         : sink(to), clock(with), options(std::move(chosen)), filter(options.filter) {
         set_bounds();
-        // Room for every line that is admitted, and for spdlog's own messages.
-        pool = std::make_shared<spdlog::details::thread_pool>(
-            options.queue_lines_max + 8, 1, block_signals
-        );
-        queue = std::make_shared<spdlog::async_logger>(
-            "log", std::make_shared<Writer>(*this), pool, spdlog::async_overflow_policy::block
-        );
-        queue->set_level(spdlog::level::trace);
+        writer = std::jthread([this] { write_all(); });
+    }
+    ~Impl() {
+        {
+            const std::lock_guard lock(mutex);
+            ended = true;
+        }
+        wake.notify_one();
     }
 
     void set_bounds() {
@@ -79,8 +64,11 @@ struct Logger::Impl {
 
     bool admit(LogLevel level, std::size_t bytes);
     void leave(std::size_t line_count, std::size_t size);
-    void take(std::string_view line, bool is_error);
-    void tell_dropped();
+    void add(std::string_view line, bool is_error);
+    void hurry();
+    void write_all();
+    void write(std::string_view part, std::size_t line_count);
+    std::string dropped_line();
     bool wait_until_empty(Duration limit);
 
     LogSink& sink;
@@ -100,15 +88,17 @@ struct Logger::Impl {
     std::mutex empty_mutex;
     std::condition_variable empty;
 
-    // Of the writer's thread.
-    std::string waiting;
-    std::size_t waiting_lines = 0;
-    std::size_t waiting_bytes = 0;
-    std::uint64_t told = 0;  // of `overflown`
+    std::mutex mutex;  // of the following
+    std::condition_variable wake;
+    std::string pending;
+    std::size_t pending_lines = 0;
+    std::size_t error_end = 0;  // of `pending`: up to here it cannot wait
+    std::size_t error_lines = 0;
+    bool urgent = false;
+    bool ended = false;
 
-    std::shared_ptr<spdlog::async_logger> queue;
-    // Last, so that it goes first and joins its thread, which uses all of the above.
-    std::shared_ptr<spdlog::details::thread_pool> pool;
+    std::uint64_t told = 0;  // of `overflown`; of the writer
+    std::jthread writer;     // last: it goes first, and uses all of the above
 };
 
 bool Logger::Impl::admit(LogLevel level, std::size_t size) {
@@ -133,46 +123,99 @@ void Logger::Impl::leave(std::size_t line_count, std::size_t size) {
     }
 }
 
-void Logger::Impl::take(std::string_view line, bool is_error) {
-    waiting += line;
-    waiting += '\n';
-    waiting_bytes += line.size() + 1;
-    ++waiting_lines;
-    // Whoever was admitted is on the way: as long as there is one, this line can wait for it.
-    const bool last = lines == waiting_lines;
-    if (last) {
-        tell_dropped();
-    }
-    if (last || is_error || waiting_bytes >= kWriteBytesMax) {
-        if (!sink.write(waiting)) {
-            lost += waiting_lines;
+void Logger::Impl::add(std::string_view line, bool is_error) {
+    bool wakes = false;
+    {
+        const std::lock_guard lock(mutex);
+        const bool was_urgent = urgent;
+        wakes = pending.empty();
+        pending += line;  // with its end: half a line must not stay behind
+        ++pending_lines;
+        if (is_error) {
+            error_end = pending.size();
+            error_lines = pending_lines;
         }
-        waiting.clear();
-        leave(std::exchange(waiting_lines, 0), std::exchange(waiting_bytes, 0));
+        urgent = urgent || is_error || pending.size() >= kGatherBytesMax;
+        wakes = wakes || urgent != was_urgent;
+    }
+    if (wakes) {
+        wake.notify_one();
     }
 }
 
-void Logger::Impl::tell_dropped() {
+/// Somebody waits for what is pending.
+void Logger::Impl::hurry() {
+    {
+        const std::lock_guard lock(mutex);
+        urgent = true;
+    }
+    wake.notify_one();
+}
+
+void Logger::Impl::write_all() {
+    block_signals();
+    std::string batch;
+    for (;;) {
+        std::size_t batch_lines = 0;
+        std::size_t first_end = 0;
+        std::size_t first_lines = 0;
+        {
+            std::unique_lock lock(mutex);
+            wake.wait(lock, [this] { return !pending.empty() || ended; });
+            if (pending.empty()) {
+                return;
+            }
+            wake.wait_for(lock, kGather, [this] { return urgent || ended; });
+            batch.clear();
+            batch.swap(pending);
+            batch_lines = std::exchange(pending_lines, 0);
+            first_end = std::exchange(error_end, 0);
+            first_lines = std::exchange(error_lines, 0);
+            urgent = false;
+        }
+        const std::string_view all = batch;
+        if (first_end > 0) {
+            write(all.substr(0, first_end), first_lines);
+        }
+        if (first_end < all.size()) {
+            write(all.substr(first_end), batch_lines - first_lines);
+        }
+    }
+}
+
+void Logger::Impl::write(std::string_view part, std::size_t line_count) {
+    // Whoever was admitted is on the way: as long as there is one, the note can wait for it.
+    const std::string note = lines == line_count ? dropped_line() : "";
+    const bool written = note.empty() ? sink.write(part) : sink.write(std::string(part) + note);
+    if (!written) {
+        lost += line_count;
+    }
+    leave(line_count, part.size());
+}
+
+/// A line about those that found no room, when there are new ones.
+std::string Logger::Impl::dropped_line() {
     const std::uint64_t now = overflown;
     if (now == told) {
-        return;
+        return "";
     }
     const LogField field{"dropped", now - told};
     told = now;
-    waiting += telemetry::format_line(
-        options.format,
-        {.time = clock.wall(),
-         .level = LogLevel::warn,
-         .root = options.root,
-         .target = "log",
-         .message = "log lines were dropped because the queue was full",
-         .fields = std::span(&field, 1),
-         .context = kNoLogContext}
-    );
-    waiting += '\n';
+    return telemetry::format_line(
+               options.format,
+               {.time = clock.wall(),
+                .level = LogLevel::warn,
+                .root = options.root,
+                .target = "log",
+                .message = "log lines were dropped because the queue was full",
+                .fields = std::span(&field, 1),
+                .context = kNoLogContext}
+           ) +
+           '\n';
 }
 
 bool Logger::Impl::wait_until_empty(Duration limit) {
+    hurry();
     std::unique_lock lock(empty_mutex);
     return empty.wait_for(lock, limit, [this] { return lines == 0; });
 }
@@ -217,7 +260,7 @@ void Logger::log(
     if (!enabled(level, target)) {
         return;
     }
-    const std::string line = telemetry::format_line(
+    std::string line = telemetry::format_line(
         impl_->options.format,
         {.time = impl_->clock.wall(),
          .level = level,
@@ -227,23 +270,19 @@ void Logger::log(
          .fields = fields,
          .context = context}
     );
+    line += '\n';
     if (impl_->closed) {
         ++impl_->lost;
         return;
     }
-    if (!impl_->admit(level, line.size() + 1)) {
+    if (!impl_->admit(level, line.size())) {
         ++impl_->overflown;
         return;
     }
     try {
-        impl_->queue->log(
-            spdlog::log_clock::time_point{},
-            spdlog::source_loc{},
-            level == LogLevel::error ? spdlog::level::err : spdlog::level::info,
-            spdlog::string_view_t(line.data(), line.size())
-        );
+        impl_->add(line, level == LogLevel::error);
     } catch (...) {  // no memory for the copy
-        impl_->leave(1, line.size() + 1);
+        impl_->leave(1, line.size());
         ++impl_->lost;
     }
 }

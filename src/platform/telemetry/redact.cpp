@@ -435,6 +435,24 @@ class Redactor {
 
 void append_redacted(std::string& out, std::string_view text) { Redactor(out, text).run(); }
 
+bool is_innocent(std::string_view text) {
+    // Every shape that is hidden has a letter that is in none of these: an upper-case one, or one
+    // of
+    // "_-.:=@% and quotes; a key of capitals alone has sixteen.
+    constexpr std::size_t kCapitalsMax = 15;
+    bool words = true;    // a-z 0-9 / { }
+    bool numbers = true;  // 0-9 a-f -
+    bool capitals = text.size() <= kCapitalsMax;
+    for (const char c : text) {
+        const bool digit = is_digit(c);
+        const bool small = c >= 'a' && c <= 'z';
+        words = words && (small || digit || c == '/' || c == '{' || c == '}');
+        numbers = numbers && ((c >= 'a' && c <= 'f') || digit || c == '-');
+        capitals = capitals && c >= 'A' && c <= 'Z';
+    }
+    return words || numbers || capitals;
+}
+
 std::string redact(std::string_view text) {
     std::string out;
     out.reserve(text.size());

@@ -27,4 +27,8 @@ Secrecy secrecy_of(std::string_view name);
 void append_redacted(std::string& out, std::string_view text);
 std::string redact(std::string_view text);
 
+/// Whether a text is of so few kinds of letters that nothing in it could be hidden or would have to
+/// be escaped: paths of routes, ids, methods, plain words. false says nothing.
+bool is_innocent(std::string_view text);
+
 }  // namespace lab

@@ -369,5 +369,34 @@ TEST(Redact, IsLinearWhateverItReads) {
     }
 }
 
+TEST(InnocentTexts, AreThoseThatNothingIsHiddenIn) {
+    for (const char* text :
+         {"",
+          "GET",
+          "/experiments/{id}/runs/{run}",
+          "7cf3a0de-8b7e-4c1f-9d55-0a1b2c3d4e5f",
+          "http",
+          "secret",
+          "password"}) {
+        EXPECT_TRUE(is_innocent(text)) << text;
+        EXPECT_EQ(redact(text), text);
+    }
+    for (const char* text :
+         {"sk-abcdefgh",
+          "whsec_abcdefgh",
+          "AKIAABCDEFGHIJKL",
+          "hf_abcdefghijklmnop",
+          "ya29.abcdefghijklmnop",
+          "eyJhbGciOiJIUzI1NiJ9.eyJ",
+          "password=hunter2",
+          "bearer abc",
+          "ann@example.org",
+          "a\nb",
+          "\"quoted\"",
+          "gr\xc3\xbc\xc3\x9f"}) {
+        EXPECT_FALSE(is_innocent(text)) << text;
+    }
+}
+
 }  // namespace
 }  // namespace lab

@@ -11,8 +11,10 @@ std::optional<Caller> CredentialCache::find(std::string_view digest) {
     const std::lock_guard lock(mutex_);
     const auto found = by_digest_.find(digest);
     if (found == by_digest_.end() || found->second->until <= clock_.now()) {
+        ++counted_.misses;
         return std::nullopt;
     }
+    ++counted_.hits;
     return found->second->caller;
 }
 
@@ -36,6 +38,7 @@ void CredentialCache::put(
     if (entries_.size() >= entries_max_) {
         by_digest_.erase(entries_.front().digest);
         entries_.pop_front();
+        ++counted_.evictions;
     }
     const TimePoint until = clock_.now() + std::min(life, life_);
     entries_.push_back({std::move(digest), std::move(caller), std::move(family), until});
@@ -67,6 +70,13 @@ void CredentialCache::forget_key(std::string_view key_id) {
 
 void CredentialCache::forget_login(std::string_view family) {
     forget([&](const Entry& entry) { return entry.family == family; });
+}
+
+CacheStats CredentialCache::stats() const {
+    const std::lock_guard lock(mutex_);
+    CacheStats out = counted_;
+    out.size = entries_.size();
+    return out;
 }
 
 std::size_t CredentialCache::size() const {

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/clock.h"
+#include "service/cache_stats.h"
 #include "service/caller.h"
 
 #include <list>
@@ -37,6 +38,7 @@ class CredentialCache {
     void forget_key(std::string_view key_id);
     void forget_login(std::string_view family);
     std::size_t size() const;
+    CacheStats stats() const;
 
   private:
     struct Entry {
@@ -56,6 +58,7 @@ class CredentialCache {
     Entries entries_;  ///< put first first
     std::unordered_map<std::string_view, Entries::iterator> by_digest_;
     std::uint64_t generation_ = 0;
+    CacheStats counted_;  ///< without its size
 };
 
 }  // namespace lab::service

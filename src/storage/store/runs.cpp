@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "storage/store/impl/queries.h"
+#include "storage/store/run_counts.h"
 
 #include <algorithm>
 
@@ -68,6 +69,9 @@ constexpr Query kRunsByState{
     LAB_SELECT_RUNS "WHERE r.state = $1 AND r.origin = 'engine' ORDER BY r.key LIMIT $2"
 };
 #undef LAB_SELECT_RUNS
+constexpr Query kCountByState{
+    "count_runs_by_state", "SELECT COUNT(*) FROM runs WHERE state = $1 AND origin = 'engine'"
+};
 
 constexpr Query kStartRun{"start_run", R"sql(
     UPDATE runs SET state = $2, stop_reason = $3, started_at = COALESCE(started_at, $4),
@@ -96,6 +100,7 @@ constexpr const Query* kQueries[] = {
     &kListRunsIn,
     &kFindRunIn,
     &kRunsByState,
+    &kCountByState,
 };
 
 Value text_or_null(const std::string& text) {
@@ -261,6 +266,16 @@ Result<std::optional<Run>> Runs::find_in(
 Result<std::vector<Run>> Runs::list_by_state(const Ctx& ctx, RunState state, std::int64_t limit) {
     const Value values[] = {domain::to_string(state), limit};
     return read_runs(ctx, session_, kRunsByState, values);
+}
+
+Result<std::int64_t> count_runs(const Ctx& ctx, Session& session, RunState state) {
+    const Value values[] = {domain::to_string(state)};
+    std::int64_t count = 0;
+    LAB_CHECK(session.query(ctx, kCountByState, values, [&](const Row& row) {
+        count = row.integer(0);
+        return ok();
+    }));
+    return count;
 }
 
 Result<bool> Runs::move_state(const Ctx& ctx, std::int64_t run, RunState from, RunState to) {

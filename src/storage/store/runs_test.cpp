@@ -1,6 +1,7 @@
 #include "storage/store/runs.h"
 
 #include "storage/store/impl/test_store.h"
+#include "storage/store/run_counts.h"
 
 #include <gtest/gtest.h>
 
@@ -48,6 +49,15 @@ TEST_P(RunsContract, NumbersRunsPerExperiment) {
     EXPECT_EQ(same.error().code, Code::conflict);
     // The refused run left no gap.
     EXPECT_EQ(runs_.create(ctx_, new_run("d", "one")).value().number, 3);
+}
+
+TEST_P(RunsContract, CountsThoseOfAState) {
+    EXPECT_EQ(count_runs(ctx_, *session_, RunState::running).value(), 0);
+    const domain::Run first = runs_.create(ctx_, new_run("a", "one")).value();
+    ASSERT_TRUE(runs_.create(ctx_, new_run("b", "two")));
+    EXPECT_EQ(count_runs(ctx_, *session_, RunState::running).value(), 2);
+    ASSERT_TRUE(runs_.move_state(ctx_, first.key, RunState::running, RunState::queued));
+    EXPECT_EQ(count_runs(ctx_, *session_, RunState::queued).value(), 1);
 }
 
 TEST_P(RunsContract, FindsARunByAUniquePrefixOrTheLast) {

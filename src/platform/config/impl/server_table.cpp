@@ -111,6 +111,12 @@ void general_rows(const Add& add) {
             .otherwise("false")
             .live()
             .help("writes and new runs are answered with 503; reading goes on"));
+    add(text("LIVE_CONFIG_DIR", general<&GeneralSettings::live_folder>)
+            .between(1, 1024)
+            .help(
+                "folder with a file for each key that may change while the server runs, such as a "
+                "mounted ConfigMap; looked at every second"
+            ));
 }
 
 void http_rows(const Add& add) {
@@ -169,6 +175,20 @@ void http_rows(const Add& add) {
     add(boolean("ENABLE_PROFILING", http<&HttpSettings::profiling>)
             .otherwise("false")
             .help("profiles on the port of the metrics"));
+}
+
+void overload_rows(const Add& add) {
+    add(ratio("OVERLOAD_CPU_RATIO", http<&HttpSettings::overload_cpu>)
+            .otherwise("0.85")
+            .help("from this share of its processors on, background requests are refused"));
+    add(ratio("OVERLOAD_MEMORY_RATIO", http<&HttpSettings::overload_memory>)
+            .otherwise("0.90")
+            .help("the same for its memory; halfway from there to all of it, all requests but "
+                  "those of operators, logins and probes"));
+    add(integer("OVERLOAD_QUEUE_LENGTH", http<&HttpSettings::overload_queue>)
+            .otherwise("1000")
+            .between(1, 100'000)
+            .help("requests that may wait for a thread; more are refused"));
 }
 
 void database_rows(const Add& add) {
@@ -450,6 +470,7 @@ std::vector<Row> make_rows() {
     constexpr std::array kGroups{
         Group{"General", general_rows},
         Group{"HTTP", http_rows},
+        Group{"Overload", overload_rows},
         Group{"Database", database_rows},
         Group{"Authentication", auth_rows},
         Group{"Identity provider", oidc_rows},

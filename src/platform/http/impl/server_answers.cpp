@@ -70,7 +70,7 @@ void Connection::write_whole(ServerExchange& exchange) {
     exchange.out_begin = queued_;
     const std::size_t before = out_.size();
     out_.append_with([&](std::string& out) {
-        append_head(out, head, response.headers, shard_.date());
+        append_head(out, head, response.headers, shard_.date(), response.fixed_lines);
     });
     if (!no_body && !exchange.is_head_method) {
         out_.append(std::move(response.body));
@@ -104,7 +104,7 @@ void Connection::write_stream_head(ServerExchange& exchange) {
     exchange.out_begin = queued_;
     const std::size_t before = out_.size();
     out_.append_with([&](std::string& out) {
-        append_head(out, head, response.headers, shard_.date());
+        append_head(out, head, response.headers, shard_.date(), response.fixed_lines);
     });
     queued_ += out_.size() - before;
     exchange.head_written = true;

@@ -163,7 +163,11 @@ bool are_sendable(int status, const Headers& headers) {
 }
 
 void append_head(
-    std::string& out, const HeadToSend& head, const Headers& headers, std::string_view date
+    std::string& out,
+    const HeadToSend& head,
+    const Headers& headers,
+    std::string_view date,
+    std::string_view fixed_lines
 ) {
     out += "HTTP/1.1 ";
     append_number(out, static_cast<unsigned>(head.status));
@@ -180,6 +184,7 @@ void append_head(
         out += value;
         out += "\r\n";
     }
+    out += fixed_lines;
     if (head.end == BodyEnd::length) {
         out += "Content-Length: ";
         append_number(out, head.length);

@@ -59,7 +59,11 @@ bool has_no_body(int status);
 /// Appends status line and fields; `date` is "Date: ...\r\n". Leaves out those of `headers` that
 /// are the listener's own: Connection, Content-Length, Date, Keep-Alive, Transfer-Encoding.
 void append_head(
-    std::string& out, const HeadToSend& head, const Headers& headers, std::string_view date
+    std::string& out,
+    const HeadToSend& head,
+    const Headers& headers,
+    std::string_view date,
+    std::string_view fixed_lines = {}
 );
 /// "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" (RFC 9110, 6.6.1).
 std::string date_line(WallTime now);

@@ -113,6 +113,7 @@ void Connection::start_request() {
 
     BodyPlan plan = shared_.application.on_head(exchange.head());
     if (plan.kind == BodyPlan::Kind::reply_now) {
+        exchange.set_context(std::move(plan.context));
         exchange.answer(std::move(plan.reply));
         if (framing_ == Framing::none) {
             next_request();

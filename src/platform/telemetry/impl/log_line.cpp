@@ -93,6 +93,10 @@ std::size_t append_escaped(
 
 /// Redacted, escaped, cut to `bytes_max` with a note.
 void append_text(std::string& out, std::string_view text, std::size_t bytes_max, Quotes quotes) {
+    if (text.size() <= bytes_max && is_innocent(text)) {
+        out += text;
+        return;
+    }
     constexpr std::size_t kNoteBytes = 32;
     const std::string_view beginning = beginning_of(text);
     const std::string shown = redact(beginning);
@@ -212,7 +216,9 @@ std::size_t for_each_field(const std::string& out, const LogRecord& record, Writ
 }
 
 std::string json_line(const LogRecord& record) {
-    std::string out = R"({"timestamp":")" + format_rfc3339(record.time) + R"(","level":")";
+    std::string out;
+    out.reserve(512);
+    out += R"({"timestamp":")" + format_rfc3339(record.time) + R"(","level":")";
     out += name_of(record.level);
     out += R"(","target":")";
     append_target(out, record);
