@@ -14,7 +14,8 @@ class ObjectSweep : public test::PlatformTest {
   protected:
     std::string dataset(const char* name, std::string_view rows) {
         const Json body = {{"name", name}};
-        const std::string id = create(ann_, dataset_noun(), dump_json(body).c_str())["id"];
+        const std::string id =
+            create(ann_, dataset_noun(), dump_json(body).c_str()).value("id", "");
         const auto arrived = take_bytes(as(ann_), id, {.format = "jsonl"}, rows);
         EXPECT_TRUE(arrived) << (arrived ? "" : words(arrived.error()));
         return id;
