@@ -19,7 +19,7 @@ struct RouteDeps {
     std::function<std::string()> metrics_text;
     /// The OpenAPI document, which is made from the routes and so comes after them.
     std::function<const std::string&()> document;
-    std::function<void(std::size_t)> count_evaluations;  ///< those that were taken in
+    std::function<void(std::size_t)> count_evaluations;  ///< those taken in; may be empty
     std::string signing_key;                             ///< of cursors and addresses
     service::OidcLogin* oidc = nullptr;  ///< nullptr: no identity provider is configured
     CacheControl cache = {};

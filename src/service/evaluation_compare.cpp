@@ -22,6 +22,8 @@ using domain::Run;
 using science::Comparison;
 
 constexpr int kReplicates = 2000;
+/// Of all runs together: they are held in memory.
+constexpr std::size_t kItemsMax = 2'000'000;
 
 /// One metric of all runs.
 struct Line {
@@ -77,6 +79,7 @@ class Comparer {
     Status read_runs() {
         std::vector<Detail> problems;
         std::set<std::string> seen;
+        std::size_t items = 0;
         const Json& ids = body_["run_ids"];
         for (std::size_t i = 0; i < ids.size(); ++i) {
             const std::string id = to_lower(ids[i].get<std::string>());
@@ -93,6 +96,14 @@ class Comparer {
             const bool of_evaluation = body.contains("evaluation_id");
             const Json known = of_evaluation ? known_metrics(body["config"]) : Json::object();
             LAB_TRY(runs_.emplace_back(), read_figures(request_, *found, known));
+            items += runs_.back().items.size();
+            if (items > kItemsMax) {
+                return Error(
+                    Code::validation,
+                    "these runs cannot be compared",
+                    {{"run_ids", "together they have more than 2,000,000 items: name fewer"}}
+                );
+            }
         }
         return problems.empty()
                    ? ok()
@@ -181,9 +192,9 @@ class Comparer {
         const std::vector<std::string>& items_a = runs_[a].items;
         const std::vector<std::string>& items_b = runs_[b].items;
         std::vector<std::string> all = items_a;
-        const std::set<std::string_view> known(items_a.begin(), items_a.end());
         std::size_t common = 0;
         if (items_a != items_b) {
+            const std::set<std::string_view> known(items_a.begin(), items_a.end());
             for (const std::string& item : items_b) {
                 if (known.contains(item)) {
                     ++common;

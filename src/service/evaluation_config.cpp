@@ -1,11 +1,8 @@
 #include "service/impl/evaluation_config.h"
 
-#include "base/text.h"
 #include "platform/json/document.h"
 
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
 
 namespace lab::service {
 namespace {
@@ -13,9 +10,11 @@ namespace {
 /// Members of `parameters` that are not sent to models.
 constexpr std::string_view kOwnParameters[] = {"run_id"};
 
+constexpr const char* kRefused = "this evaluation cannot be run as it is";
+
 /// Where a problem of the experiment's config is written in the definition. Scorers stand in the
 /// order of the metrics.
-std::string place_of(const std::string& field) {
+std::string place_of(const std::string& field, const Json& config) {
     struct Renamed {
         std::string_view experiment;
         std::string_view definition;
@@ -23,7 +22,8 @@ std::string place_of(const std::string& field) {
     };
     constexpr Renamed kRenamed[] = {
         {"scorers", "config.metrics", true},
-        {"config.evaluation_metrics", "config.metrics", true},
+        {"config.metric_configs", "config.metrics", true},
+        {"config.evaluation_metrics", "config.metrics"},
         {"config.model_ids", "config.model_ids", true},
         {"models", "config.model_ids", true},
         {"config.dataset_ids", "config.dataset_id"},
@@ -33,115 +33,60 @@ std::string place_of(const std::string& field) {
         {"dataset.sample", "config.sample_size"},
     };
     for (const Renamed& one : kRenamed) {
-        if (field.starts_with(one.experiment)) {
-            const std::string rest = field.substr(one.experiment.size());
-            return std::string(one.definition) + (one.list ? rest : "");
+        if (!field.starts_with(one.experiment)) {
+            continue;
         }
+        std::string out(one.definition);
+        out += one.list ? field.substr(one.experiment.size()) : "";
+        // A metric that is given by its name alone has no members.
+        const Json metrics = config.value("metrics", Json::array());
+        for (std::size_t i = 0; i < metrics.size(); ++i) {
+            const std::string place = path_index("config.metrics", i);
+            if (metrics[i].is_string() && out == place + ".name") {
+                return place;
+            }
+        }
+        return out;
     }
     return field;
 }
 
-constexpr const char* kRefused = "this evaluation cannot be run as it is";
-
-class Compiler {
-  public:
-    Compiler(const Request& request, const Json& config) : request_(request), config_(config) {}
-
-    Result<CompiledConfig> run(const std::string& name) {
-        add_metrics();
-        if (!problems_.empty()) {
-            return Error(Code::validation, kRefused, std::move(problems_));
+/// What the definition says, as a config of an experiment.
+Json experiment_config(const Json& config) {
+    Json out = Json::object();
+    for (const char* member :
+         {"model_ids", "dataset_id", "random_seed", "budget", "reference_field"}) {
+        if (config.contains(member)) {
+            out[member] = config[member];
         }
-        for (const char* member : {"model_ids", "dataset_id", "random_seed", "budget"}) {
-            if (config_.contains(member)) {
-                out_[member] = config_[member];
-            }
-        }
-        if (config_.contains("prompt_template_id")) {
-            out_["prompt_template_ids"] = Json::array({config_["prompt_template_id"]});
-        }
-        if (config_.contains("sample_size")) {
-            out_["num_samples"] = config_["sample_size"];
-        }
-        if (config_.contains("reference_field")) {
-            out_["reference_field"] = config_["reference_field"];
-        }
-        Json parameters = config_.value("parameters", Json::object());
-        for (const std::string_view own : kOwnParameters) {
-            parameters.erase(std::string(own));
-        }
-        out_["parameters"] = std::move(parameters);
-        out_["analysis"] = {{"compare", "all_pairs"}};
-        auto compiled = compile_config(request_, name, out_);
-        if (!compiled) {
-            return at_definition(compiled.error());
-        }
-        return compiled;
     }
-
-  private:
-    /// By name, or with what a scorer is made of.
-    void add_metrics() {
-        const std::string reference =
-            "{{" + config_.value("reference_field", std::string("reference")) + "}}";
-        const Json metrics = config_.value("metrics", Json::array());
-        std::vector<std::string> known;
-        for (const auto& [type, schema] : request_.deps.vocabulary->scorers) {
-            known.push_back(type);
-        }
-        Json scorers = Json::array();
-        for (std::size_t i = 0; i < metrics.size(); ++i) {
-            const std::string place = path_index("config.metrics", i);
-            const bool whole = metrics[i].is_object();
-            const std::string name =
-                whole ? metrics[i]["name"].get<std::string>() : metrics[i].get<std::string>();
-            const std::string said = whole ? metrics[i].value("metric_type", name) : name;
-            const std::string type = said == "accuracy" ? "exact_match" : said;
-            if (std::ranges::find(known, type) == known.end()) {
-                const std::string near = nearest(said, known);
-                problems_.push_back(
-                    {place + (whole ? ".metric_type" : ""),
-                     "unknown metric \"" + shorten(said, 60) + "\"" +
-                         (near.empty() ? "; known are accuracy, " + join(known, ", ")
-                                       : ", did you mean \"" + near + "\"?")}
-                );
-                continue;
-            }
-            Json scorer = whole ? metrics[i].value("parameters", Json::object()) : Json::object();
-            scorer["type"] = type;
-            if (needs_reference(type)) {
-                scorer.emplace("reference", reference);
-            }
-            if (name != type) {
-                scorer["id"] = name;
-            }
-            scorers.push_back(std::move(scorer));
-        }
-        if (metrics.empty()) {
-            problems_.push_back({"config.metrics", "no metrics configured"});
-        }
-        out_["scorers"] = std::move(scorers);
+    if (config.contains("prompt_template_id")) {
+        out["prompt_template_ids"] = Json::array({config["prompt_template_id"]});
     }
-
-    bool needs_reference(const std::string& type) const {
-        return std::ranges::none_of(request_.deps.vocabulary->scorers, [&](const auto& known) {
-            return known.first == type && known.second.value("x-reference", "") == "none";
-        });
+    if (config.contains("sample_size")) {
+        out["num_samples"] = config["sample_size"];
     }
-
-    const Request& request_;
-    const Json& config_;
-    Json out_ = Json::object();
-    std::vector<Detail> problems_;
-};
+    out["parameters"] = config.value("parameters", Json::object());
+    for (const std::string_view own : kOwnParameters) {
+        out["parameters"].erase(std::string(own));
+    }
+    out["metric_configs"] = Json::array();
+    for (const Json& metric : config.value("metrics", Json::array())) {
+        Json one = metric.is_string() ? Json{{"name", metric}} : metric;
+        one.erase("higher_is_better");
+        out["metric_configs"].push_back(std::move(one));
+    }
+    out["analysis"] = {{"compare", "all_pairs"}};
+    return out;
+}
 
 }  // namespace
 
-Error at_definition(Error error) {
+Error at_definition(Error error, const Json& config) {
     if (error.code == Code::validation) {
         error.message = kRefused;
         for (Detail& detail : error.details) {
-            detail.field = place_of(detail.field);
+            detail.field = place_of(detail.field, config);
         }
     }
     return error;
@@ -166,7 +111,11 @@ Result<CompiledConfig> compile_evaluation(
             {{"config.model_ids", "a comparison needs at least two models"}}
         );
     }
-    return Compiler(request, config).run(name);
+    auto compiled = compile_config(request, name, experiment_config(config));
+    if (!compiled) {
+        return at_definition(compiled.error(), config);
+    }
+    return compiled;
 }
 
 Json known_metrics(const Json& config) {
@@ -175,7 +124,7 @@ Json known_metrics(const Json& config) {
         if (metric.is_object()) {
             Json& one = out[metric["name"].get<std::string>()];
             one = Json::object();
-            for (const char* member : {"higher_is_better", "weight"}) {
+            for (const char* member : {"higher_is_better", "weight", "threshold"}) {
                 if (metric.contains(member)) {
                     one[member] = metric[member];
                 }

@@ -54,6 +54,13 @@ Json metric_schema() {
     p["parameters"] = {{"type", "object"}};
     p["weight"] = {{"type", "number"}, {"minimum", 0}};
     p["higher_is_better"] = {{"type", "boolean"}};
+    const Json number = {{"type", "number"}};
+    p["threshold"] = object_of(
+        {{"above", number},
+         {"below", number},
+         {"equal", number},
+         {"between", {{"type", "array"}, {"minItems", 2}, {"maxItems", 2}, {"items", number}}}}
+    );
     return {{"oneOf", {text(1, 255), object_of(std::move(p), {"name"})}}};
 }
 
@@ -296,6 +303,16 @@ Status check_definition(const Request& request, Json& body, const Resource* befo
     LAB_CHECK(references.check("config.judge_config.model_id", model_noun()));
     LAB_CHECK(references.check("config.judge_config.prompt_template_id", prompt_noun()));
     check_criteria(body, references);
+    const Json metrics = body["config"].value("metrics", Json::array());
+    for (std::size_t i = 0; i < metrics.size(); ++i) {
+        if (metrics[i].is_object() && metrics[i].contains("threshold") &&
+            metrics[i]["threshold"].size() != 1) {
+            references.problem(
+                path_index("config.metrics", i) + ".threshold",
+                "takes one of above, below, equal and between"
+            );
+        }
+    }
     const Json& config = body["config"];
     const auto models = config.find("model_ids");
     if (body.value("evaluation_type", "") == "comparison" && models != config.end() &&

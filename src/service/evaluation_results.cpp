@@ -37,11 +37,38 @@ Json overall_of(const Json& metrics, const Json& known) {
     return weights > 0 ? Json(sum / weights) : Json();
 }
 
-Json metrics_json(const std::vector<ItemScores>& metrics, const std::vector<int>& clusters) {
+/// Whether a figure is where the threshold wants it; what cannot be shown is not.
+bool passes(const Json& threshold, const Json& figure) {
+    if (!figure.is_number()) {
+        return false;
+    }
+    const double value = figure.get<double>();
+    if (threshold.contains("above")) {
+        return value >= threshold["above"].get<double>();
+    }
+    if (threshold.contains("below")) {
+        return value <= threshold["below"].get<double>();
+    }
+    if (threshold.contains("equal")) {
+        return value == threshold["equal"].get<double>();
+    }
+    return value >= threshold["between"][0].get<double>() &&
+           value <= threshold["between"][1].get<double>();
+}
+
+Json metrics_json(
+    const std::vector<ItemScores>& metrics, const std::vector<int>& clusters, const Json& known
+) {
     Json out = Json::object();
     for (const ItemScores& one : metrics) {
         out[one.info.name] =
             estimate_json(science::estimate(metric_sample(one, clusters), options()), one.info);
+    }
+    for (const auto& [name, said] : known.items()) {
+        if (said.contains("threshold") && out.contains(name)) {
+            out[name]["threshold"] = said["threshold"];
+            out[name]["passed"] = passes(said["threshold"], out[name]["mean"]);
+        }
     }
     return out;
 }
@@ -98,7 +125,7 @@ Result<Json> evaluation_results(
     out["run_id"] = found.id;
     out["status"] = shown["status"];
     out["items"] = figures.items.size();
-    out["metrics"] = metrics_json(figures.metrics, figures.clusters);
+    out["metrics"] = metrics_json(figures.metrics, figures.clusters, known);
     out["overall_score"] = overall_of(out["metrics"], known);
     out["by_model"] = Json::array();
     for (const VariantFigures& variant : figures.variants) {
@@ -108,7 +135,7 @@ Result<Json> evaluation_results(
         one["planned"] = variant.planned;
         one["completed"] = variant.done;
         one["unparsed"] = variant.unparsed;
-        one["metrics"] = metrics_json(variant.metrics, figures.clusters);
+        one["metrics"] = metrics_json(variant.metrics, figures.clusters, known);
         one["overall_score"] = overall_of(one["metrics"], known);
         out["by_model"].push_back(std::move(one));
     }

@@ -165,7 +165,7 @@ Result<Run> begin_run(const Request& request, const Definition& definition, cons
         if (carrier.is_new) {
             LAB_CHECK(Resources(request.session, ResourceKind::experiment).remove(request.ctx, in));
         }
-        return at_definition(made.error());
+        return at_definition(made.error(), config);
     }
     const Json members = {
         {"run_count", made->number}, {"last_run_at", made->created_at}, {kRunsMember, in.id}

@@ -214,8 +214,10 @@ TEST_F(EvaluationRuns, OverTheSameItemsAreComparedItemByItem) {
 }
 
 TEST_F(EvaluationRuns, OfAMetricWhereLessIsBetterAreWonByTheLeast) {
-    const std::string id =
-        define(R"({"metrics": [{"name": "score", "higher_is_better": false}]})", "custom");
+    const std::string id = define(
+        R"({"metrics": [{"name": "score", "higher_is_better": false, "threshold": {"below": 6}}]})",
+        "custom"
+    );
     const std::string slow = scored(id, {5, 6, 7, 8, 9, 10, 11, 12});
     const std::string quick = scored(id, {1, 2.1, 3, 4.1, 5, 6.1, 7, 8.1});
     const Json found = compared({slow, quick});
@@ -223,6 +225,11 @@ TEST_F(EvaluationRuns, OfAMetricWhereLessIsBetterAreWonByTheLeast) {
     EXPECT_EQ(found["winner"], quick);
     EXPECT_EQ(found["metrics"]["score"]["tests"][0]["verdict"], "better");
     EXPECT_LT(found["metrics"]["score"]["improvement"]["absolute"].get<double>(), 0);
+    const auto passed = [&](const std::string& run) {
+        return (*evaluation_results(as(ann_), id, run, {}))["metrics"]["score"]["passed"];
+    };
+    EXPECT_EQ(passed(quick), true);
+    EXPECT_EQ(passed(slow), false);
 }
 
 TEST_F(EvaluationRuns, ThatCannotBeComparedSayWhich) {

@@ -73,8 +73,9 @@ Status read_engine_run(const Request& request, RunFigures& out) {
         )
     );
     const Experiment& e = *out.experiment;
+    const std::string rows = e.dataset.content_hash.substr(0, 16);
     for (std::int64_t item = 0; item < e.items->count(); ++item) {
-        out.items.push_back(e.dataset.content_hash + ":" + std::to_string(e.items->row_of(item)));
+        out.items.push_back(rows + ":" + std::to_string(e.items->row_of(item)));
     }
     out.clusters = engine::clusters_of(*e.items, e.spec.analysis.cluster);
     storage::Journal journal(request.session);

@@ -375,8 +375,10 @@ Status RunQueue::settle_interrupted(const Request& request, domain::Run& run) {
     LAB_TRY(const auto experiment, experiments.find_anywhere(request.ctx, run.experiment_id));
     // Of a run of an evaluation the run itself says so; of others its experiment.
     LAB_TRY(const Json body, parse_json(run.body));
-    const bool cancelled = !experiment || body.value("cancelled", false);
-    const std::string status = cancelled ? "cancelled" : experiment->status;
+    std::string status = "cancelled";
+    if (experiment && !body.value("cancelled", false)) {
+        status = experiment->status;
+    }
     storage::Runs runs(request.session);
     if (status == "cancelled") {
         run.state = RunState::cancelled;

@@ -208,7 +208,7 @@ class Definitions(EvaluationTest):
             status, _, answer = server.call("POST", f"/evaluations/{made}/run", {}, token)
             self.assertEqual(status, 422, answer)
             return [one["field"] for one in answer["error"]["details"]]
-        self.assertEqual(refused("automated", metrics=["acuracy"]), ["config.metrics[0]"])
+        self.assertEqual(refused("automated", metrics=["acuracy"])[0], "config.metrics[0]")
         self.assertEqual(refused("automated", metrics=[]), ["config.metrics"])
         self.assertIn("config.model_ids", refused("automated", model_ids=[]))
         self.assertEqual(refused("automated", reference_field="solution")[0], "config.metrics[0].reference")
