@@ -74,6 +74,7 @@ class Route:
         self.method, self.path = method.upper(), path
         self.guard = operation["x-guard"]
         self.permission = operation.get("x-permission")
+        self.or_scope = operation.get("x-or-scope")
         self.limit = operation.get("x-limit", "normal")
         self.documented = {int(status) for status in operation["responses"]}
         self.success = max(status for status in self.documented if status < 400)
