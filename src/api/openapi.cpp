@@ -517,6 +517,9 @@ class Document {
         if (route.permission) {
             out["x-permission"] = to_string(*route.permission);
         }
+        if (!route.or_scope.empty()) {
+            out["x-or-scope"] = route.or_scope;
+        }
         out["x-limit"] = route.limit == LimitClass::exempt  ? "exempt"
                          : route.limit == LimitClass::login ? "login"
                                                             : "normal";

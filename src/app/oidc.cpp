@@ -5,12 +5,15 @@
 #include "platform/process/event_loop.h"
 
 #include <algorithm>
+#include <semaphore>
 
 namespace lab::app {
 namespace {
 
 constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 constexpr Duration kTotalTimeout = std::chrono::seconds(10);
+/// Fewer than the threads that answer requests (serve.cpp).
+constexpr int kCallsMax = 3;
 constexpr std::size_t kAnswerBytesMax = 1U << 20;
 
 /// Keeps one answer, and ends the loop that waits for it.
@@ -71,6 +74,27 @@ Result<service::WebAnswer> fetch(
     return error;
 }
 
+/// The same, for so many at once: a provider that hangs must not take all threads with it.
+class Gate {
+  public:
+    Result<service::WebAnswer> fetch(
+        const Ctx& ctx, const service::WebRequest& wanted, const Clock& clock
+    ) {
+        if (!places_.try_acquire()) {
+            return Error(
+                Code::unavailable,
+                "many logins wait for the identity provider: try again in a moment"
+            );
+        }
+        auto answer = app::fetch(ctx, wanted, clock);
+        places_.release();
+        return answer;
+    }
+
+  private:
+    std::counting_semaphore<kCallsMax> places_{kCallsMax};
+};
+
 Result<domain::Role> role_of(std::string_view key, std::string_view name) {
     const auto role = domain::role_from(name);
     if (!role || *role == domain::Role::service_account) {
@@ -116,9 +140,9 @@ Result<std::unique_ptr<service::OidcLogin>> make_oidc(Platform& platform, const 
     return std::make_unique<service::OidcLogin>(
         std::move(config),
         platform.identity(),
-        [&clock](const Ctx& ctx, const service::WebRequest& request) {
-            return fetch(ctx, request, clock);
-        },
+        [&clock, gate = std::make_shared<Gate>()](
+            const Ctx& ctx, const service::WebRequest& request
+        ) { return gate->fetch(ctx, request, clock); },
         clock,
         platform.random(),
         platform.signing_key()

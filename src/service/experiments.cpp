@@ -129,12 +129,26 @@ Result<std::optional<Run>> open_run(const Request& request, const Resource& one)
     return !runs.empty() && open(runs.front()) ? std::optional(runs.front()) : std::nullopt;
 }
 
-/// A run of the whole config, queued.
-Result<Run> queue_run(const Request& request, const Resource& one) {
+/// Starts the experiment: running, and a run of the whole config queued.
+Status queue_run(const Request& request, Resource& one) {
     LAB_TRY(const Json body, parse_json(one.body));
     const Json config = body.value("config", Json::object());
     LAB_TRY(const CompiledConfig compiled, compile_config(request, one.name, config));
-    return queue_compiled(request, one, compiled, Json{{"config", config}});
+    // The experiment runs before its run can be picked up: a short run would be over before the
+    // experiment had begun, which then never ends. And of two who start it at once one is late.
+    const std::string status = one.status;
+    const Json members = {{"started_at", now_text(request)}, {"completed_at", nullptr}};
+    LAB_CHECK(move_to(request, one, ExperimentState::running, "started", members));
+    const auto queued = queue_compiled(request, one, compiled, Json{{"config", config}});
+    if (queued) {
+        return ok();
+    }
+    const Json as_before = {
+        {"started_at", body.value("started_at", Json())},
+        {"completed_at", body.value("completed_at", Json())},
+    };
+    LAB_CHECK(set_noun_status(request, experiment_noun(), one, status, as_before));
+    return queued.error();
 }
 
 Result<Run> end_client_run(
@@ -240,8 +254,6 @@ Result<Shown> start_experiment(const Request& request, RunControl& control, cons
         return wrong_state("started", one, ExperimentState::running);
     }
     LAB_CHECK(queue_run(request, one));
-    const Json members = {{"started_at", now_text(request)}, {"completed_at", nullptr}};
-    LAB_CHECK(move_to(request, one, ExperimentState::running, "started", members));
     control.wake();
     return shown(request, one);
 }

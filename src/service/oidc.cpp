@@ -46,6 +46,18 @@ std::string_view cookie_of(std::string_view header) {
     return "";
 }
 
+/// The claim of this name, or, where there is none, that at this path: "realm_access.roles".
+Json claim_at(const Json& claims, std::string_view name) {
+    const auto found = claims.find(name);
+    if (found != claims.end()) {
+        return *found;
+    }
+    const std::size_t dot = name.find('.');
+    const auto outer = dot == name.npos ? claims.end() : claims.find(name.substr(0, dot));
+    return outer != claims.end() && outer->is_object() ? claim_at(*outer, name.substr(dot + 1))
+                                                       : Json();
+}
+
 /// What the provider says of somebody, as far as it matters here.
 struct Person {
     std::string subject;
@@ -66,7 +78,7 @@ Person person_of(const Json& claims, const std::string& groups_claim) {
     if (out.name.empty()) {
         out.name = out.email;
     }
-    const Json groups = claims.value(groups_claim, Json());
+    const Json groups = claim_at(claims, groups_claim);
     if (groups.is_string()) {
         out.groups.push_back(groups.get<std::string>());
     }

@@ -153,6 +153,19 @@ TEST_F(Oidc, MakesAUserWithTheRolesOfTheGroupsAndFindsThemAgain) {
     );
 }
 
+TEST_F(Oidc, FindsGroupsInsideOtherClaims) {
+    config_.groups_claim = "realm_access.roles";
+    Json claims = ann();
+    claims["groups"] = {"admins"};
+    claims["realm_access"] = {{"roles", {"staff"}}};
+    EXPECT_EQ(logged_in_as(claims).roles, std::vector{Role::researcher});
+    claims["realm_access.roles"] = {"admins"};
+    EXPECT_EQ(logged_in_as(claims).roles, std::vector{Role::admin});
+    claims.erase("realm_access.roles");
+    claims["realm_access"] = "staff";
+    EXPECT_EQ(refusal(visit(claims)), "FORBIDDEN");
+}
+
 TEST_F(Oidc, SendsTheCodeWithItsVerifierAndTheSecretAsTheProtocolsSay) {
     const auto begun = login().begin(ctx_);
     ASSERT_TRUE(begun);

@@ -75,6 +75,7 @@ class Route:
         self.method, self.path = method.upper(), path
         self.guard = operation["x-guard"]
         self.permission = operation.get("x-permission")
+        self.or_scope = operation.get("x-or-scope")
         self.limit = operation.get("x-limit", "normal")
         self.documented = {int(status) for status in operation["responses"]}
         self.success = max(status for status in self.documented if status < 400)
@@ -128,6 +129,21 @@ class Route:
         return "?" + "&".join(f"{p['name']}={example_parameter(p['schema'])}" for p in needed) if needed else ""
 
 
+def resolved(schema, document, depth=0):
+    """The schema without references; what refers to itself ends somewhere."""
+    if isinstance(schema, list):
+        return [resolved(one, document, depth) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema and depth < 12:
+        target = document
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        beside = {name: value for name, value in schema.items() if name != "$ref"}
+        return resolved({**target, **beside}, document, depth + 1)
+    return {name: resolved(value, document, depth) for name, value in schema.items()}
+
+
 def unique(member):
     word = uuid.uuid4().hex[:12]
     return f"{word}@example.org" if member == "email" else f"n-{word}"
@@ -135,20 +151,6 @@ def unique(member):
 
 def example_parameter(schema):
     return {"integer": 1, "boolean": "true"}.get(schema.get("type"), str(uuid.uuid4()))
-
-
-def resolved(schema, document):
-    """The schema with what it refers to in its place."""
-    if isinstance(schema, list):
-        return [resolved(one, document) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        part = document
-        for name in schema["$ref"].removeprefix("#/").split("/"):
-            part = part[name]
-        return resolved(part, document)
-    return {name: resolved(value, document) for name, value in schema.items()}
 
 
 def example(schema):

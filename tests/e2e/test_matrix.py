@@ -158,6 +158,24 @@ class Matrix(unittest.TestCase):
         self.assertEqual(after, before, "what was refused has changed something")
         self.assertGreater(len(fine), 0.8 * len(world.routes))
 
+    def test_another_scope_opens_what_it_may_open_and_only_to_roles_that_could(self):
+        routes = [route for route in world.routes if route.or_scope]
+        self.assertTrue(routes)
+        for route in routes:
+            for role, actor in world.actors.items():
+                key = {"X-API-Key": world.key(actor, {route.or_scope})}
+                path = route.path
+                if route.prefixes:
+                    use = f"{route.name} by another scope as {role}"
+                    path = world.fill_path(path, world.objects(route, "org", world.other, use))
+                body, kind = route.body()
+                status, _, answer = world.call(
+                    route.method, path + route.query_text(), body, {**key, **({"Content-Type": kind} if kind else {})})
+                if route.needs <= GRANTS[role]:
+                    self.assertTrue(status == route.success or status in REACHED, (route.name, role, status, answer))
+                else:
+                    self.assertEqual(status, 403, (route.name, role, answer))
+
     @staticmethod
     def held(case):
         """What a role has, and so what a refusal need not ask for."""

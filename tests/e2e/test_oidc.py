@@ -126,7 +126,7 @@ def setUpModule():
 class OidcTest(test_serve.ServeTest):
     def setUp(self):
         super().setUp()
-        provider.control(accounts={"ann": ANN}, change=None, sign=None, header=None, broken=None)
+        provider.control(accounts={"ann": ANN}, change=None, sign=None, header=None, broken=None, hang=None)
 
     def start(self, **more):
         self.lab = self.server(**{
@@ -366,6 +366,30 @@ class Trouble(OidcTest):
         answer, data = browser.send("GET", url)
         self.assert_refused(answer.status, json.loads(data), 502)
         provider.control(broken=None)
+        self.assertEqual(self.log_in()[0], 200)
+
+    def test_one_that_hangs_takes_nobody_else_with_it(self):
+        self.start()
+        other = self.user(self.lab, "carl@example.org", tier="unlimited")
+        back = [self.returned() for _ in range(5)]
+        provider.control(hang="/token")
+        found = []
+
+        def send(browser, url):
+            answer, data = browser.send("GET", url)
+            found.append((answer.status, json.loads(data)["error"]["code"], answer.headers["Retry-After"] is not None))
+        waiting = [threading.Thread(target=send, args=one) for one in back]
+        for thread in waiting:
+            thread.start()
+        answered = 0
+        while any(thread.is_alive() for thread in waiting):
+            self.assertEqual(self.lab.call("GET", "/auth/me", token=other)[0], 200)
+            answered += 1
+        for thread in waiting:
+            thread.join()
+        self.assertGreater(answered, 20, "others are served meanwhile")
+        self.assertEqual(sorted(found), [(503, "SERVICE_UNAVAILABLE", True)] * 2 + [(504, "UPSTREAM_TIMEOUT", False)] * 3)
+        provider.control(hang=None)
         self.assertEqual(self.log_in()[0], 200)
 
     def test_without_a_provider_the_routes_say_so(self):

@@ -110,6 +110,9 @@ const server = http.createServer((request, response) => {
     response.end('broken');
     return;
   }
+  if (state.hang === where) {
+    return; // until the other side gives up
+  }
   if (where === '/token' && (state.change || state.sign || state.header)) {
     interfere(response);
   }

@@ -309,7 +309,7 @@ void oidc_rows(const Add& add) {
     add(text("OIDC_GROUPS_CLAIM", oidc<&OidcSettings::groups_claim>)
             .otherwise("groups")
             .between(1, 128)
-            .help("claim with the groups of a user"));
+            .help("claim with the groups of a user; also a path, such as `realm_access.roles`"));
     add(list("OIDC_ROLE_MAP", oidc<&OidcSettings::role_map>)
             .obeys(check_role_pair)
             .help("`group=Role` pairs; with any, roles follow the groups at each login"));
