@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/transport.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -103,6 +104,40 @@ void add_maintenance(CLI::App& admin, const Choose& choose) {
     }));
 }
 
+/// What an operator does before the first start of a new release.
+void add_upkeep(CLI::App& admin, const Choose& choose) {
+    CLI::App* migrate = admin.add_subcommand(
+        "migrate", "Bring the store to the form of this release; again changes nothing"
+    );
+    migrate->footer(examples({"llm-research admin migrate"}));
+    migrate->callback([choose] {
+        choose([](const Invocation& in) -> Result<int> {
+            Settings here = in.settings;
+            here.api_url.clear();
+            LAB_TRY(const Transport* opened, in.deps.connect(here));  // which migrates
+            const std::vector<Field> fields = {
+                {"status", "migrated"}, {"store", opened->where()}, {"version", in.deps.version}
+            };
+            LAB_CHECK(print_fields(in.console, fields, in.settings.output));
+            return 0;
+        });
+    });
+    CLI::App* check = admin.add_subcommand(
+        "check-config", "Check the settings of the server and print them, secrets masked"
+    );
+    check->footer(examples({"llm-research admin check-config"}));
+    check->callback([choose] {
+        choose([](const Invocation& in) -> Result<int> {
+            LAB_TRY(auto rows, in.deps.server_settings());
+            const Table table{
+                .columns = {"setting", "value", "from"}, .rows = std::move(rows), .numeric = {}
+            };
+            LAB_CHECK(print_table(in.console, table, in.settings.output));
+            return 0;
+        });
+    });
+}
+
 void add_admin(CLI::App& app, const Choose& choose) {
     CLI::App* admin =
         app.add_subcommand("admin", "Users, tokens, keys and maintenance, straight in the store");
@@ -164,6 +199,7 @@ void add_admin(CLI::App& app, const Choose& choose) {
         examples({"llm-research admin create-key --email ann@example.org --name ci --scope '*'"})
     );
     choose_admin(choose, *create_key, key, false);
+    add_upkeep(*admin, choose);
     admin->footer(examples({"llm-research admin create-user --email ann@example.org --role Admin"})
     );
 }

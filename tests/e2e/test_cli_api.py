@@ -447,6 +447,19 @@ class Remote(ApiTest):
         self.assertEqual(json.loads(out)["totals"]["done"], 150, out.decode()[:2000])
 
 
+class Upkeep(ApiTest):
+    def test_a_store_is_migrated_and_settings_are_checked_without_a_server(self):
+        for _ in range(2):
+            done = self.client.run("admin", "migrate", "-o", "json", env={"LLM_RESEARCH_API_URL": "http://127.0.0.1:9"})
+            self.assert_code(done, support.PASSED)
+            self.assertEqual(done.json()["store"], f"the store {self.client.path}")
+        self.assertTrue((self.client.path / "lab.db").exists())
+        done = self.client.run("admin", "check-config", env={"ADMIN_KEY": "hidden-admin-key-of-some-length"})
+        self.assert_code(done, support.PASSED)
+        self.assertIn("ADMIN_KEY", done.out)
+        self.assertNotIn("hidden-admin", done.out + done.err)
+
+
 class Analyses(ApiTest):
     def test_data_of_ones_own_are_analysed_without_a_server(self):
         request = hypothesis(a=A, b=B)
