@@ -45,7 +45,7 @@ TEST_F(RunArtifacts, AreWhatWasSent) {
     const std::string id = made->value("id", "");
     EXPECT_EQ((*made)["size_bytes"], 8);
     EXPECT_EQ((*made)["mime_type"], "text/csv");
-    EXPECT_EQ((*made)["content_hash"], to_hex(sha256("x,y\n1,2\n")));
+    EXPECT_EQ((*made)["content_hash"], sha256_hex("x,y\n1,2\n"));
     EXPECT_EQ(
         (*made)["s3_path"],
         "experiments/" + experiment_ + "/runs/" + run_ + "/artifacts/" + id + "/a b.csv"
