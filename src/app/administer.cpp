@@ -66,7 +66,9 @@ Result<storage::User> user_of(const Ctx& ctx, storage::Session& session, const s
 Result<std::int64_t> org_of(
     const Ctx& ctx, service::Deps& deps, storage::Session& session, const AdminRequest& wanted
 ) {
-    if (wanted.what != AdminRequest::What::create_user) {
+    const bool of_user = wanted.what == AdminRequest::What::create_token ||
+                         wanted.what == AdminRequest::What::create_key;
+    if (of_user) {
         LAB_TRY(const storage::User user, user_of(ctx, session, wanted.email));
         return user.org;
     }

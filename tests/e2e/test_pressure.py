@@ -264,7 +264,7 @@ class Overload(Pressure):
         return status, headers, reader.read(int(headers.get("content-length", 0)))
 
     def test_what_finds_no_place_is_refused_with_a_time_to_come_back(self):
-        server = self.server(OVERLOAD_QUEUE_LENGTH="2", LOG_LEVEL="error")
+        server = self.server(OVERLOAD_QUEUE_LENGTH="2")
         token = self.user(server, tier="unlimited")
         request = f"GET /experiments?limit=1 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
         statuses, bodies = {}, []
