@@ -1,6 +1,7 @@
 #include "api/components.h"
 
 #include "domain/access.h"
+#include "service/credentials.h"
 #include "service/experiment_config.h"
 
 #include <nlohmann/json.hpp>
@@ -423,6 +424,7 @@ void add_operations(Json& out) {
         {"duration_ms", or_null(number())},
         {"created_at", time()},
     });
+    out["Credential"] = service::shown_credential_schema();
     out["AuditStatistics"] = object({
         {"total", count()},
         {"successful", count()},

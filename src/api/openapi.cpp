@@ -372,6 +372,13 @@ class Document {
                 out["application/json"]["schema"] = {
                     {"type", "array"}, {"items", schema_ref(word.substr(1, word.size() - 2))}
                 };
+            } else if (route.takes_batch) {
+                out["application/json"]["schema"] = {
+                    {"anyOf",
+                     Json::array(
+                         {schema_ref(word), Json{{"type", "array"}, {"items", schema_ref(word)}}}
+                     )}
+                };
             } else {
                 out["application/json"]["schema"] = schema_ref(word);
             }

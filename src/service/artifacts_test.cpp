@@ -1,5 +1,7 @@
 #include "service/artifacts.h"
 
+#include "base/text.h"
+#include "platform/crypto/sha256.h"
 #include "service/experiments.h"
 #include "service/impl/test_platform.h"
 
