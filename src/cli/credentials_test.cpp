@@ -28,7 +28,7 @@ class FakeKeyring final : public Keyring {
     std::map<std::string, std::string> secrets;
 };
 
-class Credentials : public testing::Test {
+class StoredCredentials : public testing::Test {
   protected:
     void SetUp() override { std::filesystem::remove_all(folder_); }
     void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -49,7 +49,7 @@ class Credentials : public testing::Test {
     FakeKeyring keyring_;
 };
 
-TEST_F(Credentials, AreInAFileOfTheOwnerAlone) {
+TEST_F(StoredCredentials, AreInAFileOfTheOwnerAlone) {
     CredentialStore store(path_, nullptr);
     ASSERT_TRUE(store.save(key("http://a", "secret-a")));
     struct stat found{};
@@ -60,7 +60,7 @@ TEST_F(Credentials, AreInAFileOfTheOwnerAlone) {
     EXPECT_FALSE(store.find("http://a", "ci").value());
 }
 
-TEST_F(Credentials, AFileThatOthersMayReadIsNotBelieved) {
+TEST_F(StoredCredentials, AFileThatOthersMayReadIsNotBelieved) {
     CredentialStore store(path_, nullptr);
     ASSERT_TRUE(store.save(key("http://a", "secret-a")));
     ASSERT_EQ(::chmod(path_.c_str(), 0640), 0);
@@ -69,7 +69,7 @@ TEST_F(Credentials, AFileThatOthersMayReadIsNotBelieved) {
     EXPECT_EQ(found.error().code, Code::validation);
 }
 
-TEST_F(Credentials, OfTheKeyringLeaveOnlyAMarkInTheFile) {
+TEST_F(StoredCredentials, OfTheKeyringLeaveOnlyAMarkInTheFile) {
     CredentialStore store(path_, &keyring_);
     Credential one = key("http://a", "secret-a");
     one.in_keyring = true;
@@ -82,7 +82,7 @@ TEST_F(Credentials, OfTheKeyringLeaveOnlyAMarkInTheFile) {
     EXPECT_TRUE(store.list().value().empty());
 }
 
-TEST_F(Credentials, WithoutAKeyringItIsSaid) {
+TEST_F(StoredCredentials, WithoutAKeyringItIsSaid) {
     CredentialStore store(path_, nullptr);
     Credential one = key("http://a", "secret-a");
     one.in_keyring = true;
@@ -92,7 +92,7 @@ TEST_F(Credentials, WithoutAKeyringItIsSaid) {
     EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(Credentials, ABrokenFileIsNamed) {
+TEST_F(StoredCredentials, ABrokenFileIsNamed) {
     CredentialStore store(path_, nullptr);
     ASSERT_TRUE(store.save(key("http://a", "x")));
     std::ofstream(path_) << "{";

@@ -14,12 +14,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Limits : public testing::Test {
+class CgroupLimits : public testing::Test {
   protected:
-    Limits() : root_(fs::path(testing::TempDir()) / ("load" + std::to_string(::getpid()))) {
+    CgroupLimits() : root_(fs::path(testing::TempDir()) / ("load" + std::to_string(::getpid()))) {
         fs::remove_all(root_);
     }
-    ~Limits() override { fs::remove_all(root_); }
+    ~CgroupLimits() override { fs::remove_all(root_); }
     void write(const std::string& path, const std::string& text) const {
         fs::create_directories((root_ / path).parent_path());
         std::ofstream(root_ / path) << text;
@@ -28,13 +28,13 @@ class Limits : public testing::Test {
     fs::path root_;
 };
 
-TEST_F(Limits, WithoutGroupsAreThoseOfTheMachine) {
+TEST_F(CgroupLimits, WithoutGroupsAreThoseOfTheMachine) {
     const ProcessLimits limits = read();
     EXPECT_GE(limits.processors, 1);
     EXPECT_GT(limits.memory_bytes, 64 << 20);
 }
 
-TEST_F(Limits, AreTheLeastOfAllGroupsAboveTheProcess) {
+TEST_F(CgroupLimits, AreTheLeastOfAllGroupsAboveTheProcess) {
     write("proc/self/cgroup", "0::/kubepods/pod1\n");
     write("sys/fs/cgroup/kubepods/pod1/cpu.max", "max 100000\n");
     write("sys/fs/cgroup/kubepods/pod1/memory.max", "2147483648\n");
@@ -46,7 +46,7 @@ TEST_F(Limits, AreTheLeastOfAllGroupsAboveTheProcess) {
     EXPECT_DOUBLE_EQ(limits.memory_bytes, 1048576);
 }
 
-TEST_F(Limits, OfTheFirstVersionOfGroupsCountToo) {
+TEST_F(CgroupLimits, OfTheFirstVersionOfGroupsCountToo) {
     write("proc/self/cgroup", "12:memory:/\n");
     write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "25000\n");
     write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
@@ -56,7 +56,7 @@ TEST_F(Limits, OfTheFirstVersionOfGroupsCountToo) {
     EXPECT_DOUBLE_EQ(limits.memory_bytes, 8388608);
 }
 
-TEST_F(Limits, WithoutAQuotaOfTheFirstVersionAreNone) {
+TEST_F(CgroupLimits, WithoutAQuotaOfTheFirstVersionAreNone) {
     write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
     write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
     EXPECT_GE(read().processors, 1);
