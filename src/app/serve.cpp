@@ -305,9 +305,6 @@ api::ApplicationDeps Service::application_deps() {
 Status Service::build_routes() {
     LAB_TRY(oidc_, make_oidc(*platform_, clock_));
     const auto metrics_text = [this] { return metrics_.text(); };
-    Counter& evaluations =
-        metrics_.counters("evaluations_processed_total", "Evaluations that were taken in", {})
-            .with({});
     std::vector<api::Route> routes = api::all_routes({
         .identity = platform_->identity(),
         .control = runs_,
@@ -316,8 +313,10 @@ Status Service::build_routes() {
         .maintenance = maintenance_,
         .metrics_text = metrics_text,
         .document = [this]() -> const std::string& { return document_; },
-        .count_evaluations = [&evaluations](std::size_t count
-                             ) { evaluations.add(static_cast<double>(count)); },
+        .count_evaluations =
+            [this](std::size_t count) {
+                counted_.evaluations_processed(static_cast<std::int64_t>(count));
+            },
         .signing_key = platform_->signing_key(),
         .oidc = oidc_.get(),
         .cache =
