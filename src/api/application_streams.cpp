@@ -172,9 +172,12 @@ class Application::UploadSink final : public http::BodySink,
     /// Has a pool thread come; false: there is no room for that, and nothing is taken any more.
     bool wake() {
         if (!busy_ && !over_) {
-            busy_ = application_.deps_.pool->submit(
-                pool_priority(route_.priority), [self = shared_from_this()] { self->work(); }
-            );
+            const ApplicationDeps& deps = application_.deps_;
+            const bool room = open_ || deps.admission->admits(route_.priority);
+            busy_ = room &&
+                    deps.pool->submit(pool_priority(route_.priority), [self = shared_from_this()] {
+                        self->work();
+                    });
             over_ = !busy_;
             return busy_;
         }

@@ -5,11 +5,12 @@
 #include "api/http_metrics.h"
 #include "api/openapi.h"
 #include "api/routes.h"
+#include "app/access_log.h"
 #include "app/interrupts.h"
+#include "app/observation.h"
 #include "app/oidc.h"
 #include "app/platform.h"
 #include "app/route_audit.h"
-#include "app/service_metrics.h"
 #include "platform/config/live_settings.h"
 #include "platform/process/worker.h"
 #include "platform/telemetry/process_load.h"
@@ -55,46 +56,12 @@ class ProgramParts final : public service::RunnerParts {
     std::unique_ptr<Program> program_;
 };
 
-LogFilter filter_of(const TelemetrySettings& settings) {
-    const LogLevel level = parse_log_level(settings.log_level).value_or(LogLevel::info);
-    auto filter = LogFilter::parse(settings.log_filter, level);
-    return settings.log_filter.empty() || !filter ? LogFilter(level) : *std::move(filter);
-}
-
 service::TextCache::Options cache_options(const CacheSettings& settings) {
     service::TextCache::Options out;
     out.entries_max = settings.enabled ? static_cast<std::size_t>(settings.entries_max) : 0;
     out.lifetime = settings.lifetime;
     return out;
 }
-
-/// The settings that may change, by key.
-Json live_values(const ServerSettings& settings) {
-    Json out = Json::object();
-    for (const SettingRow& row : settings.rows) {
-        if (row.live && !row.secret) {
-            out[row.key] = row.value;
-        }
-    }
-    return out;
-}
-
-/// The log and the metrics: there before everything they tell of, and gone after it.
-struct Observation {
-    explicit Observation(const TelemetrySettings& settings)
-        : sink(STDOUT_FILENO),
-          log(sink,
-              clock,
-              {.format = parse_log_format(settings.log_format).value_or(LogFormat::json),
-               .filter = filter_of(settings)}),
-          service(metrics, log) {}
-
-    SystemClock clock;
-    FdLogSink sink;
-    Logger log;
-    Metrics metrics;
-    ServiceMetrics service;
-};
 
 /// The process that serves, built top-down and taken down in reverse.
 class Service {
@@ -148,7 +115,6 @@ class Service {
     }
     Status build_routes();
     bool warm_cache();
-    void count_cache();
     void sweep();
     Status listen();
     void collect_gauges();
@@ -234,46 +200,7 @@ void Service::served(const api::Served& served) {
     if (served.status == info(Code::unauthorized).http_status) {
         counted_.auth_failed(served.cause);
     }
-    const LogLevel level = served.status >= 500   ? LogLevel::error
-                           : served.status >= 400 ? LogLevel::warn
-                                                  : LogLevel::info;
-    if (!log_.enabled(level, "http")) {
-        return;
-    }
-    const LogContext context{
-        .trace_id = {},
-        .span_id = {},
-        .request_id = std::string(served.request_id),
-        .user_id = std::string(served.user_id),
-        .experiment_id = {},
-        .run_id = {},
-    };
-    const double took = std::chrono::duration<double, std::milli>(served.duration).count();
-    if (served.cause.empty()) {
-        log_.log(
-            level,
-            "http",
-            "request served",
-            {{"method", served.method},
-             {"path", served.path},
-             {"status", served.status},
-             {"duration_ms", took},
-             {"bytes_out", served.bytes_out}},
-            context
-        );
-    } else {
-        log_.log(
-            level,
-            "http",
-            "request refused",
-            {{"method", served.method},
-             {"path", served.path},
-             {"status", served.status},
-             {"duration_ms", took},
-             {"cause", served.cause}},
-            context
-        );
-    }
+    log_request(log_, served);
 }
 
 api::ApplicationDeps Service::application_deps() {
@@ -305,9 +232,6 @@ api::ApplicationDeps Service::application_deps() {
 Status Service::build_routes() {
     LAB_TRY(oidc_, make_oidc(*platform_, clock_));
     const auto metrics_text = [this] { return metrics_.text(); };
-    Counter& evaluations =
-        metrics_.counters("evaluations_processed_total", "Evaluations that were taken in", {})
-            .with({});
     std::vector<api::Route> routes = api::all_routes({
         .identity = platform_->identity(),
         .control = runs_,
@@ -316,8 +240,10 @@ Status Service::build_routes() {
         .maintenance = maintenance_,
         .metrics_text = metrics_text,
         .document = [this]() -> const std::string& { return document_; },
-        .count_evaluations = [&evaluations](std::size_t count
-                             ) { evaluations.add(static_cast<double>(count)); },
+        .count_evaluations =
+            [this](std::size_t count) {
+                counted_.evaluations_processed(static_cast<std::int64_t>(count));
+            },
         .signing_key = platform_->signing_key(),
         .oidc = oidc_.get(),
         .cache =
@@ -382,26 +308,6 @@ void Service::sweep() {
     }));
 }
 
-void Service::count_cache() {
-    const auto count = [this](const char* name, const char* help) -> Counter& {
-        return metrics_.counters(name, help, {"cache"}).with({"reports"});
-    };
-    metrics_.on_collect([this,
-                         &hits = count("cache_hits_total", "Found in the cache"),
-                         &misses = count("cache_misses_total", "Not found in the cache"),
-                         &evictions = count("cache_evictions_total", "Dropped for want of room"),
-                         &size =
-                             metrics_.gauges("cache_size", "Entries", {"cache"}).with({"reports"}),
-                         seen = service::TextCache::Stats()]() mutable {
-        const service::TextCache::Stats now = cache_.stats();
-        hits.add(static_cast<double>(now.hits - seen.hits));
-        misses.add(static_cast<double>(now.misses - seen.misses));
-        evictions.add(static_cast<double>(now.evictions - seen.evictions));
-        size.set(static_cast<double>(now.entries));
-        seen = now;
-    });
-}
-
 Status Service::listen() {
     const HttpSettings& http = settings().http;
     http::ServerOptions options;
@@ -441,8 +347,15 @@ void Service::collect_gauges() {
         mode.set(maintenance_.on() ? 1 : 0);
         running.set(static_cast<double>(runs_.running()));
         counted_.cache_seen("credentials", platform_->identity().cache_stats());
+        const service::TextCache::Stats reports = cache_.stats();
+        counted_.cache_seen(
+            "reports",
+            {.hits = reports.hits,
+             .misses = reports.misses,
+             .evictions = reports.evictions,
+             .size = reports.entries}
+        );
     });
-    count_cache();
 }
 
 void Service::set_health(ComponentHealth component) {

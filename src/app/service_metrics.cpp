@@ -106,7 +106,9 @@ struct ServiceMetrics::Families {
           experiment_seconds(m.histograms(
               "experiment_duration_seconds", "From start to end", {"status"}, kRunBounds
           )),
-          evaluations(m.counter("evaluations_processed_total", "Outputs that were scored")),
+          evaluations(
+              m.counter("evaluations_processed_total", "Outputs scored, and evaluations taken in")
+          ),
           models(m.counter("models_registered_total", "Models made")),
           datasets(m.counter("datasets_uploaded_total", "Versions of datasets that arrived")),
           dataset_bytes(m.histogram(

@@ -78,7 +78,7 @@ class Route:
         self.or_scope = operation.get("x-or-scope")
         self.limit = operation.get("x-limit", "normal")
         self.documented = {int(status) for status in operation["responses"]}
-        self.success = max(status for status in self.documented if status < 400)
+        self.successes = {status for status in self.documented if status < 400}
         self.query = [p for p in operation["parameters"] if p["in"] == "query"]
         content = operation.get("requestBody", {}).get("content", {})
         self.body_type = next(iter(content), None)

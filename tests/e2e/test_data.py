@@ -42,7 +42,7 @@ class Batches(test_serve.ServeTest):
         made = self.made(server, token, "/prompts", prompts(0, 3))
         self.assertEqual([one["name"] for one in made], ["p00000", "p00001", "p00002"])
         kinds = {
-            "/models": {"name": "m", "provider": "local", "model_identifier": "x"},
+            "/models": {"name": "m", "provider": "openai", "model_identifier": "x"},
             "/datasets": {"name": "d"},
             "/experiments": {"name": "e"},
         }

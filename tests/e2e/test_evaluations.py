@@ -140,7 +140,9 @@ class Definitions(EvaluationTest):
         server = self.server()
         token = self.user(server)
         questions, models = self.prepared(server, token)
-        made = self.definition(server, token, "nightly", list(models.values()), questions, "comparison")
+        made = self.definition(server, token, "nightly", list(models.values()), questions, "comparison", metrics=[
+            {"name": "accuracy", "metric_type": "numeric", "threshold": {"above": 0.9}, "weight": 1},
+        ])
         path = f"/evaluations/{made}"
         run = self.ran(server, token, made)
         shown = server.call("GET", path, token=token)[2]
@@ -153,13 +155,14 @@ class Definitions(EvaluationTest):
         scores = {name: [1.0 if is_right(name, i) else 0.0 for i in range(ROWS)] for name in WRONG}
         for name, figures in by_model.items():
             self.assertAlmostEqual(figures["mean"], sum(scores[name]) / ROWS, places=12)
-            self.assertEqual((figures["n"], figures["missing"]), (ROWS, 0))
+            self.assertEqual((figures["n"], figures["missing"], figures["passed"]), (ROWS, 0, name == "good"))
             interval = figures["confidence_interval"]
             self.assertTrue(0 <= interval["low"] < figures["mean"] < interval["high"] <= 1, interval)
         both = [(g + w) / 2 for g, w in zip(scores["good"], scores["weak"])]
         mean, sd = mean_and_sd(both)
         self.assertAlmostEqual(results["metrics"]["accuracy"]["mean"], mean, places=12)
         self.assertAlmostEqual(results["metrics"]["accuracy"]["std"], sd, places=12)
+        self.assertAlmostEqual(results["overall_score"], mean, places=12)
 
         (pair,) = results["comparisons"]
         self.assertEqual((pair["metric"], pair["variant_a"].split("/")[0]), ("accuracy", "weak"))
