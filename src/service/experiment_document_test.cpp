@@ -54,7 +54,7 @@ TEST_F(ExperimentDocument, KeepsTheFileAndTakesRowsAndModelsFromTheService) {
     EXPECT_EQ(made["id"], "m");
     EXPECT_EQ(made["provider"], "openai");
     EXPECT_EQ(made["model"], "gpt-x");
-    EXPECT_EQ(made["api_key_env"], "LAB_CREDENTIAL_lab");
+    EXPECT_EQ(made["api_key_env"], "LAB_CREDENTIAL_1_LAB");
     EXPECT_EQ(made["pricing"]["input_per_million"], 1);
     EXPECT_EQ(made["parameters"]["max_tokens"], 7);
     EXPECT_FALSE(made.contains("model_id"));

@@ -99,7 +99,7 @@ TEST_F(PlatformDatasets, ReadEveryFormat) {
         "VALIDATION_ERROR: rows cannot be read from this format | format: rows are read from "
         "jsonl, json, csv, tsv, parquet and text; send them as one of these"
     );
-    const std::string lines = make();
+    const std::string lines = make(R"({"name": "lines"})");
     ASSERT_TRUE(take(lines, "one\r\n\n  two \n", {.format = "text"}));
     EXPECT_EQ(rows_of(lines), "{\"text\":\"one\"}\n{\"text\":\"  two \"}\n");
 }
