@@ -186,8 +186,8 @@ def wrk(url, seconds, connections, token=None, script=None):
     return {
         "rate": int(requests) / took,
         "good": (int(requests) - (int(bad.group(1)) if bad else 0)) / took,
-        "p50": milliseconds(re.search(r"50%\s+(\S+)", done).group(1)),
-        "p99": milliseconds(re.search(r"99%\s+(\S+)", done).group(1)),
+        "p50": milliseconds(re.search(r"(?m)^\s+50%\s+(\S+)$", done).group(1)),
+        "p99": milliseconds(re.search(r"(?m)^\s+99%\s+(\S+)$", done).group(1)),
         "errors": [int(number) for number in errors.groups()] if errors else [0, 0, 0, 0],
     }
 

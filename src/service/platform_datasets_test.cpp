@@ -283,9 +283,11 @@ TEST_F(PlatformDatasets, AnUploadKnowsItsFormat) {
     EXPECT_EQ(format(R"({"filename": "rows", "content_type": "application/json; x=1"})"), "json");
     EXPECT_EQ(format(R"({"filename": "rows.csv", "format": "jsonl"})"), "jsonl");
     EXPECT_EQ(format(R"({"content_type": "application/octet-stream"})"), "csv");
-    EXPECT_EQ(format(R"({"format": "parquet"})").find("VALIDATION_ERROR"), 0U);
+    EXPECT_EQ(format(R"({"format": "parquet"})"), "parquet");
+    EXPECT_EQ(format(R"({"format": "xlsx"})").find("VALIDATION_ERROR"), 0U);
     const std::string parquet = make(R"({"name": "p", "format": "parquet"})");
-    EXPECT_EQ(code_of(prepare_upload(as(ann_), parquet, Json::object())), Code::validation);
+    const auto own = prepare_upload(as(ann_), parquet, Json::object());
+    EXPECT_EQ(own ? own->format : words(own.error()), "parquet");
     const auto link =
         prepare_upload(as(ann_), id, Json::parse(R"({"version": "2", "filename": "f"})"));
     EXPECT_EQ(link->label, "2");
