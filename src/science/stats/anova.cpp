@@ -121,7 +121,10 @@ OneWay welch_anova(Groups groups) {
 }
 
 Interval eta_squared_interval(double f, double df1, double df2, double confidence) {
-    if (!(f >= 0) || !(df1 > 0) || !(df2 > 0) || !(confidence > 0 && confidence < 1)) {
+    // An F beyond this is that of groups worlds apart: its noncentrality is beyond every bound.
+    constexpr double kLargestF = 1e7;
+    if (!(f >= 0 && f <= kLargestF) || !(df1 > 0) || !(df2 > 0) ||
+        !(confidence > 0 && confidence < 1)) {
         return {};
     }
     const Interval ncp = noncentrality_interval(

@@ -46,6 +46,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 bool is_probability(double p) { return p >= 0 && p <= 1; }
 
+/// Beyond, the series behind the noncentral distributions take minutes: there is no answer.
+constexpr double kNoncentralityMax = 0x1p25;
+
 /// The noncentral distributions count their terms in an int, and throw where it cannot hold them,
 /// whatever the policy says.
 template <class Compute>
@@ -187,7 +190,7 @@ double noncentral_f_upper(double x, double df1, double df2, double ncp) {
     if (!(ncp > 0)) {
         return ncp == 0 ? f_upper(x, df1, df2) : kNotANumber;
     }
-    if (!(x >= 0) || !(df1 > 0) || !(df2 > 0) || std::isinf(ncp)) {
+    if (!(x >= 0) || !(df1 > 0) || !(df2 > 0) || ncp > kNoncentralityMax) {
         return kNotANumber;
     }
     if (std::isinf(x)) {
@@ -200,7 +203,7 @@ double noncentral_chi_squared_upper(double x, double df, double ncp) {
     if (!(ncp > 0)) {
         return ncp == 0 ? chi_squared_upper(x, df) : kNotANumber;
     }
-    if (!(x >= 0) || !(df > 0) || std::isinf(ncp)) {
+    if (!(x >= 0) || !(df > 0) || ncp > kNoncentralityMax) {
         return kNotANumber;
     }
     if (std::isinf(x)) {
