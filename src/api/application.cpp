@@ -108,7 +108,18 @@ http::BodyPlan Application::on_head(const http::RequestHead& head) {
         return plan;
     }
     if (route != nullptr && route->body == BodyKind::stream) {
-        return stream_plan(*route);
+        const Status good = route->check_head ? route->check_head(head, deps_.clock->wall()) : ok();
+        if (good) {
+            return stream_plan(*route);
+        }
+        const std::shared_ptr<Visit> visit = begin_visit(head);
+        visit->match = *std::move(match);
+        visit->cause = good.error().message;
+        plan.kind = http::BodyPlan::Kind::reply_now;
+        plan.reply = answer_error(*visit, good.error());
+        plan.reply.close = true;
+        plan.context = visit;
+        return plan;
     }
     plan.kind = http::BodyPlan::Kind::buffer;
     plan.bytes_max =

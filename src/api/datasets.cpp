@@ -3,6 +3,7 @@
 #include "api/impl/row_stream.h"
 #include "api/lists.h"
 #include "api/nouns.h"
+#include "api/router.h"
 #include "base/text.h"
 #include "service/platform_datasets.h"
 
@@ -166,18 +167,32 @@ service::Request request_of(const Call& call, const Bearer& bearer) {
     return {request.ctx, request.deps, request.session, bearer.caller};
 }
 
-/// What an address says of the body, held against its head before anything of it is read. Errors:
-/// unsupported_type, payload_too_large.
-Status check_terms(const Call& call, const DatasetLink& link, std::size_t bytes_max) {
-    const std::string_view given = call.header("content-type");
-    const std::string type = to_lower(trim(given.substr(0, given.find(';'))));
-    if (!type.empty() && !link.content_type.empty() && type != link.content_type) {
-        return Error(Code::unsupported_type, "this address takes " + link.content_type + " only");
+/// What an upload address says of the body, held against its head before anything of it is read.
+/// Errors: forbidden, unsupported_type, payload_too_large.
+Status check_address(const http::RequestHead& head, WallTime now, const Settings& settings) {
+    std::string token;
+    if (const auto query = parse_query(head.query)) {
+        for (const auto& [name, value] : *query) {
+            token = name == "token" ? value : token;
+        }
     }
-    const std::uint64_t most =
-        link.bytes != 0 ? static_cast<std::uint64_t>(link.bytes) : std::uint64_t{bytes_max};
+    // "/datasets/{id}/content", also below /v1
+    const std::string_view front = std::string_view(head.path).substr(0, head.path.rfind('/'));
+    const std::string dataset = to_lower(front.substr(front.rfind('/') + 1));
+    const auto link =
+        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.key);
+    if (!link) {
+        return Error(Code::forbidden, link.error().message);
+    }
+    const std::string_view given = http::find_header(head.headers, "content-type");
+    const std::string type = to_lower(trim(given.substr(0, given.find(';'))));
+    if (!type.empty() && !link->content_type.empty() && type != link->content_type) {
+        return Error(Code::unsupported_type, "this address takes " + link->content_type + " only");
+    }
+    const std::uint64_t most = link->bytes != 0 ? static_cast<std::uint64_t>(link->bytes)
+                                                : std::uint64_t{settings.upload_bytes_max};
     std::uint64_t length = 0;
-    const std::string_view text = call.header("content-length");
+    const std::string_view text = http::find_header(head.headers, "content-length");
     std::from_chars(text.data(), text.data() + text.size(), length);
     if (length > most) {
         return Error(
@@ -348,9 +363,11 @@ void add_uploads(std::vector<Route>& out, const Settings& settings) {
     put.tag = kTag;
     put.guard = Guard::open;  // the signature of the address is the credential
     put.handler = take;
+    put.check_head = [settings](const http::RequestHead& head, WallTime now) {
+        return check_address(head, now, settings);
+    };
     put.open_body = [settings](Call& call) -> Result<std::unique_ptr<BodyWriter>> {
         LAB_TRY(Bearer bearer, read_token(call, settings, DatasetLink::Use::upload));
-        LAB_CHECK(check_terms(call, bearer.link, settings.upload_bytes_max));
         LAB_TRY(
             auto rows,
             service::ArrivingRows::begin(

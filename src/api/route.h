@@ -141,6 +141,9 @@ struct Route {
     /// For BodyKind::stream: called before anything of the body is read; the handler is called when
     /// all of it is written.
     BodyOpener open_body = {};
+    /// What the head alone decides, before the client is told to go on with its body. On the I/O
+    /// thread: asks nobody.
+    std::function<Status(const http::RequestHead&, WallTime)> check_head = {};
     /// Schema of the body; nullptr = free-form or none. Problems are answered with 422.
     const Json* request_schema = nullptr;
     /// For the documentation alone, where the use case checks the body itself.

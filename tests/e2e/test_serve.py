@@ -543,7 +543,7 @@ class Experiments(ServeTest):
         # Every twelfth is wrong: two of eight.
         report = server.call("GET", f"{run}/report", token=token)[2]
         self.assertEqual(report["results"]["variants"][0]["metrics"]["accuracy"]["value"], 0.75)
-        self.assertEqual([gate["passed"] for gate in report["results"]["gates"]], [False])
+        self.assertEqual([gate["passed"] for gate in report["gates"]], [False])
         self.assertEqual(server.call("GET", run, token=token)[2]["manifest"]["seed"], 11)
         for member, value, field in (
             ("dataset_refs", [{"dataset_id": dataset, "version": 7}], "config.dataset_refs[0]"),

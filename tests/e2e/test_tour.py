@@ -36,3 +36,8 @@ class Tours(support.LabTest):
         page = pathlib.Path(self.folder / "out" / "gsm8k.html").read_text()
         self.assertIn("<!doctype html>", page.lower())
         self.assertIn("175b_verification", page)
+
+    def test_command_line(self):
+        printed = self.take("tour-cli.sh")
+        self.check_figures(printed)
+        self.assertIn("175b_verification", printed)

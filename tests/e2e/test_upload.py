@@ -113,7 +113,7 @@ class Upload(test_serve.ServeTest):
         connection.endheaders()
         connection.send(b"".join(block))
         deadline = time.monotonic() + 20
-        while not list(scratch.rglob("body")) and time.monotonic() < deadline:
+        while not list(scratch.rglob("rows")) and time.monotonic() < deadline:
             time.sleep(0.01)
         connection.close()
         while list(scratch.iterdir()) and time.monotonic() < deadline:

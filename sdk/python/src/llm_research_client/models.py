@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from llm_research_client.base import Base
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, RootModel
 
 
 class Parameters(Base):
@@ -19,12 +19,83 @@ class Parameters(Base):
 class Resources(Base):
     timeout_seconds: float | None = None
     max_retries: int | None = None
+    priority: int | None = None
+
+
+class Size(Base):
+    count: int
+
+
+class Size1(Base):
+    percent: float
+
+
+class Sampling(Base):
+    method: Literal['random', 'sequential', 'stratified'] | None = None
+    size: Literal['all'] | Size | Size1 | None = None
+    seed: int | None = None
+    stratify_by: str | None = None
+
+
+class Filter(Base):
+    field: str
+    operator: Literal['eq', 'in'] | None = None
+    value: str | float | bool | list[str | float | bool]
+
+
+class DatasetRef(Base):
+    dataset_id: str
+    version: str | int | None = None
+    split: str | None = None
+    split_field: str | None = None
+    sampling: Sampling | None = None
+    filters: list[Filter] | None = None
+
+
+class Threshold(Base):
+    above: float | None = None
+    below: float | None = None
+    equal: float | None = None
+    between: list[float] | None = None
+
+
+class MetricConfig(Base):
+    name: str
+    metric_type: str | None = None
+    parameters: dict[str, Any] | None = None
+    threshold: Threshold | None = None
+    weight: float | None = None
+
+
+class Spaces(Base):
+    min: float
+    max: float
+    type: Literal['float', 'int'] | None = None
+    log: bool | None = None
+
+
+class Search(Base):
+    strategy: Literal['grid', 'random', 'bayesian', 'hyperband']
+    spaces: dict[str, list[str | float | bool] | Spaces]
+    max_trials: int | None = None
+    concurrent_trials: int | None = None
+
+
+class Reproducibility(Base):
+    random_seed: int | None = None
+    deterministic: bool | None = None
+    track_environment: bool | None = None
+    track_code: bool | None = None
+    track_dependencies: bool | None = None
+    snapshot_dataset: bool | None = None
+    snapshot_model: bool | None = None
 
 
 class ExperimentConfig(Base):
     model_ids: list[str] | None = None
     dataset_ids: list[str] | None = None
     dataset_id: str | None = None
+    spec: dict[str, Any] | None = None
     prompt_template_ids: list[str] | None = None
     parameters: Parameters | None = None
     evaluation_metrics: list[str] | None = None
@@ -39,6 +110,10 @@ class ExperimentConfig(Base):
     scorers: list[dict[str, Any]] | None = None
     gate: list[dict[str, Any]] | None = None
     resources: Resources | None = None
+    dataset_refs: list[DatasetRef] | None = None
+    metric_configs: list[MetricConfig] | None = None
+    search: Search | None = None
+    reproducibility: Reproducibility | None = None
 
 
 class Experiment(Base):
@@ -147,6 +222,32 @@ class Sample(Base):
     references: Any | None = None
     metadata: dict[str, Any] | None = None
     created_at: AwareDatetime | None = None
+
+
+class Artifact(Base):
+    id: str
+    run_id: str
+    experiment_id: str
+    artifact_type: str
+    name: str
+    s3_path: str
+    content_hash: str
+    size_bytes: int
+    mime_type: str
+    created_at: str
+
+
+class ArtifactUpload(Base):
+    upload_url: str
+    expires_at: str
+    method: str
+    headers: dict[str, str]
+
+
+class CacheAnswer(Base):
+    status: str
+    cache: str
+    cleared: int | None = None
 
 
 class Received(Base):
@@ -432,6 +533,20 @@ class AuditEvent(Base):
     created_at: AwareDatetime
 
 
+class Credential(Base):
+    provider: str | None = None
+    secret_ref: str
+    allowed_hosts: list[str]
+    name: str
+    id: str | None = None
+    resolves: bool
+    built_in: bool | None = None
+    problem: str | None = None
+    created_by: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
 class AuditStatistics(Base):
     total: int
     successful: int
@@ -474,6 +589,18 @@ class Health(Base):
     message: str | None = None
 
 
+class Evaluation(Base):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    id: str
+    kind: Literal['sample', 'run_summary', 'definition']
+
+
+class EvaluationsMade(RootModel[Evaluation | list[Evaluation]]):
+    root: Evaluation | list[Evaluation]
+
+
 class Agent(Base):
     model_config = ConfigDict(
         extra='allow',
@@ -487,7 +614,7 @@ class AgentList(Base):
 
 
 class Pagination(Base):
-    total: int
+    total: int | None
     limit: int
     offset: int
     has_more: bool
@@ -497,8 +624,8 @@ class Pagination(Base):
 class PageMeta(Base):
     page: int
     page_size: int
-    total_count: int
-    total_pages: int
+    total_count: int | None
+    total_pages: int | None
     has_next: bool
     has_previous: bool
 
@@ -544,6 +671,69 @@ class ErrorBody(Base):
 
 class Error(Base):
     error: ErrorBody
+
+
+class RunEvaluationResponse(Base):
+    id: str
+    evaluation_id: str
+    run_number: int | None = None
+    status: Literal['pending', 'queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out']
+    progress: dict[str, Any] | None = None
+    totals: dict[str, Any] | None = None
+
+
+class ListEvaluationRunsResponse(Base):
+    data: list[dict[str, Any]]
+    pagination: dict[str, Any]
+    meta: dict[str, Any]
+    links: dict[str, Any]
+
+
+class GetEvaluationResultsResponse(Base):
+    evaluation_id: str
+    run_id: str
+    status: str
+    metrics: dict[str, dict[str, Any]]
+    by_model: list[dict[str, Any]]
+    comparisons: list[dict[str, Any]] | None = None
+    samples: dict[str, Any]
+    run: dict[str, Any] | None = None
+
+
+class LogScoresResponse(Base):
+    pass
+
+
+class CompareRunsResponse(Base):
+    run_ids: list[str]
+    metrics: dict[str, dict[str, Any]]
+    winner: str | None
+    significance_level: float | None = None
+    correction: str | None = None
+
+
+class ListMetricTypesResponseItem(Base):
+    name: str
+    metric: str
+    description: str
+    kind: Literal['binary', 'continuous', 'corpus'] | None = None
+    direction: Literal['higher_is_better', 'lower_is_better']
+    minimum: float | None = None
+    maximum: float | None = None
+    parameters: dict[str, Any]
+
+
+class ListMetricTypesResponse(RootModel[list[ListMetricTypesResponseItem]]):
+    root: list[ListMetricTypesResponseItem]
+
+
+class GetMaintenanceResponse(Base):
+    in_maintenance: bool
+    by_setting: bool
+    enabled: bool
+    reason: str | None = None
+    changed_by: str | None = None
+    changed_at: str | None = None
 
 
 class AnalyzeHypothesisResponse(Base):

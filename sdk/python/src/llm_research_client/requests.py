@@ -73,6 +73,12 @@ class LogSamplesRequestItem(TypedDict):
 LogSamplesRequest: TypeAlias = list[LogSamplesRequestItem]
 
 
+class PrepareArtifactUploadRequest(TypedDict):
+    name: str
+    artifact_type: NotRequired[Literal['model_output', 'intermediate_result', 'log', 'visualization', 'report', 'checkpoint', 'other']]
+    mime_type: NotRequired[str]
+
+
 class CreateModelRequest(TypedDict):
     name: str
     description: NotRequired[str]
@@ -135,7 +141,8 @@ class PrepareUploadRequest(TypedDict):
     changelog: NotRequired[str]
     filename: NotRequired[str]
     content_type: NotRequired[str]
-    format: NotRequired[Literal['jsonl', 'json', 'csv', 'tsv']]
+    format: NotRequired[Literal['jsonl', 'json', 'csv', 'tsv', 'parquet', 'text']]
+    size_bytes: NotRequired[int]
 
 
 class Variables(TypedDict):
@@ -193,6 +200,299 @@ class ValidatePromptRequest(TypedDict):
     default_values: NotRequired[dict[str, Any]]
 
 
+class Threshold(TypedDict):
+    above: NotRequired[float]
+    below: NotRequired[float]
+    equal: NotRequired[float]
+    between: NotRequired[list[float]]
+
+
+class Metrics(TypedDict):
+    name: str
+    metric_type: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    weight: NotRequired[float]
+    higher_is_better: NotRequired[bool]
+    threshold: NotRequired[Threshold]
+
+
+class Criterion(TypedDict):
+    name: str
+    description: NotRequired[str]
+    weight: NotRequired[float]
+
+
+class Scale(TypedDict):
+    min: float
+    max: float
+    labels: NotRequired[dict[str, str]]
+
+
+class JudgeConfig(TypedDict):
+    model_id: str
+    prompt_template_id: NotRequired[str]
+    criteria: NotRequired[list[Criterion]]
+    scale: NotRequired[Scale]
+
+
+class Config(TypedDict):
+    metrics: NotRequired[list[str | Metrics]]
+    dataset_id: NotRequired[str]
+    model_ids: NotRequired[list[str]]
+    prompt_template_id: NotRequired[str]
+    sample_size: NotRequired[int]
+    random_seed: NotRequired[int]
+    reference_field: NotRequired[str]
+    budget: NotRequired[dict[str, Any]]
+    judge_config: NotRequired[JudgeConfig]
+    parameters: NotRequired[dict[str, Any]]
+
+
+class CreateEvaluationRequest1(TypedDict):
+    name: str
+    description: NotRequired[str]
+    kind: NotRequired[Literal['definition']]
+    evaluation_type: Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']
+    config: NotRequired[Config]
+    visibility: NotRequired[Literal['private', 'team', 'org']]
+    collaborators: NotRequired[list[str]]
+    tags: NotRequired[list[str]]
+    metadata: NotRequired[dict[str, Any]]
+
+
+class CreateEvaluationRequest2(TypedDict):
+    description: NotRequired[str]
+    kind: NotRequired[Literal['sample']]
+    experiment_id: str
+    run_id: NotRequired[str]
+    sample_id: str
+    input: str
+    output: str
+    expected_output: NotRequired[str]
+    latency_ms: float
+    token_count: int
+    cost: NotRequired[str]
+    metrics: NotRequired[dict[str, float]]
+    visibility: NotRequired[Literal['private', 'team', 'org']]
+    collaborators: NotRequired[list[str]]
+    tags: NotRequired[list[str]]
+    metadata: NotRequired[dict[str, Any]]
+
+
+class CreateEvaluationRequest3(TypedDict):
+    description: NotRequired[str]
+    kind: NotRequired[Literal['run_summary']]
+    experiment_id: str
+    run_id: str
+    metrics: dict[str, float]
+    visibility: NotRequired[Literal['private', 'team', 'org']]
+    collaborators: NotRequired[list[str]]
+    tags: NotRequired[list[str]]
+    metadata: NotRequired[dict[str, Any]]
+
+
+class Metrics1(TypedDict):
+    name: str
+    metric_type: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    weight: NotRequired[float]
+    higher_is_better: NotRequired[bool]
+    threshold: NotRequired[Threshold]
+
+
+class JudgeConfig1(TypedDict):
+    model_id: str
+    prompt_template_id: NotRequired[str]
+    criteria: NotRequired[list[Criterion]]
+    scale: NotRequired[Scale]
+
+
+class Config1(TypedDict):
+    metrics: NotRequired[list[str | Metrics1]]
+    dataset_id: NotRequired[str]
+    model_ids: NotRequired[list[str]]
+    prompt_template_id: NotRequired[str]
+    sample_size: NotRequired[int]
+    random_seed: NotRequired[int]
+    reference_field: NotRequired[str]
+    budget: NotRequired[dict[str, Any]]
+    judge_config: NotRequired[JudgeConfig1]
+    parameters: NotRequired[dict[str, Any]]
+
+
+class CreateEvaluationRequest4(TypedDict):
+    name: str
+    description: NotRequired[str]
+    kind: NotRequired[Literal['definition']]
+    evaluation_type: Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']
+    config: NotRequired[Config1]
+    visibility: NotRequired[Literal['private', 'team', 'org']]
+    collaborators: NotRequired[list[str]]
+    tags: NotRequired[list[str]]
+    metadata: NotRequired[dict[str, Any]]
+
+
+class CreateEvaluationRequest5(TypedDict):
+    description: NotRequired[str]
+    kind: NotRequired[Literal['sample']]
+    experiment_id: str
+    run_id: NotRequired[str]
+    sample_id: str
+    input: str
+    output: str
+    expected_output: NotRequired[str]
+    latency_ms: float
+    token_count: int
+    cost: NotRequired[str]
+    metrics: NotRequired[dict[str, float]]
+    visibility: NotRequired[Literal['private', 'team', 'org']]
+    collaborators: NotRequired[list[str]]
+    tags: NotRequired[list[str]]
+    metadata: NotRequired[dict[str, Any]]
+
+
+class CreateEvaluationRequest6(TypedDict):
+    description: NotRequired[str]
+    kind: NotRequired[Literal['run_summary']]
+    experiment_id: str
+    run_id: str
+    metrics: dict[str, float]
+    visibility: NotRequired[Literal['private', 'team', 'org']]
+    collaborators: NotRequired[list[str]]
+    tags: NotRequired[list[str]]
+    metadata: NotRequired[dict[str, Any]]
+
+
+CreateEvaluationRequest: TypeAlias = CreateEvaluationRequest1 | CreateEvaluationRequest2 | CreateEvaluationRequest3 | list[CreateEvaluationRequest4 | CreateEvaluationRequest5 | CreateEvaluationRequest6]
+
+
+class Metrics2(TypedDict):
+    name: str
+    metric_type: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    weight: NotRequired[float]
+    higher_is_better: NotRequired[bool]
+    threshold: NotRequired[Threshold]
+
+
+class JudgeConfig2(TypedDict):
+    model_id: str
+    prompt_template_id: NotRequired[str]
+    criteria: NotRequired[list[Criterion]]
+    scale: NotRequired[Scale]
+
+
+class Config2(TypedDict):
+    metrics: NotRequired[list[str | Metrics2]]
+    dataset_id: NotRequired[str]
+    model_ids: NotRequired[list[str]]
+    prompt_template_id: NotRequired[str]
+    sample_size: NotRequired[int]
+    random_seed: NotRequired[int]
+    reference_field: NotRequired[str]
+    budget: NotRequired[dict[str, Any]]
+    judge_config: NotRequired[JudgeConfig2]
+    parameters: NotRequired[dict[str, Any]]
+
+
+class UpdateEvaluationRequest(TypedDict):
+    name: NotRequired[str]
+    description: NotRequired[str | None]
+    kind: NotRequired[Literal['definition'] | None]
+    evaluation_type: NotRequired[Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']]
+    config: NotRequired[Config2 | None]
+    visibility: NotRequired[Literal['private', 'team', 'org'] | None]
+    collaborators: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    metadata: NotRequired[dict[str, Any] | None]
+
+
+class Metrics3(TypedDict):
+    name: str
+    metric_type: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    weight: NotRequired[float]
+    higher_is_better: NotRequired[bool]
+    threshold: NotRequired[Threshold]
+
+
+class JudgeConfig3(TypedDict):
+    model_id: str
+    prompt_template_id: NotRequired[str]
+    criteria: NotRequired[list[Criterion]]
+    scale: NotRequired[Scale]
+
+
+class ConfigOverrides(TypedDict):
+    metrics: NotRequired[list[str | Metrics3]]
+    dataset_id: NotRequired[str]
+    model_ids: NotRequired[list[str]]
+    prompt_template_id: NotRequired[str]
+    sample_size: NotRequired[int]
+    random_seed: NotRequired[int]
+    reference_field: NotRequired[str]
+    budget: NotRequired[dict[str, Any]]
+    judge_config: NotRequired[JudgeConfig3]
+    parameters: NotRequired[dict[str, Any]]
+
+
+class RunEvaluationRequest(TypedDict):
+    config_overrides: NotRequired[ConfigOverrides]
+    async_execution: NotRequired[bool]
+
+
+class LogScoresRequestItem(TypedDict):
+    id: NotRequired[str]
+    item_id: NotRequired[str]
+    name: NotRequired[str]
+    value: NotRequired[float]
+    step: NotRequired[int]
+    timestamp: NotRequired[str]
+    metrics: NotRequired[dict[str, float]]
+    variant: NotRequired[str]
+    rater: NotRequired[str]
+    input: NotRequired[str]
+    output: NotRequired[str]
+    expected_output: NotRequired[str]
+    comment: NotRequired[str]
+
+
+class Score(TypedDict):
+    id: NotRequired[str]
+    item_id: NotRequired[str]
+    name: NotRequired[str]
+    value: NotRequired[float]
+    step: NotRequired[int]
+    timestamp: NotRequired[str]
+    metrics: NotRequired[dict[str, float]]
+    variant: NotRequired[str]
+    rater: NotRequired[str]
+    input: NotRequired[str]
+    output: NotRequired[str]
+    expected_output: NotRequired[str]
+    comment: NotRequired[str]
+
+
+class LogScoresRequest1(TypedDict):
+    scores: NotRequired[list[Score]]
+    complete: NotRequired[bool]
+
+
+LogScoresRequest: TypeAlias = list[LogScoresRequestItem] | LogScoresRequest1
+
+
+class StatisticalTests(TypedDict):
+    significance_level: NotRequired[float]
+    confidence_level: NotRequired[float]
+    correction: NotRequired[Literal['holm', 'bh', 'none']]
+
+
+class CompareRunsRequest(TypedDict):
+    run_ids: list[str]
+    metrics: NotRequired[list[str]]
+    statistical_tests: NotRequired[bool | StatisticalTests]
+
+
 class CreateUserRequest(TypedDict):
     email: str
     name: str
@@ -222,6 +522,11 @@ class CreateApiKeyRequest(TypedDict):
 
 class RotateApiKeyRequest(TypedDict):
     overlap_hours: NotRequired[float]
+
+
+class SetMaintenanceRequest(TypedDict):
+    enabled: bool
+    reason: NotRequired[str]
 
 
 class OpenBreakerRequest(TypedDict):
@@ -261,7 +566,7 @@ class ExperimentalData(TypedDict):
     quality_metrics: NotRequired[dict[str, Any]]
 
 
-class Config(TypedDict):
+class Config3(TypedDict):
     test_method: NotRequired[Literal['one_sample_t_test', 't_test', 'welch_t_test', 'paired_t_test', 'mann_whitney_u', 'wilcoxon_signed_rank', 'anova', 'welch_anova', 'kruskal_wallis', 'chi_squared', 'pearson_correlation', 'spearman_correlation', 'linear_regression', 'bayesian', 'bootstrap']]
     apply_correction: NotRequired[bool]
     correction_method: NotRequired[Literal['bonferroni', 'holm', 'benjamini_hochberg', 'benjamini_yekutieli']]
@@ -276,7 +581,7 @@ class AnalyzeHypothesisRequest(TypedDict):
     request_id: NotRequired[str]
     hypothesis: Hypothesis
     experimental_data: ExperimentalData
-    config: NotRequired[Config]
+    config: NotRequired[Config3]
 
 
 class Parameters(TypedDict):
@@ -298,7 +603,7 @@ class Data(TypedDict):
     observations: list[Observation]
 
 
-class Config1(TypedDict):
+class Config4(TypedDict):
     missing_data: NotRequired[Literal['skip', 'zero_fill', 'mean', 'median', 'fail']]
     precision: NotRequired[int]
     confidence_level: NotRequired[float]
@@ -308,7 +613,20 @@ class AnalyzeMetricsRequest(TypedDict):
     request_id: NotRequired[str]
     metrics: list[Metric]
     data: Data
-    config: NotRequired[Config1]
+    config: NotRequired[Config4]
+
+
+class CreateCredentialRequest(TypedDict):
+    provider: NotRequired[Literal['', 'openai', 'anthropic', 'google', 'azure', 'huggingface', 'cohere', 'aws', 'local', 'custom']]
+    secret_ref: str
+    allowed_hosts: list[str]
+    name: str
+
+
+class UpdateCredentialRequest(TypedDict):
+    provider: NotRequired[Literal['', 'openai', 'anthropic', 'google', 'azure', 'huggingface', 'cohere', 'aws', 'local', 'custom']]
+    secret_ref: NotRequired[str]
+    allowed_hosts: NotRequired[list[str]]
 
 
 class Parameters1(TypedDict):
@@ -321,12 +639,76 @@ class Parameters1(TypedDict):
 class Resources(TypedDict):
     timeout_seconds: NotRequired[float]
     max_retries: NotRequired[int]
+    priority: NotRequired[int]
+
+
+class Size(TypedDict):
+    count: int
+
+
+class Size1(TypedDict):
+    percent: float
+
+
+class Sampling(TypedDict):
+    method: NotRequired[Literal['random', 'sequential', 'stratified']]
+    size: NotRequired[Literal['all'] | Size | Size1]
+    seed: NotRequired[int]
+    stratify_by: NotRequired[str]
+
+
+class Filter(TypedDict):
+    field: str
+    operator: NotRequired[Literal['eq', 'in']]
+    value: str | float | bool | list[str | float | bool]
+
+
+class DatasetRef(TypedDict):
+    dataset_id: str
+    version: NotRequired[str | int]
+    split: NotRequired[str]
+    split_field: NotRequired[str]
+    sampling: NotRequired[Sampling]
+    filters: NotRequired[list[Filter]]
+
+
+class MetricConfig(TypedDict):
+    name: str
+    metric_type: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    threshold: NotRequired[Threshold]
+    weight: NotRequired[float]
+
+
+class Spaces(TypedDict):
+    min: float
+    max: float
+    type: NotRequired[Literal['float', 'int']]
+    log: NotRequired[bool]
+
+
+class Search(TypedDict):
+    strategy: Literal['grid', 'random', 'bayesian', 'hyperband']
+    spaces: dict[str, list[str | float | bool] | Spaces]
+    max_trials: NotRequired[int]
+    concurrent_trials: NotRequired[int]
+
+
+class Reproducibility(TypedDict):
+    random_seed: NotRequired[int]
+    deterministic: NotRequired[bool]
+    track_environment: NotRequired[bool]
+    track_code: NotRequired[bool]
+    track_dependencies: NotRequired[bool]
+    snapshot_dataset: NotRequired[bool]
+    snapshot_model: NotRequired[bool]
 
 
 class ExperimentConfig(TypedDict):
     model_ids: NotRequired[list[str]]
     dataset_ids: NotRequired[list[str]]
     dataset_id: NotRequired[str]
+    spec: NotRequired[dict[str, Any]]
     prompt_template_ids: NotRequired[list[str]]
     parameters: NotRequired[Parameters1]
     evaluation_metrics: NotRequired[list[str]]
@@ -341,6 +723,10 @@ class ExperimentConfig(TypedDict):
     scorers: NotRequired[list[dict[str, Any]]]
     gate: NotRequired[list[dict[str, Any]]]
     resources: NotRequired[Resources]
+    dataset_refs: NotRequired[list[DatasetRef]]
+    metric_configs: NotRequired[list[MetricConfig]]
+    search: NotRequired[Search]
+    reproducibility: NotRequired[Reproducibility]
 
 
 class CreateExperimentRequest(TypedDict):
