@@ -115,6 +115,9 @@ SKIPPED = re.compile(
     r"\bDISABLED_\w|@unittest\.skip\b|\bGTEST_SKIP\(\)\s*;|\b[sS]kipTest(\(\)|\s*$)")
 
 LINES_MAX = 700
+# Made of the service's document by sdk/python/tools/fetch.py: as long as that is.
+GENERATED = ("sdk/python/src/llm_research_client/models.py",
+             "sdk/python/src/llm_research_client/requests.py")
 README_LINES_MAX = 40
 
 # --- Reading C++ ---------------------------------------------------------------------------------
@@ -284,7 +287,9 @@ class Checker:
             lines = (self.root / path).read_text(encoding="utf-8").split("\n")
         except (UnicodeDecodeError, OSError):
             return
-        if path.endswith((".cpp", ".h", ".py", ".sh", ".go")) and len(lines) - 1 > LINES_MAX:
+        made = path.startswith(GENERATED)
+        if path.endswith((".cpp", ".h", ".py", ".sh", ".go")) and len(lines) - 1 > LINES_MAX \
+                and not made:
             self.find(path, len(lines) - 1, "length",
                       f"{len(lines) - 1} lines; at most {LINES_MAX}: this is two files")
         for number, line in enumerate(lines, 1):
