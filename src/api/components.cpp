@@ -295,6 +295,7 @@ void add_datasets(Json& out) {
         {"expires_at", time()},
         {"method", word({"PUT"})},
         {"headers", map_of(text())},
+        {"max_bytes", count()},
     });
     out["Download"] = object({
         {"download_url", text()},
@@ -342,8 +343,10 @@ void add_prompts(Json& out) {
         {"token_count", count()},
         {"version", count()},
     });
-    out["PromptFinding"] =
-        object({{"message", text()}}, {{"field", text()}, {"line", count()}, {"column", count()}});
+    out["PromptFinding"] = object(
+        {{"message", text()}},
+        {{"field", text()}, {"part", text()}, {"line", count()}, {"column", count()}}
+    );
     out["PromptInspection"] = object({
         {"valid", boolean()},
         {"errors", list_of(schema_ref("PromptFinding"))},

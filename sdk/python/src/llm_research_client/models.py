@@ -359,6 +359,7 @@ class Upload(Base):
     expires_at: AwareDatetime
     method: Literal['PUT']
     headers: dict[str, str]
+    max_bytes: int
 
 
 class Download(Base):
@@ -420,6 +421,7 @@ class RenderedPrompt(Base):
 class PromptFinding(Base):
     message: str
     field: str | None = None
+    part: str | None = None
     line: int | None = None
     column: int | None = None
 

@@ -40,7 +40,7 @@ std::string check_host_port(std::string_view text);   ///< the same with or with
 std::string check_origin(std::string_view text);      ///< https://host[:port] and nothing more
 std::string check_network(std::string_view text);     ///< an address, or a network as a.b.c.d/n
 std::string check_log_filter(std::string_view text);  ///< level,target=level,...
-std::string check_host_rule(std::string_view text);  ///< check_host_port, or *.suffix of it
+std::string check_host_rule(std::string_view text);   ///< check_host_port, or *.suffix of it
 std::string check_bucket(std::string_view text);
 std::string check_header_text(std::string_view text);  ///< visible ASCII: it arrives in headers
 
