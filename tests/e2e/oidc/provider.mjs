@@ -5,9 +5,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import crypto, { webcrypto } from 'node:crypto';
-
-globalThis.crypto ??= webcrypto; // Node 18
+import crypto from 'node:crypto';
 
 const require = createRequire(path.resolve(process.argv[2], 'package.json'));
 const { default: Provider } = await import(pathToFileURL(require.resolve('oidc-provider')).href);
