@@ -8,14 +8,16 @@ import hashlib
 import io
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 import tarfile
+import tempfile
 import time
-import urllib.request
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 VERSION = "1.5.6-r.1"
-URL = ("https://registry.npmjs.org/@duckdb/node-bindings-linux-x64/-/"
-       f"node-bindings-linux-x64-{VERSION}.tgz")
+PACKAGE = f"@duckdb/node-bindings-linux-x64@{VERSION}"
 PACKAGE_SHA256 = "1b9f82478539bb9a1d1df44bd103121a12ae52142c07158dc52b97d2ec1d69ff"
 LIBRARY_SHA256 = "3f4962cdd266eab2b479a5b5a4a6d063d279b2954ae814ed00385d553b747633"
 ATTEMPTS = 4
@@ -26,21 +28,25 @@ def sha256(data):
 
 
 def download():
+    """The package as npm gives it; npm is installed when there is none."""
+    if shutil.which("npm") is None:
+        subprocess.run([ROOT / "tools/deps.sh", "nodejs", "npm"], check=True)
     for attempt in range(ATTEMPTS):
-        try:
-            with urllib.request.urlopen(URL, timeout=120) as answer:
-                return answer.read()
-        except OSError as error:
-            if attempt + 1 == ATTEMPTS:
-                raise
-            print(f"{error}; trying again", file=sys.stderr)
-            time.sleep(2 ** attempt)
+        with tempfile.TemporaryDirectory() as folder:
+            run = subprocess.run(["npm", "pack", PACKAGE, "--silent"], cwd=folder, text=True,
+                                 capture_output=True, timeout=300)
+            if run.returncode == 0:
+                return next(pathlib.Path(folder).glob("*.tgz")).read_bytes()
+        if attempt + 1 == ATTEMPTS:
+            raise OSError(f"npm pack {PACKAGE}: {run.stderr.strip()}")
+        print(f"{run.stderr.strip()}; trying again", file=sys.stderr)
+        time.sleep(2 ** attempt)
 
 
 def library_of(package):
     """The library's bytes. Raises ValueError unless package and library are the pinned ones."""
     if sha256(package) != PACKAGE_SHA256:
-        raise ValueError(f"{URL} is not the file that was pinned")
+        raise ValueError(f"{PACKAGE} is not the file that was pinned")
     with tarfile.open(fileobj=io.BytesIO(package)) as archive:
         library = archive.extractfile("package/libduckdb.so").read()
     if sha256(library) != LIBRARY_SHA256:
@@ -61,11 +67,10 @@ def fetch(folder):
 
 
 def main():
-    root = pathlib.Path(__file__).resolve().parent.parent
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else root / "build/duckdb"
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/duckdb"
     try:
         print(fetch(folder))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"DuckDB's library could not be fetched: {error}", file=sys.stderr)
         return 1
     return 0
