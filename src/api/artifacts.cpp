@@ -57,11 +57,11 @@ class Bytes final : public BodyWriter {
             request.ctx, request.deps, request.session, bearer_ ? *bearer_ : request.caller
         };
         LAB_TRY(Json made, service::keep_artifact(mine, call.path(0), call.path(1), *bytes_));
+        const std::string id = made["id"].get<std::string>();
+        const std::string hash = made["content_hash"].get<std::string>();
         Reply reply = reply_json(std::move(made), 201);
-        reply.audit_made = {(*reply.json)["id"].get<std::string>()};
-        reply.headers.emplace_back(
-            "ETag", "\"" + (*reply.json)["content_hash"].get<std::string>() + "\""
-        );
+        reply.audit_made = {id};
+        reply.headers.emplace_back("ETag", "\"" + hash + "\"");
         return reply;
     }
 

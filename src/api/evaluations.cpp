@@ -62,8 +62,9 @@ Result<Reply> create(const Call& call, const std::function<void(std::size_t)>& c
     if (made.shown.is_array()) {
         return reply_json(std::move(made.shown), 201);
     }
+    std::string id = made.shown["id"].get<std::string>();
     Reply reply = reply_shown({.json = std::move(made.shown), .revision = made.revision}, 201);
-    reply.audit_id = (*reply.json)["id"].get<std::string>();
+    reply.audit_id = std::move(id);
     reply.headers.emplace_back("Location", call.head().path + "/" + reply.audit_id);
     return reply;
 }

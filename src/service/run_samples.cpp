@@ -13,6 +13,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <memory>
 
 namespace lab::service {
 namespace {
@@ -44,7 +45,8 @@ class Shower {
             return out;
         }
         LAB_TRY(out.spec_, domain::parse_spec(source, *request.deps.vocabulary));
-        LAB_TRY(out.scores_, engine::ScoreBook::make(out.spec_));
+        LAB_TRY(auto scores, engine::ScoreBook::make(out.spec_));
+        out.scores_ = std::make_unique<engine::ScoreBook>(std::move(scores));
         return out;
     }
 
@@ -147,7 +149,7 @@ class Shower {
     }
 
     domain::ExperimentSpec spec_;
-    std::optional<engine::ScoreBook> scores_;
+    std::unique_ptr<engine::ScoreBook> scores_;
     std::unique_ptr<Experiment> whole_;
 };
 
