@@ -12,7 +12,8 @@ namespace {
 /// Written by the handler, read on the loop: a signal handler may do no more than this.
 std::atomic<int> signals_seen{0};
 
-/// A terminal that closes says so twice, through the shell and by itself: one interruption.
+/// A terminal that closes says so twice, through the shell and by itself: one interruption, and the
+/// second may come when the first has ended the work and its result is being written.
 std::atomic<bool> hung_up{false};
 
 extern "C" void on_signal(int signal) {
@@ -67,7 +68,8 @@ void set_action(void (*action)(int)) {
     what.sa_flags = SA_RESTART;
     ::sigaction(SIGINT, &what, nullptr);
     ::sigaction(SIGTERM, &what, nullptr);
-    if (!is_ignored(SIGHUP)) {
+    const bool heard = action == SIG_DFL && hung_up.load(std::memory_order_relaxed);
+    if (!heard && !is_ignored(SIGHUP)) {
         ::sigaction(SIGHUP, &what, nullptr);
     }
 }
