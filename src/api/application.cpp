@@ -1,6 +1,7 @@
 #include "api/application.h"
 
 #include "api/impl/encode.h"
+#include "api/impl/held_refusals.h"
 #include "api/impl/idempotency.h"
 #include "api/impl/visit.h"
 #include "base/text.h"
@@ -81,7 +82,10 @@ Error bug(const std::exception& thrown) {
 }  // namespace
 
 Application::Application(Router router, ApplicationDeps deps, ApplicationOptions options)
-    : router_(std::move(router)), deps_(std::move(deps)), options_(std::move(options)) {}
+    : router_(std::move(router)),
+      deps_(std::move(deps)),
+      options_(std::move(options)),
+      refusals_(std::make_unique<HeldRefusals>()) {}
 
 Application::~Application() = default;
 
@@ -196,13 +200,20 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
             } else {
                 exchange->respond(overloaded(*visit));
             }
+            look_at_refusals();
         })) {
-        exchange->respond(overloaded(*visit));
+        refusals_->hold(deps_.clock->now(), exchange, overloaded(*visit));
+        look_at_refusals();
     }
 }
 
+void Application::look_at_refusals() { refusals_->release(deps_.clock->now()); }
+
+void Application::end_refusals() { refusals_->end(); }
+
 /// There is more to do than can be done, and this goes last.
-http::Response Application::overloaded(const Visit& visit) const {
+http::Response Application::overloaded(Visit& visit) const {
+    visit.shed = true;
     deps_.shed(visit.match.route->priority);
     Reply busy = problem_reply(
         503,
@@ -534,6 +545,7 @@ void Application::on_response_sent(const http::Sent& sent) {
         .request_id = visit != nullptr ? std::string_view(visit->caller.request_id) : "",
         .user_id = visit != nullptr ? std::string_view(visit->caller.user_id) : "",
         .cause = visit != nullptr ? std::string_view(visit->cause) : "",
+        .shed = visit != nullptr && visit->shed,
     });
 }
 

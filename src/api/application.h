@@ -15,6 +15,8 @@
 
 namespace lab::api {
 
+class HeldRefusals;
+
 /// A request that was answered, for log and metrics.
 struct Served {
     const Route* route = nullptr;
@@ -27,6 +29,7 @@ struct Served {
     std::string_view request_id;
     std::string_view user_id;
     std::string_view cause;  ///< of an error, for the log only
+    bool shed = false;       ///< refused because there was more to do than can be done
 };
 
 struct ApplicationOptions {
@@ -75,6 +78,11 @@ class Application final : public http::Application {
 
     const Router& router() const { return router_; }
 
+    /// Sends the refusals that have waited long enough; some times a second.
+    void look_at_refusals();
+    /// The service ends: refusals wait no more.
+    void end_refusals();
+
   private:
     struct Visit;
     class PieceSender;
@@ -82,7 +90,7 @@ class Application final : public http::Application {
     /// The request as far as its head tells.
     std::shared_ptr<Visit> begin_visit(const http::RequestHead& head) const;
     /// There is more to do than can be done, and this goes last.
-    http::Response overloaded(const Visit& visit) const;
+    http::Response overloaded(Visit& visit) const;
     http::BodyPlan stream_plan(const Route& route);
     http::Response answer(const Visit& visit, Reply reply) const;
     http::Response answer_error(const Visit& visit, const Error& error) const;
@@ -115,6 +123,7 @@ class Application final : public http::Application {
     Router router_;
     ApplicationDeps deps_;
     ApplicationOptions options_;
+    const std::unique_ptr<HeldRefusals> refusals_;
 };
 
 /// The error as it goes out: {"error": {code, message, details?, request_id, ...}}.

@@ -1,5 +1,6 @@
 #include "api/application.h"
 
+#include "api/impl/held_refusals.h"
 #include "base/text.h"
 #include "service/impl/test_platform.h"
 #include "support/manual_clock.h"
@@ -198,7 +199,7 @@ class Face : public testing::Test {
         out.served = [this](const Served& served) {
             served_.push_back(
                 std::string(served.path) + " " + std::to_string(served.status) + " " +
-                std::string(served.cause)
+                (served.shed ? "shed" : "") + std::string(served.cause)
             );
         };
         out.maintenance = &maintenance_;
@@ -235,6 +236,28 @@ class Face : public testing::Test {
             ADD_FAILURE() << "no answer to " << exchange->head().target;
             return {};
         }
+        return answer.get();
+    }
+    /// What is not taken on: the answer waits a moment, so that asking again at once does not pay.
+    http::Response shed(http::RequestHead head) {
+        auto exchange = std::make_shared<FakeExchange>(std::move(head), "");
+        std::future<http::Response> answer = exchange->answer();
+        face().on_request(exchange);
+        clock_.advance(HeldRefusals::kHold - Duration(1));
+        face().look_at_refusals();
+        EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+        clock_.advance(Duration(1));
+        face().look_at_refusals();
+        EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+        face().on_response_sent({
+            .head = &exchange->head(),
+            .context = exchange->context(),
+            .status = 503,
+            .bytes_in = 1,
+            .bytes_out = 1,
+            .duration = Duration(1),
+            .complete = true,
+        });
         return answer.get();
     }
     http::Response get(const std::string& target, http::Headers headers = {}) {
@@ -431,16 +454,19 @@ TEST_F(Face, RefusesWritesDuringMaintenanceAndNothingElse) {
 
 TEST_F(Face, ShedsBackgroundFirstAndCriticalNever) {
     admission_.observe({.cpu = 1});
-    const http::Response busy = get("/report");
+    const http::Response busy = shed(head_of("GET", "/report", {}));
     EXPECT_EQ(busy.status, 503);
     EXPECT_EQ(code_of(busy), "OVERLOADED");
     EXPECT_EQ(header(busy, "retry-after"), "1");
     EXPECT_EQ(get("/open").status, 200);
     admission_.observe({.waiting = 1000});
-    EXPECT_EQ(get("/open").status, 503);
+    EXPECT_EQ(shed(head_of("GET", "/open", {})).status, 503);
     EXPECT_EQ(get("/health").status, 200);
     EXPECT_EQ(ask(head_of("POST", "/auth/token", {})).status, 200);
     EXPECT_THAT(shed_, testing::ElementsAre("background", "normal"));
+    EXPECT_THAT(served_, testing::ElementsAre("/report 503 shed", "/open 503 shed"));
+    face().end_refusals();
+    EXPECT_EQ(get("/open").status, 503);  // who ends lets nobody wait
 }
 
 TEST_F(Face, DoesNotBeginWhatHasWaitedTooLong) {
@@ -472,6 +498,7 @@ TEST_F(Face, RefusesWhatFindsNoPlaceInTheQueue) {
         answers.push_back(exchange->answer());
         face().on_request(exchange);
     }
+    clock_.advance(HeldRefusals::kHold);
     go.set_value();
     std::map<int, int> statuses;
     for (std::future<http::Response>& answer : answers) {

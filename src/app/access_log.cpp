@@ -3,7 +3,9 @@
 namespace lab::app {
 
 void log_request(Logger& log, const api::Served& served) {
-    const LogLevel level = served.status >= 500   ? LogLevel::error
+    // An ERROR is written at once: of what was refused to stay alive there are too many for that.
+    const LogLevel level = served.shed            ? LogLevel::warn
+                           : served.status >= 500 ? LogLevel::error
                            : served.status >= 400 ? LogLevel::warn
                                                   : LogLevel::info;
     if (!log.enabled(level, "http")) {

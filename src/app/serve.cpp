@@ -474,6 +474,7 @@ void Service::go_round() {
     // Over about a second: what is over at once is no load.
     cpu_ += (share.cpu - cpu_) / 2;
     admission_.observe({.cpu = cpu_, .memory = share.memory, .waiting = pool_.waiting()});
+    application_->look_at_refusals();
 }
 
 Status Service::offer_bootstrap() {
@@ -497,6 +498,7 @@ Status Service::offer_bootstrap() {
 void Service::drain() {
     board_.drain();
     log_.info("server", "shutting down: no new requests");
+    application_->end_refusals();
     server_->drain(kDrainRequests);
     runs_.stop(kDrainRuns);
     pool_.stop();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <optional>
 
 // One pass from left to right; every look ahead is either consumed or bounded by a constant, and
@@ -431,26 +432,37 @@ class Redactor {
     UrlRegion url_;
 };
 
+/// What is_innocent() lets a text consist of.
+constexpr std::uint8_t kWord = 1;     // a-z 0-9 / { }
+constexpr std::uint8_t kNumber = 2;   // 0-9 a-f -
+constexpr std::uint8_t kCapital = 4;  // A-Z
+constexpr std::array<std::uint8_t, 256> kKinds = [] {
+    std::array<std::uint8_t, 256> out{};
+    const auto add = [&](std::string_view letters, int kind) {
+        for (const char c : letters) {
+            out[static_cast<unsigned char>(c)] |= static_cast<std::uint8_t>(kind);
+        }
+    };
+    add("0123456789abcdef", kWord | kNumber);
+    add("ghijklmnopqrstuvwxyz/{}", kWord);
+    add("-", kNumber);
+    add("ABCDEFGHIJKLMNOPQRSTUVWXYZ", kCapital);
+    return out;
+}();
+
 }  // namespace
 
 void append_redacted(std::string& out, std::string_view text) { Redactor(out, text).run(); }
 
 bool is_innocent(std::string_view text) {
     // Every shape that is hidden has a letter that is in none of these: an upper-case one, or one
-    // of
-    // "_-.:=@% and quotes; a key of capitals alone has sixteen.
+    // of "_-.:=@% and quotes; a key of capitals alone has sixteen.
     constexpr std::size_t kCapitalsMax = 15;
-    bool words = true;    // a-z 0-9 / { }
-    bool numbers = true;  // 0-9 a-f -
-    bool capitals = text.size() <= kCapitalsMax;
+    std::uint8_t kinds = text.size() <= kCapitalsMax ? kWord | kNumber | kCapital : kWord | kNumber;
     for (const char c : text) {
-        const bool digit = is_digit(c);
-        const bool small = c >= 'a' && c <= 'z';
-        words = words && (small || digit || c == '/' || c == '{' || c == '}');
-        numbers = numbers && ((c >= 'a' && c <= 'f') || digit || c == '-');
-        capitals = capitals && c >= 'A' && c <= 'Z';
+        kinds &= kKinds[static_cast<unsigned char>(c)];
     }
-    return words || numbers || capitals;
+    return kinds != 0;
 }
 
 std::string redact(std::string_view text) {

@@ -58,6 +58,14 @@ void append_escape(std::string& out, char32_t c) {
 
 enum class Quotes : bool { plain, escaped };
 
+/// How many bytes at the beginning go into the line as they are.
+std::size_t plain_bytes(std::string_view text, Quotes quotes) {
+    const auto end = std::ranges::find_if(text, [&](char c) {
+        return !(c >= 0x20 && c < 0x7f) || (quotes == Quotes::escaped && (c == '"' || c == '\\'));
+    });
+    return static_cast<std::size_t>(end - text.begin());
+}
+
 /// Appends as much as fits into `bytes_max`; gives how many bytes of `text` that were.
 std::size_t append_escaped(
     std::string& out, std::string_view text, std::size_t bytes_max, Quotes quotes
@@ -68,11 +76,16 @@ std::size_t append_escaped(
         const std::size_t begin = at;
         const std::size_t before = out.size();
         const char c = text[at];
-        if (quotes == Quotes::escaped && (c == '"' || c == '\\')) {
+        const std::size_t plain = plain_bytes(text.substr(at), quotes);
+        if (plain > 0) {
+            const std::size_t taken = std::min(plain, end - before);
+            out += text.substr(at, taken);
+            at += taken;
+            if (taken < plain) {
+                return at;
+            }
+        } else if (quotes == Quotes::escaped && (c == '"' || c == '\\')) {
             out += '\\';
-            out += c;
-            ++at;
-        } else if (c >= 0x20 && c < 0x7f) {
             out += c;
             ++at;
         } else {
@@ -215,6 +228,20 @@ std::size_t for_each_field(const std::string& out, const LogRecord& record, Writ
     return left_out;
 }
 
+/// Messages are few and always the same: what needed nothing the last time needs nothing now.
+void append_message(std::string& out, std::string_view message) {
+    thread_local std::string clean;
+    if (message == clean) {
+        out += message;
+        return;
+    }
+    const std::size_t before = out.size();
+    append_text(out, message, kTextBytesMax, Quotes::escaped);
+    if (std::string_view(out).substr(before) == message) {
+        clean = message;
+    }
+}
+
 std::string json_line(const LogRecord& record) {
     std::string out;
     out.reserve(512);
@@ -223,7 +250,7 @@ std::string json_line(const LogRecord& record) {
     out += R"(","target":")";
     append_target(out, record);
     out += R"(","message":")";
-    append_text(out, record.message, kTextBytesMax, Quotes::escaped);
+    append_message(out, record.message);
     out += '"';
     for (const auto& [name, value, always] : members_of(record.context)) {
         if (value.empty() && !always) {
