@@ -126,9 +126,15 @@ http::BodyPlan Application::on_head(const http::RequestHead& head) {
         return plan;
     }
     plan.kind = http::BodyPlan::Kind::buffer;
-    plan.bytes_max =
-        route != nullptr && route->body != BodyKind::none ? route->body_bytes_max : kBodyWithoutUse;
+    plan.bytes_max = route != nullptr && route->body != BodyKind::none ? body_bytes_max(*route)
+                                                                       : kBodyWithoutUse;
     return plan;
+}
+
+std::size_t Application::body_bytes_max(const Route& route) const {
+    const std::size_t own =
+        route.body_bytes_max == kJsonBytesMax ? options_.json_bytes_max : route.body_bytes_max;
+    return route.guard == Guard::open ? own : std::min(own, options_.body_bytes_max);
 }
 
 std::shared_ptr<Application::Visit> Application::begin_visit(const http::RequestHead& head) const {
@@ -169,7 +175,7 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     exchange->set_context(visit);
     if (head.method == "OPTIONS") {
         const auto match = router_.find("OPTIONS", head.path);
-        exchange->respond(preflight(head, match ? *match : Router::Match{}));
+        exchange->respond(preflight(*visit, head, match ? *match : Router::Match{}));
         return;
     }
     auto match = router_.find(head.method, head.path);
@@ -490,23 +496,22 @@ bool Application::is_welcome(std::string_view origin) const {
     return !origin.empty() && std::ranges::find(origins, origin) != origins.end();
 }
 
-http::Response Application::preflight(const http::RequestHead& head, const Router::Match& match)
-    const {
+http::Response Application::preflight(
+    const Visit& visit, const http::RequestHead& head, const Router::Match& match
+) const {
     http::Response response;
     response.status = 204;
     if (!match.allowed.empty()) {
         response.headers.emplace_back("Allow", allow_header(match.allowed));
     }
-    const std::string_view origin = http::find_header(head.headers, "origin");
-    if (is_welcome(origin)) {
-        response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+    add_common_headers(visit, response);
+    if (is_welcome(http::find_header(head.headers, "origin"))) {
         response.headers.emplace_back("Access-Control-Allow-Methods", allow_header(match.allowed));
         response.headers.emplace_back(
             "Access-Control-Allow-Headers",
             "authorization, content-type, idempotency-key, if-match, x-api-key, x-request-id"
         );
         response.headers.emplace_back("Access-Control-Max-Age", "3600");
-        response.headers.emplace_back("Vary", "Origin");
     }
     return response;
 }

@@ -34,6 +34,9 @@ struct Served {
 
 struct ApplicationOptions {
     Duration request_timeout = std::chrono::seconds(30);
+    std::size_t json_bytes_max = kJsonBytesMax;  ///< of routes that say nothing else
+    /// Of every body that comes with a credential; files to signed addresses have their own.
+    std::size_t body_bytes_max = 100U << 20;
     std::vector<std::string> cors_origins;
     bool compression = true;
     std::size_t compression_bytes_min = 1024;
@@ -92,6 +95,7 @@ class Application final : public http::Application {
     /// There is more to do than can be done, and this goes last.
     http::Response overloaded(Visit& visit) const;
     http::BodyPlan stream_plan(const Route& route);
+    std::size_t body_bytes_max(const Route& route) const;
     http::Response answer(const Visit& visit, Reply reply) const;
     http::Response answer_error(const Visit& visit, const Error& error) const;
     /// What never waits: probes, metrics, documents.
@@ -115,7 +119,9 @@ class Application final : public http::Application {
     /// Of an answer that goes out piece by piece.
     void add_stream_headers(const Visit& visit, http::Headers& headers) const;
     void add_own_headers(const Visit& visit, http::Headers& headers) const;
-    http::Response preflight(const http::RequestHead& head, const Router::Match& match) const;
+    http::Response preflight(
+        const Visit& visit, const http::RequestHead& head, const Router::Match& match
+    ) const;
     /// Whether pages of this origin may read answers.
     bool is_welcome(std::string_view origin) const;
     std::string request_id_of(const http::RequestHead* head) const;

@@ -272,7 +272,7 @@ class Application::UploadSink final : public http::BodySink,
 http::BodyPlan Application::stream_plan(const Route& route) {
     http::BodyPlan plan;
     plan.kind = http::BodyPlan::Kind::stream;
-    plan.bytes_max = route.body_bytes_max;
+    plan.bytes_max = body_bytes_max(route);
     plan.sink = std::make_shared<UploadSink>(*this, route);
     return plan;
 }

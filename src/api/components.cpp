@@ -345,7 +345,10 @@ void add_prompts(Json& out) {
     });
     out["PromptFinding"] = object(
         {{"message", text()}},
-        {{"field", text()}, {"part", text()}, {"line", count()}, {"column", count()}}
+        {{"field", text()},
+         {"part", text()},
+         {"line", or_null(count())},
+         {"column", or_null(count())}}
     );
     out["PromptInspection"] = object({
         {"valid", boolean()},
@@ -458,6 +461,16 @@ void add_operations(Json& out) {
          {"timestamp", time()},
          {"version", text()},
          {"uptime_seconds", number()}},
+        {{"message", text()}}
+    );
+    out["HealthDetails"] = object(
+        {{"status", word({"healthy", "degraded", "unhealthy"})},
+         {"components", map_of(schema_ref("ComponentHealth"))},
+         {"timestamp", time()},
+         {"version", text()},
+         {"uptime_seconds", number()},
+         {"pools", map_of(map_of(count()))},
+         {"versions", map_of(text())}},
         {{"message", text()}}
     );
 }

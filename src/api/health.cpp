@@ -118,6 +118,14 @@ Json HealthBoard::ready_json(bool with_messages) const {
     return out;
 }
 
+Json HealthBoard::detailed_json() const {
+    Json out = ready_json(true);
+    if (details_) {
+        out.update(details_());
+    }
+    return out;
+}
+
 std::vector<Route> health_routes(HealthBoard& board, std::function<std::string()> metrics_text) {
     std::vector<Route> out;
     out.push_back(probe(
@@ -151,8 +159,8 @@ std::vector<Route> health_routes(HealthBoard& board, std::function<std::string()
     ));
     Route detailed = probe(
         "/health/detailed",
-        "The same with what the checks say",
-        [&board](Call&) -> Result<Reply> { return reply_json(board.ready_json(true)); }
+        "The same with what the checks say, pools and versions",
+        [&board](Call&) -> Result<Reply> { return reply_json(board.detailed_json()); }
     );
     detailed.guard = Guard::caller;
     detailed.on_io_thread = false;

@@ -25,6 +25,8 @@ class HealthBoard {
   public:
     HealthBoard(const Clock& clock, std::string version);
     void set(ComponentHealth component);
+    /// What operators are shown beside it: pools and versions. Before anybody asks.
+    void set_details(std::function<Json()> details) { details_ = std::move(details); }
     /// From now on nothing new is taken: ready says 503.
     void drain() { draining_ = true; }
     void started() { started_ = true; }
@@ -36,11 +38,14 @@ class HealthBoard {
     /// healthy, degraded or unhealthy; whether traffic may come.
     std::pair<std::string_view, bool> overall() const;
     Json ready_json(bool with_messages) const;
+    /// ready_json() with messages and details.
+    Json detailed_json() const;
 
   private:
     const Clock& clock_;
     std::string version_;
     TimePoint begun_;
+    std::function<Json()> details_;
     std::atomic<bool> draining_ = false;
     std::atomic<bool> started_ = false;
     std::atomic<std::int64_t> last_beat_ns_;

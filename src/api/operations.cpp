@@ -16,7 +16,7 @@ constexpr Operation kOperations[] = {
     {"GET /health/live", "getLiveness", "ProbeStatus"},
     {"GET /health/ready", "getReadiness", "Health"},
     {"GET /health/startup", "getStartup", "ProbeStatus"},
-    {"GET /health/detailed", "getHealthDetails", "Health"},
+    {"GET /health/detailed", "getHealthDetails", "HealthDetails"},
     {"GET /metrics", "getMetrics", "text/plain"},
     {"GET /openapi.json", "getOpenapi", "application/json"},
     {"GET /docs", "getDocs", "text/html"},

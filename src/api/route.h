@@ -127,6 +127,9 @@ Reply reply_nothing();  ///< 204
 using Handler = std::function<Result<Reply>(Call&)>;
 using BodyOpener = std::function<Result<std::unique_ptr<BodyWriter>>(Call&)>;
 
+/// Of a JSON body, where nothing else is said.
+constexpr std::size_t kJsonBytesMax = 2U << 20;
+
 struct Route {
     std::string_view method;
     std::string_view path;  ///< "/models/{id}"; a segment is literal or one {name}
@@ -161,7 +164,8 @@ struct Route {
     InMaintenance maintenance = InMaintenance::served;
     bool any_content_type = false;  ///< JSON whatever the Content-Type says
     bool on_io_thread = false;      ///< never blocks: answered at once, without a session
-    std::size_t body_bytes_max = 2U << 20;
+    /// kJsonBytesMax: what the operator allows, ApplicationOptions::json_bytes_max.
+    std::size_t body_bytes_max = kJsonBytesMax;
     /// Names of path values that are no UUIDs.
     std::vector<std::string_view> plain_path_values = {};
     std::vector<int> errors = {};  ///< beyond those every route may answer

@@ -21,6 +21,8 @@ struct RouteDeps {
     std::function<const std::string&()> document;
     std::function<void(std::size_t)> count_evaluations;  ///< those taken in; may be empty
     std::string signing_key;                             ///< of cursors and addresses
+    std::string public_url = {
+    };  ///< of addresses that are given out; empty = as the request has it
     service::OidcLogin* oidc = nullptr;  ///< nullptr: no identity provider is configured
     CacheControl cache = {};
 };

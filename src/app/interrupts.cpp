@@ -1,8 +1,11 @@
 #include "app/interrupts.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <memory>
 
@@ -92,7 +95,24 @@ void handle_interrupts(Executor& loop, std::function<void()> handler) {
     current->look();
 }
 
+namespace {
+
+/// Whoever starts a program with a standard stream closed gets the next file it opens in that
+/// place, and its messages would go into a database or a socket. The place is taken by something
+/// that cannot be used: writing fails as it does on a closed one.
+void take_standard_places() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
+            // The lowest that is free, which is this one.
+            static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+        }
+    }
+}
+
+}  // namespace
+
 void prepare_process() {
+    take_standard_places();
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
     rlimit files{};

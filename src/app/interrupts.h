@@ -12,7 +12,8 @@ namespace lab::app {
 void handle_interrupts(Executor& loop, std::function<void()> handler);
 
 /// Process-wide settings that every start needs: SIGPIPE and SIGXFSZ become errors of write(), the
-/// limit on open files goes up to what the system allows.
+/// limit on open files goes up to what the system allows, standard streams that are closed are not
+/// taken by other files.
 void prepare_process();
 
 }  // namespace lab::app

@@ -125,10 +125,26 @@ std::string help_text(const CLI::App& app) {
     return app.help() + (whole ? "" : "\nOptions of all commands: llm-research --help\n");
 }
 
-int carry_out(const Action& action, const Globals& globals, Deps& deps) {
+/// What has to work although the configuration file is broken: how else would it be mended?
+bool works_without_file(const CLI::App& app) {
+    constexpr std::array<std::string_view, 4> kCommands{
+        "llm-research version",
+        "llm-research completion",
+        "llm-research config path",
+        "llm-research config reset",
+    };
+    return std::ranges::find(kCommands, chosen_path(app)) != kCommands.end();
+}
+
+int carry_out(const Action& action, const Globals& globals, Deps& deps, bool without_file) {
     const bool color = !globals.overrides.no_color && !deps.env("NO_COLOR");
     const Console plain = make_console(deps.out, deps.err, color, globals.verbose);
     auto settings = load_settings(deps.env, globals.overrides);
+    if (!settings && without_file) {
+        SettingOverrides overrides = globals.overrides;
+        overrides.without_file = true;
+        settings = load_settings(deps.env, overrides);
+    }
     if (!settings) {
         print_error(plain, settings.error());
         return info(settings.error().code).exit_code;
@@ -209,7 +225,7 @@ int run(int argc, const char* const* argv, Deps& deps) {
     if (!action) {
         return usage_error(app, "a command is needed", argc, argv, deps);
     }
-    return carry_out(*action, globals, deps);
+    return carry_out(*action, globals, deps, works_without_file(app));
 }
 
 }  // namespace lab::cli

@@ -48,11 +48,10 @@ Result<int> do_get(const Invocation& in, const Given& given) {
     return 0;
 }
 
+using Change = std::function<Result<std::string>(ConfigFile&)>;
+
 /// Changes the file; what is said then is what was done.
-Result<int> change(
-    const Invocation& in, const std::function<Result<std::string>(ConfigFile&)>& how
-) {
-    LAB_TRY(ConfigFile file, ConfigFile::load(in.settings.config_file));
+Result<int> change(const Invocation& in, ConfigFile file, const Change& how) {
     LAB_TRY(const std::string done, how(file));
     if (done.empty()) {
         note(in.console, "nothing was changed");
@@ -61,6 +60,11 @@ Result<int> change(
     LAB_CHECK(file.save());
     note(in.console, done + " in " + file.path());
     return 0;
+}
+
+Result<int> change(const Invocation& in, const Change& how) {
+    LAB_TRY(ConfigFile file, ConfigFile::load(in.settings.config_file));
+    return change(in, std::move(file), how);
 }
 
 Result<int> do_set(const Invocation& in, const Given& given) {
@@ -113,14 +117,15 @@ Result<int> do_delete(const Invocation& in, const Given& given) {
 }
 
 Result<int> do_reset(const Invocation& in, const Given& given) {
-    return change(in, [&](ConfigFile& file) -> Result<std::string> {
+    // Not of what is there now: it may be what cannot be read.
+    LAB_TRY(ConfigFile file, ConfigFile::anew(in.settings.config_file));
+    return change(in, std::move(file), [&](ConfigFile&) -> Result<std::string> {
         if (!given->force) {
             LAB_TRY(const bool agreed, confirm(in, "Forget all settings and profiles?"));
             if (!agreed) {
                 return std::string();
             }
         }
-        file.reset();
         return std::string("forgot all settings and profiles");
     });
 }

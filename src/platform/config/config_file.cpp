@@ -73,24 +73,29 @@ Status replace_file(const std::string& path, std::string_view text, unsigned mod
     return ok();
 }
 
-Result<ConfigFile> ConfigFile::load(const std::string& path) {
+Result<ConfigFile> ConfigFile::anew(const std::string& path) {
     if (path.empty()) {
         return Error(
             Code::validation,
             "there is no place for a configuration file: set HOME or LLM_RESEARCH_CONFIG"
         );
     }
-    ConfigFile out(path);
     std::error_code code;
-    if (!fs::exists(path, code)) {
-        return out;
-    }
-    if (path.ends_with(".yaml") || path.ends_with(".yml")) {
+    if (fs::exists(path, code) && (path.ends_with(".yaml") || path.ends_with(".yml"))) {
         return Error(
             Code::validation,
             path + " is YAML, which is read and not changed: move it to " +
                 path.substr(0, path.rfind('.')) + ".toml"
         );
+    }
+    return ConfigFile(path);
+}
+
+Result<ConfigFile> ConfigFile::load(const std::string& path) {
+    LAB_TRY(ConfigFile out, anew(path));
+    std::error_code code;
+    if (!fs::exists(path, code)) {
+        return out;
     }
     std::ifstream file(path, std::ios::binary);
     if (!file) {

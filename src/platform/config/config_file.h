@@ -15,6 +15,8 @@ class ConfigFile {
   public:
     /// An absent file is an empty one. Errors: validation (broken; YAML, which is only read), io.
     static Result<ConfigFile> load(const std::string& path);
+    /// With nothing in it, whatever the file holds. Errors: validation (YAML).
+    static Result<ConfigFile> anew(const std::string& path);
     const std::string& path() const { return path_; }
     const Json& root() const { return root_; }
 
@@ -28,7 +30,6 @@ class ConfigFile {
     /// validation (a name of other than letters, digits, - and _), not_found.
     Status create(const std::string& profile, const std::string& from);
     Status remove(const std::string& profile);
-    void reset() { root_ = Json::object(); }
 
     /// Replaces the file as a whole. Errors: io.
     Status save() const;

@@ -73,6 +73,18 @@ TEST_F(ConfigFileTest, ABrokenFileIsNamedWithItsPlaceAndNotReplaced) {
     EXPECT_TRUE(file.error().message.starts_with(path_ + ":")) << file.error().message;
 }
 
+TEST_F(ConfigFileTest, ABrokenFileCanBeginAnew) {
+    std::filesystem::create_directories(folder_ + "/deep");
+    std::ofstream(path_) << "output = [";
+    auto file = ConfigFile::anew(path_);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(file->save());
+    const auto now = ConfigFile::load(path_);
+    ASSERT_TRUE(now);
+    EXPECT_TRUE(now->root().empty());
+    EXPECT_FALSE(ConfigFile::anew(""));
+}
+
 TEST_F(ConfigFileTest, FilesAreReplacedWithTheRightsAskedFor) {
     ASSERT_TRUE(replace_file(path_, "one", 0644));
     ASSERT_TRUE(replace_file(path_, "two", 0600));

@@ -167,6 +167,12 @@ class Loader {
         check_tokens();
         check_oidc();
         HttpSettings& http = settings_.http;
+        if (http.tls_certificate_file.empty() != http.tls_key_file.empty()) {
+            complain(
+                http.tls_key_file.empty() ? "TLS_KEY_FILE" : "TLS_CERT_FILE",
+                "is missing, but the other of the two is set"
+            );
+        }
         if (http.port != 0 && http.port == http.metrics_port) {
             complain("METRICS_PORT", "has to differ from SERVER_PORT");
         }
@@ -204,7 +210,7 @@ class Loader {
         problems_.push_back({std::move(key), std::move(problem)});
     }
     void warn(std::string_view key, std::string_view what) {
-        settings_.warnings.push_back(std::string(key) + ": " + std::string(what));
+        settings_.warnings.push_back(std::string(key) + " " + std::string(what));
     }
 
     Given find(const ServerSettingInfo& info) {

@@ -37,6 +37,21 @@ struct HttpSettings {
     std::int64_t requests_per_second = 0;
     std::int64_t request_burst = 0;
     bool profiling = false;
+    std::string public_url;  ///< "https://lab.example.org"; empty = as a request calls it
+    std::string tls_certificate_file;
+    std::string tls_key_file;
+    // What one client may do (platform/http/server.h).
+    std::int64_t header_bytes_max = 0;
+    std::int64_t header_count_max = 0;
+    std::int64_t uri_bytes_max = 0;
+    std::int64_t json_bytes_max = 0;
+    std::chrono::milliseconds header_timeout{};
+    std::chrono::milliseconds idle_timeout{};
+    std::chrono::milliseconds stall_timeout{};
+    std::int64_t body_rate_min = 0;  ///< bytes a second
+    std::int64_t pipelining_max = 0;
+    std::int64_t clients_max = 0;           ///< connections
+    std::int64_t clients_per_peer_max = 0;  ///< of them without a whole request yet, of one address
     // From here on work is refused, what can wait first.
     double overload_cpu = 0;          ///< share of the processors the process may use
     double overload_memory = 0;       ///< share of the memory it may use

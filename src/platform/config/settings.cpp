@@ -40,7 +40,7 @@ class Loader {
 
     Result<Settings> load(const SettingOverrides& overrides) {
         Settings settings;
-        read_file(settings);
+        read_file(settings, overrides.without_file);
         select_profile(overrides, settings);
         for (const SettingInfo& info : setting_table()) {
             resolve(info, overrides, settings);
@@ -53,7 +53,7 @@ class Loader {
     }
 
   private:
-    void read_file(Settings& settings) {
+    void read_file(Settings& settings, bool only_place) {
         const std::string folder = xdg_folder(env_, "XDG_CONFIG_HOME", ".config");
         const std::string usual = folder.empty() ? "" : folder + "/llm-research/config";
         std::error_code code;
@@ -68,6 +68,9 @@ class Loader {
             return;
         }
         settings.config_file_found = true;
+        if (only_place) {
+            return;
+        }
         std::ostringstream text;
         text << file.rdbuf();
         const std::string& path = settings.config_file;
@@ -195,6 +198,11 @@ class Loader {
         };
         if (key == "home") {
             option(overrides.home, "--home");
+            // A shell has done this already, where there was one.
+            const std::string home = value_or(env_, "HOME", "");
+            if (!home.empty() && (value == "~" || value.starts_with("~/"))) {
+                value = home + value.substr(1);
+            }
             settings.home = value;
         } else if (key == "output") {
             option(overrides.output, "--output");

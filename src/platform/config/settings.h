@@ -53,6 +53,8 @@ struct SettingOverrides {
     std::optional<std::string> profile;
     std::optional<std::string> api_url;
     bool no_color = false;
+    /// Of the configuration file only its place counts: for what helps when it is broken.
+    bool without_file = false;
 };
 
 /// Errors: validation; each detail names the variable or file:line:column, and never a value of

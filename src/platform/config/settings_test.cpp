@@ -42,6 +42,27 @@ TEST(Settings, DefaultsFollowXdg) {
     );
 }
 
+TEST(Settings, ATildeIsTheHomeFolder) {
+    const ConfigFile file("home: ~/lab\n");
+    const std::map<std::string, std::string> base{
+        {"HOME", "/h"}, {"LLM_RESEARCH_CONFIG", file.path()}
+    };
+    EXPECT_EQ(load_settings(environment(base), {})->home, "/h/lab");
+    EXPECT_EQ(load_settings(environment(base), {.home = "~"})->home, "/h");
+    EXPECT_EQ(load_settings(environment(base), {.home = "~ann/x"})->home, "~ann/x");
+}
+
+TEST(Settings, OfABrokenFileThePlaceIsKnown) {
+    const ConfigFile file("home: [\n");
+    const std::map<std::string, std::string> base{
+        {"HOME", "/h"}, {"LLM_RESEARCH_CONFIG", file.path()}
+    };
+    EXPECT_FALSE(load_settings(environment(base), {}));
+    const auto settings = load_settings(environment(base), {.without_file = true});
+    ASSERT_TRUE(settings);
+    EXPECT_EQ(settings->config_file, file.path());
+}
+
 TEST(Settings, OptionBeatsEnvironmentBeatsProfile) {
     const ConfigFile file("profile: ci\nprofiles:\n  ci: {home: /p, output: json}\n  x: {}\n");
     const std::map<std::string, std::string> base{

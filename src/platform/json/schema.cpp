@@ -65,7 +65,7 @@ std::string_view type_in_words(std::string_view type) {
         {"number", "a number"},
         {"string", "text"},
         {"boolean", "true or false"},
-        {"object", "a mapping (key: value)"},
+        {"object", "a mapping (name: value)"},
         {"array", "a list"},
         {"null", "null"},
     };

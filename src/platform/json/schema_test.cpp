@@ -33,7 +33,7 @@ TEST(Schema, NamesTheTypeThatWasExpected) {
         problems(R"({"type":["string","array"]})", "{}"), ": expected text or a list, got a mapping"
     );
     EXPECT_EQ(
-        problems(R"({"type":"object"})", "[]"), ": expected a mapping (key: value), got a list"
+        problems(R"({"type":"object"})", "[]"), ": expected a mapping (name: value), got a list"
     );
 }
 
@@ -172,7 +172,7 @@ TEST(Schema, ReportsTheFormThatWasMeant) {
         "scorers[0].type: unknown value \"regx\", did you mean \"regex\"?"
     );
     EXPECT_EQ(problems(kForms, R"({"pattern":"a"})"), "type: required key \"type\" is missing");
-    EXPECT_EQ(problems(kForms, "[]"), ": expected text or a mapping (key: value), got a list");
+    EXPECT_EQ(problems(kForms, "[]"), ": expected text or a mapping (name: value), got a list");
     EXPECT_EQ(
         problems(R"({"oneOf":[{"type":"number"},{"type":"integer"}]})", "5"),
         ": fits more than one of the possible forms"

@@ -140,11 +140,14 @@ void http_rows(const Add& add) {
     add(integer("MAX_REQUEST_SIZE_MB", http<&HttpSettings::request_mebibytes_max>)
             .otherwise("100")
             .between(1, 10'240)
-            .help("largest body, in MiB"));
+            .help(
+                "largest body that comes with a credential, in MiB; files to signed addresses have "
+                "limits of their own (docs/operations.md)"
+            ));
     add(duration("GRACEFUL_SHUTDOWN_TIMEOUT", http<&HttpSettings::shutdown_timeout>)
             .otherwise("30s")
             .between(1s, 10min)
-            .help("how long a stop waits for requests that are under way"));
+            .help("how long a stop may take; it never takes more than 14 seconds"));
     add(duration("HEALTH_CHECK_INTERVAL", http<&HttpSettings::health_interval>)
             .otherwise("30s")
             .between(1s, 1h)
@@ -174,7 +177,66 @@ void http_rows(const Add& add) {
             .help("requests a caller may make at once"));
     add(boolean("ENABLE_PROFILING", http<&HttpSettings::profiling>)
             .otherwise("false")
-            .help("profiles on the port of the metrics"));
+            .help("there are no built-in profiles yet: see docs/operations.md for `perf`"));
+    add(url("PUBLIC_URL", http<&HttpSettings::public_url>, "https|http")
+            .help("what the service is called from outside, for the addresses it gives out; "
+                  "without a value as the request called it"));
+}
+
+void tls_rows(const Add& add) {
+    add(text("TLS_CERT_FILE", http<&HttpSettings::tls_certificate_file>)
+            .between(1, 4'096)
+            .help("PEM chain: the API speaks TLS. Read again when the file changes"));
+    add(text("TLS_KEY_FILE", http<&HttpSettings::tls_key_file>)
+            .between(1, 4'096)
+            .help("PEM key of the certificate, not encrypted"));
+}
+
+void client_rows(const Add& add) {
+    add(size("HTTP_MAX_HEADER_BYTES", http<&HttpSettings::header_bytes_max>)
+            .otherwise("16384")
+            .between(1'024, 1 << 20)
+            .help("header fields of a request; more is 431"));
+    add(integer("HTTP_MAX_HEADERS", http<&HttpSettings::header_count_max>)
+            .otherwise("100")
+            .between(8, 10'000)
+            .help("number of them; more is 431"));
+    add(size("HTTP_MAX_URI_BYTES", http<&HttpSettings::uri_bytes_max>)
+            .otherwise("8192")
+            .between(256, 64 << 10)
+            .help("target of a request; more is 414"));
+    add(size("HTTP_MAX_JSON_BYTES", http<&HttpSettings::json_bytes_max>)
+            .otherwise("2097152")
+            .between(64 << 10, 64 << 20)
+            .help("JSON body of a route that takes no batch; more is 413"));
+    add(duration("HTTP_HEADER_TIMEOUT", http<&HttpSettings::header_timeout>)
+            .otherwise("10s")
+            .between(1s, 10min)
+            .help("from the first byte of a head to its last; later is 408"));
+    add(duration("HTTP_IDLE_TIMEOUT", http<&HttpSettings::idle_timeout>)
+            .otherwise("75s")
+            .between(1s, 1h)
+            .help("of a connection between two requests"));
+    add(duration("HTTP_STALL_TIMEOUT", http<&HttpSettings::stall_timeout>)
+            .otherwise("30s")
+            .between(1s, 1h)
+            .help("of a client that does not take its answer"));
+    add(size("HTTP_MIN_BODY_RATE", http<&HttpSettings::body_rate_min>)
+            .otherwise("1024")
+            .between(1, 64 << 20)
+            .help("bytes a second; who is slower for longer than HTTP_HEADER_TIMEOUT is cut off"));
+    add(integer("HTTP_MAX_PIPELINED", http<&HttpSettings::pipelining_max>)
+            .otherwise("16")
+            .between(1, 1'000)
+            .help("requests of a connection that wait for their answers"));
+    add(integer("HTTP_MAX_CONNECTIONS", http<&HttpSettings::clients_max>)
+            .otherwise("10000")
+            .between(16, 1'000'000)
+            .help("open connections; beyond, those without a whole request go first"));
+    add(integer("HTTP_MAX_CONNECTIONS_PER_PEER", http<&HttpSettings::clients_per_peer_max>)
+            .otherwise("1000")
+            .between(1, 1'000'000)
+            .help("of them of one address and without a whole request yet"));
 }
 
 void overload_rows(const Add& add) {
@@ -470,6 +532,8 @@ std::vector<Row> make_rows() {
     constexpr std::array kGroups{
         Group{"General", general_rows},
         Group{"HTTP", http_rows},
+        Group{"TLS", tls_rows},
+        Group{"Limits of a client", client_rows},
         Group{"Overload", overload_rows},
         Group{"Database", database_rows},
         Group{"Authentication", auth_rows},

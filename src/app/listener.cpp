@@ -1,0 +1,36 @@
+#include "app/listener.h"
+
+#include <algorithm>
+
+namespace lab::app {
+
+http::ServerOptions server_options(const HttpSettings& http) {
+    http::ServerOptions out;
+    out.address = http.host;
+    out.port = static_cast<std::uint16_t>(http.port);
+    out.certificate_file = http.tls_certificate_file;
+    out.key_file = http.tls_key_file;
+    out.header_bytes_max = static_cast<std::size_t>(http.header_bytes_max);
+    out.header_count_max = static_cast<std::size_t>(http.header_count_max);
+    out.uri_bytes_max = static_cast<std::size_t>(http.uri_bytes_max);
+    out.header_timeout = http.header_timeout;
+    out.body_rate_min = static_cast<std::size_t>(http.body_rate_min);
+    out.idle_timeout = http.idle_timeout;
+    out.write_stall_timeout = http.stall_timeout;
+    out.pipelining_max = static_cast<std::size_t>(http.pipelining_max);
+    out.connections_max = static_cast<std::size_t>(http.clients_max);
+    out.connections_per_peer_max = static_cast<std::size_t>(http.clients_per_peer_max);
+    return out;
+}
+
+std::filesystem::file_time_type certificate_time(const HttpSettings& http) {
+    auto out = std::filesystem::file_time_type::min();
+    for (const std::string& file : {http.tls_certificate_file, http.tls_key_file}) {
+        std::error_code code;
+        const auto written = std::filesystem::last_write_time(file, code);
+        out = code ? out : std::max(out, written);
+    }
+    return out;
+}
+
+}  // namespace lab::app

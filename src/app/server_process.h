@@ -1,0 +1,106 @@
+#pragma once
+#include "api/application.h"
+#include "api/health.h"
+#include "api/http_metrics.h"
+#include "app/observation.h"
+#include "app/oidc.h"
+#include "app/platform.h"
+#include "cli/cli.h"
+#include "platform/config/live_settings.h"
+#include "platform/process/worker.h"
+#include "platform/telemetry/process_load.h"
+#include "service/audit.h"
+#include "service/maintenance.h"
+#include "service/rate_limit.h"
+#include "service/run_queue.h"
+#include "service/text_cache.h"
+
+#include <array>
+#include <atomic>
+#include <filesystem>
+
+namespace lab::app {
+
+/// The process that serves, built top-down and taken down in reverse.
+class ServerProcess {
+  public:
+    ServerProcess(Observation& observation, std::unique_ptr<Platform> platform);
+
+    Result<int> run(const cli::ServeOptions& options);
+
+  private:
+    const ServerSettings& settings() const { return platform_->settings(); }
+    service::RateLimitConfig rate_config() const {
+        return {
+            .requests_per_second = static_cast<double>(settings().http.requests_per_second),
+            .burst = static_cast<double>(settings().http.request_burst),
+        };
+    }
+    std::size_t queue_max() const {
+        return static_cast<std::size_t>(settings().http.overload_queue);
+    }
+    Status build_routes();
+    bool warm_cache();
+    void sweep();
+    Status listen();
+    void collect_gauges();
+    Status offer_bootstrap();
+    Json details() const;
+    void watch_health();
+    void check_database();
+    void set_health(api::ComponentHealth component);
+    void look_at_settings();
+    void look_at_certificate();
+    void look_at_store();
+    void look_around();
+    void go_round();
+    void drain();
+    service::RateDecision check_rate(const service::Caller& caller, api::LimitClass limit);
+    Status audit(
+        const service::Request& request,
+        const api::Route& route,
+        const api::Reply* reply,
+        const Error* error,
+        Duration took
+    );
+    void served(const api::Served& served);
+    api::ApplicationDeps application_deps();
+
+    SystemClock clock_;
+    RandomUuids uuids_;
+    std::unique_ptr<Platform> platform_;
+    Logger& log_;
+    Metrics& metrics_;
+    ServiceMetrics& counted_;
+    LiveSettings live_;
+    Json live_values_;  ///< that count now; of the watcher
+    ProcessLoad load_;
+    double cpu_ = 0;  ///< smoothed
+    api::Admission admission_;
+    api::HealthBoard board_;
+    WorkPool pool_;
+    ThreadWorker audit_worker_;
+    service::AuditLog audit_;
+    service::RateLimiter limiter_;
+    service::RateLimiter login_limiter_;
+    service::MaintenanceFlag maintenance_;
+    service::TextCache cache_;
+    service::RunEvents events_;
+    std::array<ThreadWorker, 2> run_workers_;  ///< so many runs at once
+    service::RunQueue runs_;
+    std::unique_ptr<service::OidcLogin> oidc_;
+    std::string document_;
+    std::unique_ptr<api::Application> application_;
+    std::unique_ptr<api::Application> metrics_application_;
+    std::unique_ptr<api::HttpMetrics> http_metrics_;
+    std::unique_ptr<api::HttpMetrics> probe_metrics_;  ///< of metrics_application_
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<http::Server> metrics_server_;
+    std::atomic<bool> looking_ = false;
+    TimePoint health_checked_{};                          ///< of the watcher
+    std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
+    int looks_ = 0;                                       ///< of the watcher
+    ThreadWorker watcher_;  ///< looks at what may hang: files, the store
+};
+
+}  // namespace lab::app

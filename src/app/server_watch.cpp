@@ -1,0 +1,206 @@
+#include "app/listener.h"
+#include "app/server_process.h"
+#include "platform/telemetry/telemetry.h"
+#include "service/breakers.h"
+#include "service/idempotency.h"
+#include "storage/store/run_counts.h"
+
+#include <nlohmann/json.hpp>
+
+// What the process looks at again and again while it serves: its load, its store, what operators
+// changed; and what it shows of itself.
+namespace lab::app {
+
+using api::ComponentHealth;
+
+/// What is measured when somebody asks.
+void ServerProcess::collect_gauges() {
+    metrics_.on_collect([this,
+                         &in_flight = metrics_.gauge("http_requests_in_flight", "Requests"),
+                         &rate = metrics_.gauge(
+                             "http_requests_per_second",
+                             "Requests a second of the last ten, without probes and scrapes"
+                         ),
+                         &active = metrics_.gauge("db_pool_connections_active", "In use"),
+                         &idle = metrics_.gauge("db_pool_connections_idle", "Open and not in use"),
+                         &most = metrics_.gauge("db_pool_connections_max", "At most"),
+                         &waiters = metrics_.gauge("db_pool_waiters", "Who wait for one"),
+                         &mode = metrics_.gauge("maintenance_mode", "1 during maintenance"),
+                         &running = metrics_.gauge("experiments_running", "Runs under way")] {
+        const storage::SessionPoolStats pool = platform_->sessions().stats();
+        active.set(static_cast<double>(pool.active));
+        idle.set(static_cast<double>(pool.idle));
+        most.set(static_cast<double>(pool.max));
+        waiters.set(static_cast<double>(pool.waiters));
+        in_flight.set(static_cast<double>(server_->stats().in_flight));
+        rate.set(http_metrics_->per_second());
+        mode.set(maintenance_.on() ? 1 : 0);
+        running.set(static_cast<double>(runs_.running()));
+        counted_.cache_seen("credentials", platform_->identity().cache_stats());
+        const service::TextCache::Stats reports = cache_.stats();
+        counted_.cache_seen(
+            "reports",
+            {.hits = reports.hits,
+             .misses = reports.misses,
+             .evictions = reports.evictions,
+             .size = reports.entries}
+        );
+    });
+}
+
+void ServerProcess::set_health(ComponentHealth component) {
+    if (component.status != ComponentHealth::Status::disabled) {
+        counted_.health_checked(component);
+    }
+    board_.set(std::move(component));
+}
+
+void ServerProcess::check_database() {
+    const TimePoint begun = clock_.now();
+    const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(3));
+    ComponentHealth database{.name = "database", .critical = true};
+    const auto session = platform_->sessions().acquire(ctx);
+    bool good = session && platform_->identity().maintain(ctx, **session);
+    if (good) {
+        const service::Caller nobody;
+        good = service::purge_idempotent({ctx, platform_->deps(), **session, nobody}).has_value();
+    }
+    database.status = good ? ComponentHealth::Status::healthy : ComponentHealth::Status::unhealthy;
+    database.message = good ? "" : "the database does not answer";
+    database.latency = clock_.now() - begun;
+    set_health(std::move(database));
+}
+
+/// For /health/detailed.
+Json ServerProcess::details() const {
+    const storage::SessionPoolStats database = platform_->sessions().stats();
+    const http::ServerStats listener = server_->stats();
+    return {
+        {"pools",
+         {{"database",
+           {{"active", database.active},
+            {"idle", database.idle},
+            {"max", database.max},
+            {"waiting", database.waiters}}},
+          {"threads", {{"waiting", pool_.waiting()}, {"waiting_max", queue_max()}}},
+          {"connections", {{"open", listener.connections}, {"requests", listener.in_flight}}},
+          {"runs", {{"active", runs_.running()}, {"max", run_workers_.size()}}}}},
+        {"versions", {{"program", version()}, {"build", build_words()}}},
+    };
+}
+
+void ServerProcess::watch_health() {
+    board_.set_details([this] { return details(); });
+    using Health = ComponentHealth::Status;
+    set_health({.name = "auth", .critical = true, .status = Health::healthy});
+    set_health({.name = "migrations", .critical = true, .status = Health::healthy});
+    for (const char* absent : {"cache", "storage", "analytics"}) {
+        set_health({.name = absent, .critical = false, .status = Health::disabled});
+    }
+    set_health({.name = "workers", .critical = false, .status = Health::healthy});
+    check_database();
+    health_checked_ = clock_.now();
+    look_at_settings();
+    look_at_store();
+    board_.started();
+}
+
+/// What files say now of the settings that may change.
+void ServerProcess::look_at_settings() {
+    const auto changed = live_.look();
+    if (!changed) {
+        for (const Detail& problem : changed.error().details) {
+            log_.error(
+                "config",
+                "a changed setting is not used",
+                {{"name", problem.field}, {"problem", problem.message}}
+            );
+        }
+        return;
+    }
+    const std::optional<ServerSettings>& now = *changed;
+    if (!now) {
+        return;
+    }
+    log_.set_filter(filter_of(now->telemetry));
+    limiter_.set_rate(
+        static_cast<double>(now->http.requests_per_second),
+        static_cast<double>(now->http.request_burst)
+    );
+    maintenance_.set_by_setting(now->general.maintenance);
+    const Json before = std::exchange(live_values_, live_values(*now));
+    if (before == live_values_) {
+        return;  // the files say what counts already
+    }
+    log_.info("config", "settings were changed", {{"maintenance", maintenance_.on()}});
+    const service::Caller caller = service::local_caller();
+    service::AuditEvent event = service::audit_event(
+        caller, service::AuditType::configuration, service::AuditAction::config_change, "system", ""
+    );
+    event.details = service::AuditDetails(service::audit_changes(before, live_values_));
+    const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(1));
+    static_cast<void>(audit_.record(ctx, std::move(event), service::AuditDuty::optional));
+}
+
+/// A certificate that was renewed is used for new connections.
+void ServerProcess::look_at_certificate() {
+    const auto written = certificate_time(settings().http);
+    if (written == certificate_time_) {
+        return;
+    }
+    certificate_time_ = written;
+    if (const Status read = server_->reload_certificate(); !read) {
+        log_.error(
+            "server", "the new certificate is not used", {{"problem", read.error().message}}
+        );
+    } else {
+        log_.info("server", "the certificate was renewed");
+    }
+}
+
+/// What other processes and operators wrote: maintenance, breakers; and how many runs wait.
+void ServerProcess::look_at_store() {
+    const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(2));
+    const auto session = platform_->sessions().acquire(ctx);
+    if (!session) {
+        return;  // the health check says so; what was seen last goes on counting
+    }
+    if (const auto status = service::maintenance_status(ctx, **session)) {
+        const bool on = status->value("enabled", false);
+        if (on != maintenance_.by_operator()) {
+            maintenance_.set_by_operator(on);
+            log_.info("config", "maintenance was switched by an operator", {{"enabled", on}});
+        }
+    }
+    if (const auto open = service::forced_breakers(ctx, **session)) {
+        counted_.breakers_seen(*open);
+    }
+    if (const auto queued = storage::count_runs(ctx, **session, domain::RunState::queued)) {
+        counted_.jobs_seen(*queued, runs_.running());
+    }
+}
+
+/// On the watcher's thread, once a second.
+void ServerProcess::look_around() {
+    look_at_settings();
+    look_at_certificate();
+    if (++looks_ % 2 == 0) {
+        look_at_store();
+    }
+    if (clock_.now() - health_checked_ >= settings().http.health_interval) {
+        health_checked_ = clock_.now();
+        check_database();
+    }
+}
+
+/// On the loop of the process, four times a second; never waits.
+void ServerProcess::go_round() {
+    board_.beat();
+    const LoadShare share = load_.look();
+    // Over about a second: what is over at once is no load.
+    cpu_ += (share.cpu - cpu_) / 2;
+    admission_.observe({.cpu = cpu_, .memory = share.memory, .waiting = pool_.waiting()});
+    application_->look_at_refusals();
+}
+
+}  // namespace lab::app

@@ -1,0 +1,48 @@
+#include "app/unused_settings.h"
+
+#include <utility>
+
+namespace lab::app {
+
+std::vector<std::string> unused_settings(const ServerSettings& settings) {
+    const std::pair<bool, const char*> all[] = {
+        {!settings.cache.redis_url.empty(),
+         "REDIS_URL is not used yet: limits and caches are those of each process"},
+        {!settings.analytics.url.empty(),
+         "CLICKHOUSE_URL is not used yet: analyses read the database"},
+        {!settings.objects.bucket.empty(),
+         "S3_BUCKET is not used yet: files are kept in the folder of the store"},
+        {!settings.telemetry.otlp_endpoint.empty(),
+         "OTEL_EXPORTER_ENDPOINT is not used yet: no spans are exported"},
+        {settings.http.profiling,
+         "ENABLE_PROFILING has no effect: there are no built-in profiles, perf works on the binary"
+        },
+    };
+    std::vector<std::string> out;
+    for (const auto& [given, words] : all) {
+        if (given) {
+            out.emplace_back(words);
+        }
+    }
+    return out;
+}
+
+Status check_usable(const ServerSettings& settings) {
+    std::vector<Detail> problems;
+    const AuthSettings& auth = settings.auth;
+    if (!auth.jwt_secret_arn.empty() && auth.jwt_secret.empty()) {
+        problems.push_back({"JWT_SECRET_ARN", "secrets services cannot be read yet: set JWT_SECRET"}
+        );
+    }
+    if (!auth.api_key_secret_arn.empty() && auth.api_key_secret.empty()) {
+        problems.push_back(
+            {"API_KEY_SECRET_ARN", "secrets services cannot be read yet: set API_KEY_SECRET"}
+        );
+    }
+    if (problems.empty()) {
+        return ok();
+    }
+    return Error(Code::validation, "the configuration is not right", std::move(problems));
+}
+
+}  // namespace lab::app
