@@ -4,8 +4,8 @@
 namespace lab::data {
 namespace {
 
-/// Finds the elements of the one array by brackets and quotes alone and leaves their meaning to the
-/// parser, so that no more than one element is ever in memory.
+/// Finds the elements of the one array, and the members beside it, by brackets and quotes alone and
+/// leaves their meaning to the parser, so that no more than one of them is ever in memory.
 class JsonArrayReader final : public RowReader {
   public:
     explicit JsonArrayReader(ByteSource source) : source_(std::move(source)) {}
@@ -88,13 +88,10 @@ class JsonArrayReader final : public RowReader {
     Status find_member() {
         while (true) {
             LAB_TRY(int c, take_visible());
-            if (c == '}' && first_member_) {
-                return fail("the object has no array of objects");
+            if (c == '}') {
+                return found_array_ ? finish() : fail("the object has no array of objects");
             }
             if (!first_member_) {
-                if (c == '}') {
-                    return found_array_ ? finish() : fail("the object has no array of objects");
-                }
                 if (c != ',') {
                     return fail(c < 0 ? "the file ends inside the object" : "expected a comma");
                 }
