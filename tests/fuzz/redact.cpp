@@ -11,6 +11,9 @@ FUZZ_TARGET(redact) {
     const std::string plain = redact(input);
     fuzz::require(!is_innocent(input) || plain == input, "what is innocent is left alone");
     fuzz::require(!is_utf8(input) || is_utf8(plain), "a text stays UTF-8");
+    if (input.contains(kSecret)) {
+        return;  // without a name a text is no secret
+    }
     for (const char* name : {"\npassword=", "\nAuthorization: Bearer ", "\nX-API-Key: "}) {
         const std::string shown = redact(around + name + std::string(kSecret) + "\n" + around);
         fuzz::require(!shown.contains(kSecret), "a secret is hidden");
