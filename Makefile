@@ -14,7 +14,7 @@ build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
 .PHONY: help deps build demo test test-kill contract sdk sdk-generate bench bench-api bench-overload lint
-.PHONY: format tidy clean
+.PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ test: deps ## Everything: lint, clang-tidy, unit tests with sanitizers, end-to-e
 test-kill: build ## 200 runs killed at random moments (make test has 20)
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" LAB_KILLS=200 \
 		python3 -m unittest discover -v -s tests/e2e -p 'test_kill*.py'
+
+fuzz-smoke: deps ## Fuzz what reads untrusted text, FUZZ_SECONDS=120 a target (make test replays what is kept)
+	@$(MAKE) --no-print-directory build/fuzz/build.ninja
+	@ninja -C build/fuzz -j $(JOBS) fuzzers
+	@tools/fuzz.py
 
 contract: build ## The program against its OpenAPI document: REQUESTS=20000 (make test has 2,000)
 	@tests/contract/setup.sh

@@ -220,6 +220,23 @@ TEST(Codecs, WhatIsNotOfTheProtocolIsNonsenseAndQuoted) {
     }
 }
 
+TEST(Codecs, ADamagedStreamIsQuotedTheSameWhereverItIsCut) {
+    for (const Case& one : recorded_cases()) {
+        if (one.recorded.type != "text/event-stream") {
+            continue;
+        }
+        // Its first event can be read, one behind it cannot.
+        Recorded damaged = one.recorded;
+        const std::size_t first = damaged.body.find("\n\n");
+        damaged.body.insert(first == std::string::npos ? 0 : first + 2, "data: {\"a\":\n\n");
+        const auto codec = one.codec();
+        const CallResult whole = read(*codec, damaged);
+        for (const std::size_t step : {1U, 7U, 64U, 300U}) {
+            EXPECT_TRUE(same(read(*codec, damaged, step), whole)) << one.name << " " << step;
+        }
+    }
+}
+
 TEST(Codecs, AnAnswerLargerThanAnyModelWritesIsRefused) {
     const std::string huge(10'000'000, 'x');
     const auto codec = recorded_cases().front().codec();

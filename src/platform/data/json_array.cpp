@@ -4,8 +4,8 @@
 namespace lab::data {
 namespace {
 
-/// Finds the elements of the one array by brackets and quotes alone and leaves their meaning to the
-/// parser, so that no more than one element is ever in memory.
+/// Finds the elements of the one array, and the members beside it, by brackets and quotes alone and
+/// leaves their meaning to the parser, so that no more than one of them is ever in memory.
 class JsonArrayReader final : public RowReader {
   public:
     explicit JsonArrayReader(ByteSource source) : source_(std::move(source)) {}
@@ -88,51 +88,78 @@ class JsonArrayReader final : public RowReader {
     Status find_member() {
         while (true) {
             LAB_TRY(int c, take_visible());
-            if (c == ',') {
-                continue;
-            }
             if (c == '}') {
-                if (!found_array_) {
-                    return fail("the object has no array of objects");
-                }
-                return finish();
+                return found_array_ ? finish() : fail("the object has no array of objects");
             }
+            if (!first_member_) {
+                if (c != ',') {
+                    return fail(c < 0 ? "the file ends inside the object" : "expected a comma");
+                }
+                LAB_TRY(c, take_visible());
+            }
+            first_member_ = false;
             if (c != '"') {
                 return fail("expected a member name");
             }
+            element_ = "{\"";
             LAB_CHECK(skip_string());
             LAB_TRY(c, take_visible());
             if (c != ':') {
                 return fail("expected a colon behind a member name");
             }
+            element_ += ':';
             LAB_TRY(c, take_visible());
             if (c == '[') {
                 if (found_array_) {
                     return fail("the object has two arrays: which of them are the rows?");
                 }
                 found_array_ = true;
-                return ok();
+                element_ += '0';
+                return check_member();
             }
             LAB_CHECK(skip_value(c));
+            LAB_CHECK(check_member());
         }
     }
 
+    /// What is left out is JSON too.
+    Status check_member() {
+        element_ += '}';
+        if (const auto member = parse_row(element_, line_, false); !member) {
+            broken_ = true;
+            return member.error();
+        }
+        return ok();
+    }
+
+    /// Keeps what is left out for check_member().
+    Status keep(int c) {
+        element_ += static_cast<char>(c);
+        return element_.size() <= kRowBytesMax
+                   ? ok()
+                   : fail("a member beside the rows is longer than 16 MiB, the limit of a row");
+    }
+
+    /// Behind its opening quote.
     Status skip_string() {
         while (true) {
-            LAB_TRY(const int c, take());
+            LAB_TRY(int c, take());
             if (c < 0) {
                 return fail("the file ends inside a text");
             }
+            LAB_CHECK(keep(c));
             if (c == '"') {
                 return ok();
             }
             if (c == '\\') {
-                LAB_CHECK(take());
+                LAB_TRY(c, take());
+                LAB_CHECK(keep(c));
             }
         }
     }
 
     Status skip_value(int first) {
+        LAB_CHECK(keep(first));
         if (first == '"') {
             return skip_string();
         }
@@ -146,6 +173,7 @@ class JsonArrayReader final : public RowReader {
             if (c < 0) {
                 return fail("the file ends inside a value");
             }
+            LAB_CHECK(keep(c));
             if (c == '"') {
                 LAB_CHECK(skip_string());
             }
@@ -257,7 +285,8 @@ class JsonArrayReader final : public RowReader {
     bool started_ = false;
     bool in_object_ = false;
     bool found_array_ = false;
-    bool first_ = true;
+    bool first_ = true;  ///< of the rows
+    bool first_member_ = true;
     bool ended_ = false;
     bool broken_ = false;
 };

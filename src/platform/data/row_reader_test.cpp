@@ -132,6 +132,28 @@ TEST(JsonArray, SaysWhatIsWrong) {
     EXPECT_EQ(read_all(R"({"a":[{}],"b":[{}]})", "json").errors.size(), 1U);
 }
 
+TEST(JsonArray, WhatStandsBesideTheRowsIsJsonToo) {
+    for (const char* text :
+         {R"({"rows":[{}],,"n":1})",
+          R"({,"rows":[{}]})",
+          R"({"rows":[{}],})",
+          R"({"rows":[{}]"n":1})",
+          R"({"n":bogus,"rows":[{}]})",
+          R"({"n":1 2,"rows":[{}]})",
+          R"({"n":{"a" 1},"rows":[{}]})",
+          R"({"n\x":1,"rows":[{}]})",
+          R"({"n":,"rows":[{}]})",
+          R"({"a\q":[{}]})"}) {
+        const Outcome out = read_all(text, "json");
+        EXPECT_EQ(out.errors.size(), 1U) << text;
+    }
+    EXPECT_EQ(read_all("{\"n\":bogus,\n\"rows\":[{}]}", "json").rows.size(), 0U)
+        << "nothing is taken of a file that begins with a mistake";
+    EXPECT_TRUE(
+        read_all(R"({ "n" : -1.5e3 , "rows" : [ { } ] , "t" : "\"" })", "json").errors.empty()
+    );
+}
+
 TEST(Csv, ReadsQuotesLineBreaksAndWindowsLineEnds) {
     const Outcome out = read_all(
         "\xef\xbb\xbfid,text\r\n1,\"a \"\"quoted\"\" word\"\r\n2,\"two\nlines, one cell\"\r\n3, "

@@ -120,6 +120,10 @@ bool is_digits(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+bool is_visible_ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
 std::optional<std::vector<std::uint8_t>> read_address(int family, const std::string& text) {
     std::vector<std::uint8_t> bytes(family == AF_INET ? 4 : 16);
     return ::inet_pton(family, text.c_str(), bytes.data()) == 1 ? std::optional(bytes)
@@ -255,7 +259,7 @@ Result<OutboundUrl> parse_outbound_url(std::string_view url) {
     if (url.size() > kUrlBytesMax) {
         return bad("must be a URL of at most 2048 bytes");
     }
-    if (!std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f; })) {
+    if (!is_visible_ascii(url)) {
         return bad("must be a URL of plain ASCII characters, without blanks");
     }
     const std::size_t mark = url.find("://");
@@ -286,6 +290,14 @@ Result<HostRule> parse_host_rule(std::string_view text) {
     HostRule out;
     OutboundUrl parsed;
     const std::string trimmed(trim(text));
+    const Error refused = bad(
+        "must be a host such as api.example.org, *.example.org or 10.0.0.7:8000, with or without a "
+        "port"
+    );
+    // A zero byte would end it for inet_pton, and U+212A is a k in lower case.
+    if (!is_visible_ascii(trimmed)) {
+        return refused;
+    }
     // An IPv6 address may stand without brackets, when there is no port.
     if (const auto bare = read_address(AF_INET6, trimmed)) {
         LAB_CHECK(read_host("[" + trimmed + "]", parsed));
@@ -299,10 +311,7 @@ Result<HostRule> parse_host_rule(std::string_view text) {
         !(out.below && (!parsed.address.empty() || parsed.host.find('.') == parsed.host.npos));
     const auto port = port_text ? read_port(*port_text) : std::nullopt;
     if (!fits || (port_text && !port)) {
-        return bad(
-            "must be a host such as api.example.org, *.example.org or 10.0.0.7:8000, with or "
-            "without a port"
-        );
+        return refused;
     }
     out.host = (out.below ? "." : "") + parsed.host;
     out.port = port.value_or(0);

@@ -166,6 +166,11 @@ TEST(HostRule, SaysWhatItCannotRead) {
           "user@a.org"}) {
         EXPECT_FALSE(parse_host_rule(bad)) << bad;
     }
+    using namespace std::string_view_literals;
+    for (const std::string_view bad :
+         {"::1\0x"sv, "[::1\0x]"sv, "a.org\0"sv, "api.\u212a.org"sv, "\u00e9.org"sv}) {
+        EXPECT_FALSE(parse_host_rule(bad)) << bad;
+    }
     const HostRule six = *parse_host_rule("::1");
     EXPECT_EQ(six.host, "[::1]");
     EXPECT_EQ(six.port, 0);

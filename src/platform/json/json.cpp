@@ -102,6 +102,14 @@ class LimitedBuilder final : public nlohmann::json_sax<Json> {
     std::size_t position_ = 0;
 };
 
+/// " (line L, column C)".
+std::string place_of(std::string_view text, std::size_t at) {
+    const std::string_view before = text.substr(0, at);
+    const auto line = 1 + std::ranges::count(before, '\n');
+    const auto column = before.size() - (before.rfind('\n') + 1) + 1;
+    return " (line " + std::to_string(line) + ", column " + std::to_string(column) + ")";
+}
+
 bool needs_escape(std::string_view text) {
     for (const char c : text) {
         const auto b = static_cast<unsigned char>(c);
@@ -188,17 +196,17 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
                 std::to_string(limits.bytes_max)
         );
     }
+    // The package takes a zero byte for the end of the text, whatever stands behind it.
+    if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+        return Error(Code::bad_request, "not JSON: a zero byte" + place_of(text, zero));
+    }
     LimitedBuilder builder(limits);
     if (Json::sax_parse(text.begin(), text.end(), &builder)) {
         return builder.take();
     }
     Error error = builder.error();
     if (builder.position() > 0) {
-        const std::string_view before = text.substr(0, builder.position() - 1);
-        const auto line = 1 + std::ranges::count(before, '\n');
-        const auto column = before.size() - (before.rfind('\n') + 1) + 1;
-        error.message +=
-            " (line " + std::to_string(line) + ", column " + std::to_string(column) + ")";
+        error.message += place_of(text, builder.position() - 1);
     }
     return error;
 }

@@ -34,6 +34,15 @@ TEST(Json, RefusesWhatIsNotStrict) {
     }
 }
 
+TEST(Json, AZeroByteDoesNotEndTheText) {
+    using namespace std::string_view_literals;
+    for (const std::string_view text : {"1\0"sv, "{}\0 x"sv, "[1,\n\0]"sv, "\"a\0b\""sv, "\0"sv}) {
+        EXPECT_FALSE(parse_json(text)) << text;
+    }
+    EXPECT_EQ(parse_json("[1,\n\0]"sv).error().message, "not JSON: a zero byte (line 2, column 1)");
+    EXPECT_EQ(parse_json(R"("a\u0000b")").value(), Json("a\0b"sv));
+}
+
 TEST(Json, SaysWhere) {
     const auto result = parse_json("{\n  \"a\": tru\n}");
     ASSERT_FALSE(result);

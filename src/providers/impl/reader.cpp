@@ -100,9 +100,8 @@ bool BaseReader::on_data(std::string_view bytes) {
         body_ += bytes;
         return true;
     }
-    if (!answer_.begun && body_.size() < kQuotedBytes) {
-        body_ += bytes.substr(0, kQuotedBytes);
-    }
+    // Also behind its first event: what a message quotes does not depend on how the bytes came.
+    body_ += bytes.substr(0, kQuotedBytes - std::min(body_.size(), kQuotedBytes));
     return take_events(bytes);
 }
 
