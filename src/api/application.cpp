@@ -151,6 +151,15 @@ std::shared_ptr<Application::Visit> Application::begin_visit(const http::Request
     return visit;
 }
 
+/// Of a path that no route has. A slash too many is the mistake that cannot be seen.
+static Error nothing_at(std::string_view path) {
+    std::string words = "there is nothing at " + shorten(sanitize_utf8(path), 80);
+    if (path.size() > 1 && path.ends_with('/')) {
+        words += ": paths do not end in a slash";
+    }
+    return {Code::not_found, std::move(words)};
+}
+
 /// What never waits: probes, metrics, documents.
 http::Response Application::answer_at_once(const http::RequestHead& head, Visit& visit) const {
     Result<Reply> reply = Error(Code::internal, "");
@@ -187,12 +196,15 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     const Route* const route = visit->match.route;
     if (route == nullptr) {
         if (visit->match.allowed.empty()) {
-            exchange->respond(answer_error(*visit, Error(Code::not_found, "there is nothing here"))
-            );
+            exchange->respond(answer_error(*visit, nothing_at(head.path)));
             return;
         }
         Reply reply = problem_reply(
-            405, "METHOD_NOT_ALLOWED", "not with this method", visit->caller.request_id
+            405,
+            "METHOD_NOT_ALLOWED",
+            "this path knows " + allow_header(visit->match.allowed) + ", not " +
+                shorten(sanitize_utf8(head.method), 20),
+            visit->caller.request_id
         );
         reply.headers.emplace_back("Allow", allow_header(visit->match.allowed));
         exchange->respond(answer(*visit, std::move(reply)));

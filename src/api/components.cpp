@@ -218,7 +218,13 @@ void add_samples(Json& out) {
     out["Received"] = object({{"received", count()}, {"added", count()}});
     out["MetricAggregate"] = object(
         {{"count", count()}},
-        {{"mean", number()}, {"std", number()}, {"min", number()}, {"max", number()}}
+        {{"mean", number()},
+         {"std", number()},
+         {"min", number()},
+         {"max", number()},
+         {"p50", number()},
+         {"p95", number()},
+         {"p99", number()}}
     );
     out["RunMetrics"] = object({{"run_id", uuid()}, {"metrics", map_of(or_null(number()))}});
     out["ExperimentMetrics"] = object({

@@ -146,6 +146,7 @@ const Json& points_schema() {
 }
 
 const Json& samples_schema() {
+    static const Json tokens{{"type", "integer"}, {"minimum", 0}, {"maximum", 1'000'000'000'000}};
     static const Json kSchema{
         {"type", "array"},
         {"minItems", 1},
@@ -161,7 +162,15 @@ const Json& samples_schema() {
             {"output", {{"type", "string"}}},
             {"expected_output", {{"type", "string"}}},
             {"scores", {{"type", "object"}}},
-            {"usage", {{"type", "object"}}},
+            {"usage",
+             {{"type", "object"},
+              {"properties",
+               {{"input_tokens", tokens},
+                {"cache_read_tokens", tokens},
+                {"cache_write_tokens", tokens},
+                {"output_tokens", tokens},
+                {"reasoning_tokens", tokens},
+                {"total_tokens", tokens}}}}},
             {"latency_ms", {{"type", "number"}, {"minimum", 0}}},
             {"cost",
              {{"type", "string"}, {"pattern", "^[0-9]+(\\.[0-9]{1,12})?$"}, {"x-hint", "a decimal"}}

@@ -42,6 +42,12 @@ Result<std::optional<std::int64_t>> read_number(
     return value;
 }
 
+/// Whether a parameter says where to go on. `after` is a moment on lists of events: cursors have no
+/// colon.
+bool is_cursor(std::string_view name, std::string_view value) {
+    return name == "cursor" || (name == "after" && value.find(':') == value.npos);
+}
+
 struct SortName {
     std::string_view name;
     storage::SortBy by;
@@ -129,9 +135,10 @@ Status read_place(const Call& call, std::string_view cursor_key, ListQuery& out)
     LAB_TRY(const auto offset, read_number(call, "offset", 0, kOffsetMax));
     LAB_TRY(const auto page, read_number(call, "page", 1, kOffsetMax / kLimitMax));
     LAB_TRY(const auto page_size, read_number(call, "page_size", 1, kLimitMax));
-    const std::optional<std::string> cursor =
-        call.query("cursor") ? call.query("cursor") : call.query("after");
-    const bool both = call.query("cursor") && call.query("after");
+    const auto after = call.query("after");
+    const bool is_place = after && is_cursor("after", *after);
+    const std::optional<std::string> cursor = is_place ? after : call.query("cursor");
+    const bool both = call.query("cursor") && is_place;
     const int styles = (offset ? 1 : 0) + (page || page_size ? 1 : 0) + (cursor ? 1 : 0);
     if (styles > 1 || both || (limit && (page || page_size))) {
         return Error(
@@ -178,7 +185,7 @@ std::string link(const Call& call, std::string_view name, const std::string& val
         }
     };
     for (const auto& [key, text] : call.query_values) {
-        if (key != name && key != "after") {
+        if (key != name && !(key == "after" && is_cursor(key, text))) {
             add(key, text);
         }
     }

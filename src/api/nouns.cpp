@@ -135,23 +135,60 @@ std::vector<QueryParameter> with_list_parameters(std::vector<QueryParameter> mor
     return out;
 }
 
+namespace {
+
+/// A revision, of a tag without its quotes; kForeign when it is none of ours.
+constexpr std::int64_t kForeign = -1;
+std::int64_t revision_of(std::string_view tag) {
+    std::int64_t revision = 0;
+    const auto parsed = std::from_chars(tag.data(), tag.data() + tag.size(), revision);
+    const bool whole = parsed.ec == std::errc() && parsed.ptr == tag.data() + tag.size();
+    return whole && revision >= 0 ? revision : kForeign;
+}
+
+/// Takes the next entity tag of a list (RFC 9110, 8.8.3) and what stands before the one behind it;
+/// nullopt when none begins here.
+std::optional<std::string_view> take_tag(std::string_view& rest) {
+    std::string_view text = rest;
+    text.remove_prefix(text.starts_with("W/") ? 2 : 0);
+    const std::size_t end = text.starts_with('"') ? text.find('"', 1) : text.npos;
+    if (end == text.npos) {
+        return std::nullopt;
+    }
+    const std::string_view tag = text.substr(1, end - 1);
+    rest = text.substr(end + 1);
+    rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(" \t,")));
+    return tag;
+}
+
+}  // namespace
+
+// RFC 9110, 13.1.1. A well-formed tag that is none of ours is one that does not match.
 Result<std::optional<std::int64_t>> read_if_match(const Call& call) {
     const std::optional<std::string_view> given = call.given_header("if-match");
     if (!given || *given == "*") {
         return std::nullopt;
     }
-    std::string_view text = *given;
-    text.remove_prefix(text.starts_with("W/\"") ? 2 : 0);
-    // With the quotes of an ETag, or without as people write it by hand.
-    if (text.size() > 2 && text.front() == '"' && text.back() == '"') {
-        text = text.substr(1, text.size() - 2);
+    // Without the quotes, as people write it by hand.
+    if (const std::int64_t bare = revision_of(*given); bare != kForeign) {
+        return bare;
     }
-    std::int64_t revision = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), revision);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || revision < 0) {
-        return Error(Code::bad_request, "If-Match must be an ETag that was given out");
-    }
-    return revision;
+    std::int64_t out = kForeign;
+    std::string_view rest = *given;
+    do {
+        const auto tag = take_tag(rest);
+        if (!tag) {
+            return Error(
+                Code::bad_request, "If-Match must be an ETag with its quotes, such as \"3\", or *"
+            );
+        }
+        const std::int64_t revision = revision_of(*tag);
+        if (revision != kForeign && out != kForeign && revision != out) {
+            return Error(Code::bad_request, "If-Match takes one ETag: what is changed has one");
+        }
+        out = revision != kForeign ? revision : out;
+    } while (!rest.empty());
+    return out;
 }
 
 Reply reply_shown(service::Shown shown, int status) {

@@ -108,8 +108,7 @@ void add_header_parameters(const Route& route, Json& out) {
             "^[!-~]([ -~]{0,253}[!-~])?$");
     }
     if (std::ranges::find(route.errors, 412) != route.errors.end()) {
-        add("If-Match", "Only if this is still its ETag", "^([*]|(W/)?\"[0-9]{1,18}\"|[0-9]{1,18})$"
-        );
+        add("If-Match", "Only if this is still its ETag", "^([*]|(W/)?\"[!#-~]*\"|[0-9]{1,18})$");
     }
     if (route.answer == "text/event-stream") {
         add("Last-Event-ID", "Goes on behind this event", "^[0-9]{1,18}$");

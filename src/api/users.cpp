@@ -213,8 +213,8 @@ storage::AuditFilter read_audit_filter(const Call& call) {
     filter.outcome = call.query("outcome");
     filter.ip = call.query("ip_address");
     filter.request_id = call.query("request_id");
-    filter.after = call.query("since");
-    filter.before = call.query("until");
+    filter.after = call.query("since") ? call.query("since") : call.query("after");
+    filter.before = call.query("until") ? call.query("until") : call.query("before");
     return filter;
 }
 
@@ -278,6 +278,8 @@ const std::vector<QueryParameter>& audit_parameters() {
         {"request_id", "string", "X-Request-ID of the request"},
         {"since", "time", "Events at or after this RFC 3339 time"},
         {"until", "time", "Events before this RFC 3339 time"},
+        {"after", "time", "The same as since; a cursor is given as cursor"},
+        {"before", "time", "The same as until"},
     };
     return kParameters;
 }

@@ -486,7 +486,7 @@ const Json& experiment_config_schema() {
         };
         p["reference_field"] = {{"type", "string"}, {"minLength", 1}, {"maxLength", 255}};
         p["num_samples"] = {{"type", "integer"}, {"minimum", 1}};
-        p["random_seed"] = {{"type", "integer"}, {"minimum", 0}};
+        p["random_seed"] = {{"type", "integer"}, {"minimum", 0}, {"maximum", kSeedMax}};
         p["budget"] = object();
         // Sections of an experiment file; checked with the rest when the experiment starts.
         for (const char* section : {"dataset", "analysis", "hypothesis", "run"}) {

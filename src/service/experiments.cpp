@@ -61,13 +61,48 @@ Status check_experiment(const Request& request, Json& whole, const Resource* bef
     return ok();
 }
 
-Status may_remove(const Request&, const Resource& one) {
+/// The newest run of an experiment that is like that.
+Result<std::optional<Run>> newest_run(
+    const Request& request, std::int64_t experiment_key, bool (*wanted)(const Run&)
+) {
+    constexpr std::int64_t kAtOnce = 100;
+    std::int64_t below = std::numeric_limits<std::int64_t>::max();
+    while (true) {
+        LAB_CHECK(request.ctx.check());
+        LAB_TRY(
+            auto found,
+            Runs(request.session).list_in(request.ctx, experiment_key, kAtOnce, 0, below)
+        );
+        for (Run& run : found) {
+            if (wanted(run)) {
+                return std::optional(std::move(run));
+            }
+            below = run.number;
+        }
+        if (std::ssize(found) < kAtOnce) {
+            return std::nullopt;
+        }
+    }
+}
+
+Status may_remove(const Request& request, const Resource& one) {
     const ExperimentState state = state_of(one);
     if (state == ExperimentState::running || state == ExperimentState::paused) {
         return Error(
             Code::invalid_state,
             "an experiment that is " + one.status + " cannot be removed: cancel it first",
             {{"current", one.status}}
+        );
+    }
+    LAB_TRY(const auto reported, newest_run(request, one.key, [](const Run& run) {
+                return run.origin == "client" && run.state == RunState::running;
+            }));
+    if (reported) {
+        return Error(
+            Code::invalid_state,
+            "a client carries out run " + std::to_string(reported->number) +
+                " of this experiment: complete, fail or cancel it first",
+            {{"current", "running"}}
         );
     }
     return ok();
@@ -118,15 +153,13 @@ Result<Resource> need_experiment(const Request& request, const std::string& id, 
     return need_noun(request, experiment_noun(), id, deed);
 }
 
-/// The run of the engine that is under way, if there is one.
+/// The run of the engine that is under way, if there is one; clients may have begun others since.
 Result<std::optional<Run>> open_run(const Request& request, const Resource& one) {
-    LAB_TRY(const auto runs, Runs(request.session).list_in(request.ctx, one.key, 1, 0));
-    const auto open = [](const Run& run) {
+    return newest_run(request, one.key, [](const Run& run) {
         return run.origin == "engine" &&
                (run.state == RunState::queued || run.state == RunState::running ||
                 run.state == RunState::interrupted);
-    };
-    return !runs.empty() && open(runs.front()) ? std::optional(runs.front()) : std::nullopt;
+    });
 }
 
 /// Starts the experiment: running, and a run of the whole config queued.
@@ -285,6 +318,15 @@ Result<Shown> resume_experiment(
         LAB_CHECK(Runs(request.session)
                       .move_state(request.ctx, run->key, RunState::interrupted, RunState::queued));
         control.wake();
+        return shown(request, one);
+    }
+    // What was in flight when it was paused was the rest of it: there is nothing to go on with.
+    LAB_TRY(const auto last, newest_run(request, one.key, [](const Run& ended) {
+                return ended.origin == "engine";
+            }));
+    if (last) {
+        LAB_CHECK(settle_experiment(request, *last));
+        LAB_TRY(one, need_experiment(request, id, Deed::run));
     }
     return shown(request, one);
 }
@@ -372,7 +414,16 @@ Result<Json> create_run(const Request& request, const std::string& experiment, c
     own["config"] = std::move(config);
     own["environment"] = body.value("environment", Json::object());
     if (body.contains("parent_run_id")) {
-        own["parent_run_id"] = body["parent_run_id"];
+        const std::string parent = to_lower(body["parent_run_id"].get<std::string>());
+        LAB_TRY(const auto found, Runs(request.session).find_in(request.ctx, one.key, parent));
+        if (!found) {
+            return Error(
+                Code::validation,
+                "the run cannot be as given",
+                {{"parent_run_id", "the experiment has no run with this id"}}
+            );
+        }
+        own["parent_run_id"] = parent;
     }
     Run run;
     run.id = request.deps.uuids->next();

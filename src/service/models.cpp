@@ -90,13 +90,32 @@ Status check_model(const Request& request, Json& body, const storage::Resource*)
     return ok();
 }
 
+/// Of `config` what everybody means the same by; the rest is free.
+Json config_schema() {
+    const Json price = {
+        {"anyOf",
+         {{{"type", "number"}, {"minimum", 0}},
+          {{"type", "string"},
+           {"pattern", "^[0-9]{1,7}([.][0-9]{1,12})?$"},
+           {"x-hint", "an amount in US dollars such as 0.15, at most 12 decimals"}}}}
+    };
+    Json pricing = {{"type", "object"}};
+    for (const char* member : {"input_per_million", "output_per_million"}) {
+        pricing["properties"][member] = price;
+    }
+    Json out = {{"type", "object"}};
+    out["properties"]["pricing"] = std::move(pricing);
+    out["properties"]["max_context_window"] = {{"type", "integer"}, {"minimum", 1}};
+    return out;
+}
+
 const Json& schema() {
     static const Json kSchema = [] {
         Json own = Json::object();
         own["provider"] = {{"enum", provider_names()}, {"x-noun", "provider"}};
         own["model_identifier"] = {{"type", "string"}, {"minLength", 1}, {"maxLength", 255}};
         own["version"] = {{"type", "string"}, {"maxLength", 50}};
-        own["config"] = {{"type", "object"}};
+        own["config"] = config_schema();
         return noun_schema(std::move(own), {"provider", "model_identifier"});
     }();
     return kSchema;

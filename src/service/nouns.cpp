@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "platform/json/document.h"
 #include "platform/json/schema.h"
+#include "storage/store/users.h"
 
 #include <nlohmann/json.hpp>
 
@@ -31,7 +32,9 @@ std::vector<std::string> texts_of(const Json& list) {
 }
 
 std::string search_text(const Json& whole) {
-    return to_lower(whole.value("name", "") + "\n" + whole.value("description", ""));
+    std::string out = to_lower(whole.value("name", "") + "\n" + whole.value("description", ""));
+    std::ranges::replace(out, '\0', ' ');  // which columns of text do not hold everywhere
+    return out;
 }
 
 /// Without the owner and without repetitions.
@@ -138,6 +141,28 @@ Error explain_conflict(
     return name_taken(noun, one.name, id);
 }
 
+/// Whose a new one is: the caller's, or whom an administrator names.
+Result<std::string> owner_of_new(const Request& request, const Noun& noun, const Json& body) {
+    const Caller& caller = request.caller;
+    const auto named = body.find("owner_id");
+    if (named == body.end() || named->is_null()) {
+        return caller.user_id;
+    }
+    const std::string id = to_lower(named->get<std::string>());
+    if (id == caller.user_id) {
+        return id;
+    }
+    if (!caller.is_admin()) {
+        return refuse(noun, {{"owner_id", "must be your own id: administrators name others"}})
+            .error();
+    }
+    LAB_TRY(const auto owner, storage::Users(request.session).find(request.ctx, caller.org, id));
+    if (!owner || !owner->is_active) {
+        return refuse(noun, {{"owner_id", "there is no active user with this id"}}).error();
+    }
+    return id;
+}
+
 Status check_revision(const Resource& one, std::optional<std::int64_t> wanted) {
     if (wanted && *wanted != one.revision) {
         return Error(
@@ -157,21 +182,26 @@ Error no_such(std::string_view noun) {
 
 Json noun_schema(Json own_properties, std::vector<std::string> required) {
     Json properties = Json::object();
-    properties["name"] = {{"type", "string"}, {"minLength", 1}, {"maxLength", 255}};
+    properties["name"] = {
+        {"type", "string"},
+        {"minLength", 1},
+        {"maxLength", 255},
+        {"pattern", "^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$"},
+        {"x-hint", "a line of text with more than blanks"},
+    };
     properties["description"] = {{"type", "string"}, {"maxLength", 10'000}};
     for (const auto& [name, schema] : own_properties.items()) {
         properties[name] = schema;
     }
-    properties["visibility"] = {{"enum", {"private", "team", "org"}}};
-    properties["collaborators"] = {
-        {"type", "array"},
-        {"maxItems", 1000},
-        {"items",
-         {{"type", "string"},
-          {"pattern",
-           "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"},
-          {"x-hint", "the id of a user"}}},
+    const Json user = {
+        {"type", "string"},
+        {"pattern", "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
+        },
+        {"x-hint", "the id of a user"},
     };
+    properties["owner_id"] = user;
+    properties["visibility"] = {{"enum", {"private", "team", "org"}}};
+    properties["collaborators"] = {{"type", "array"}, {"maxItems", 1000}, {"items", user}};
     properties["tags"] = {
         {"type", "array"},
         {"maxItems", 100},
@@ -223,18 +253,20 @@ struct Prepared {
 };
 
 Result<Prepared> prepare(const Request& request, const Noun& noun, const Json& body) {
-    std::vector<Detail> problems = check_schema(body, *noun.schema);
+    Prepared out{.noun = &noun, .one = {}, .whole = without_absent(body, *noun.schema)};
+    std::vector<Detail> problems = check_schema(out.whole, *noun.schema);
     if (!problems.empty()) {
         return refuse(noun, std::move(problems)).error();
     }
-    Prepared out{.noun = &noun, .one = {}, .whole = body};
+    LAB_TRY(const std::string owner, owner_of_new(request, noun, out.whole));
+    out.whole.erase("owner_id");
     if (noun.check) {
         LAB_CHECK(noun.check(request, out.whole, nullptr));
     }
     Resource& one = out.one;
     one.id = request.deps.uuids->next();
     one.org = request.caller.org;
-    one.access.owner = request.caller.user_id;
+    one.access.owner = owner;
     one.status = noun.first_status;
     one.created_at = one.updated_at = now_text(request);
     take_in(noun, out.whole, one);
@@ -367,33 +399,42 @@ Result<Shown> get_noun(const Request& request, const Noun& noun, const std::stri
     return Shown{.json = std::move(shown), .revision = one.revision};
 }
 
-Result<Shown> update_noun(
-    const Request& request,
-    const Noun& noun,
-    const std::string& id,
-    const Json& changes,
-    std::optional<std::int64_t> if_revision
-) {
-    LAB_CHECK(require_or_scope(request.caller, noun.update, noun.or_scope));
-    LAB_TRY(Resource one, need_noun(request, noun, id, Deed::update));
-    LAB_CHECK(check_revision(one, if_revision));
-    LAB_TRY(Json whole, whole_of(one));
-    LAB_TRY(Json before, show_noun(request, noun, one));
-    // An optional member is taken away with null, which its own schema need not know.
+namespace {
+
+/// The members of a change that say something: an optional one is taken away with null, which its
+/// own schema need not know, and the owner is not changed.
+Result<Json> checked_changes(const Noun& noun, const Resource& one, const Json& changes) {
+    const Json schema = without_required(*noun.schema);
+    if (!changes.is_object()) {
+        return refuse(noun, check_schema(changes, schema)).error();
+    }
     Json given = Json::object();
-    if (changes.is_object()) {
-        for (const auto& [name, value] : changes.items()) {
-            const bool known = (*noun.schema)["properties"].contains(name);
-            if (!value.is_null() || !known || name == "name") {
-                given[name] = value;
-            }
+    for (const auto& [name, value] : changes.items()) {
+        const bool known = schema["properties"].contains(name);
+        if (!value.is_null() || !known || name == "name") {
+            given[name] = value;
         }
     }
-    std::vector<Detail> problems =
-        check_schema(changes.is_object() ? given : changes, without_required(*noun.schema));
+    std::vector<Detail> problems = check_schema(given, schema);
+    if (problems.empty() && given.contains("owner_id") &&
+        to_lower(given["owner_id"].get<std::string>()) != one.access.owner) {
+        problems.push_back({"owner_id", "cannot be changed: it is who made it"});
+    }
     if (!problems.empty()) {
         return refuse(noun, std::move(problems)).error();
     }
+    Json out = changes;
+    out.erase("owner_id");
+    return out;
+}
+
+/// Over the revision at hand; nullopt when somebody was faster.
+Result<std::optional<Shown>> try_update(
+    const Request& request, const Noun& noun, Resource one, const Json& given
+) {
+    LAB_TRY(Json whole, whole_of(one));
+    LAB_TRY(Json before, show_noun(request, noun, one));
+    LAB_TRY(const Json changes, checked_changes(noun, one, given));
     for (const auto& [name, value] : changes.items()) {
         if (value.is_null()) {
             whole.erase(name);
@@ -405,7 +446,7 @@ Result<Shown> update_noun(
     for (const std::string_view member : noun.system_members) {
         writable.erase(std::string(member));
     }
-    problems = check_schema(writable, *noun.schema);
+    std::vector<Detail> problems = check_schema(writable, *noun.schema);
     if (!problems.empty()) {
         return refuse(noun, std::move(problems)).error();
     }
@@ -425,7 +466,7 @@ Result<Shown> update_noun(
         return explain_conflict(request, noun, one, written.error());
     }
     if (!*written) {
-        return Error(Code::conflict, "somebody else is changing it: try again");
+        return std::nullopt;
     }
     if (noun.written) {
         LAB_CHECK(noun.written(request, one, whole));
@@ -433,6 +474,30 @@ Result<Shown> update_noun(
     LAB_CHECK(transaction.commit(request.ctx));
     LAB_TRY(Json shown, show_noun(request, noun, one));
     return Shown{.json = std::move(shown), .revision = one.revision, .before = std::move(before)};
+}
+
+}  // namespace
+
+Result<Shown> update_noun(
+    const Request& request,
+    const Noun& noun,
+    const std::string& id,
+    const Json& changes,
+    std::optional<std::int64_t> if_revision
+) {
+    constexpr int kTriesMax = 10;
+    LAB_CHECK(require_or_scope(request.caller, noun.update, noun.or_scope));
+    // Who names no revision means the members they give, over whatever is there by now.
+    for (int i = 0; i < kTriesMax; ++i) {
+        LAB_CHECK(request.ctx.check());
+        LAB_TRY(Resource one, need_noun(request, noun, id, Deed::update));
+        LAB_CHECK(check_revision(one, if_revision));
+        LAB_TRY(auto changed, try_update(request, noun, std::move(one), changes));
+        if (changed) {
+            return *std::move(changed);
+        }
+    }
+    return Error(Code::conflict, "somebody else is changing it: try again");
 }
 
 Result<Json> remove_noun(

@@ -76,5 +76,69 @@ TEST_F(Batches, HaveBounds) {
     EXPECT_EQ(barred.error().code, Code::forbidden);
 }
 
+class OneNoun : public test::PlatformTest {};
+
+TEST_F(OneNoun, BelongsToWhoMakesItOrToWhomAnAdministratorNames) {
+    const Json own = create(
+        ann_,
+        prompt_noun(),
+        R"({"name": "a", "template": "x", "owner_id": "AAAAAAAA-0000-4000-8000-000000000001"})"
+    );
+    EXPECT_EQ(own["owner_id"], ann_.user_id);
+    const Json other = Json{{"name", "b"}, {"template", "x"}, {"owner_id", bob_.user_id}};
+    EXPECT_NE(
+        refusal(create_noun(as(ann_), prompt_noun(), other)).find("owner_id"), std::string::npos
+    );
+    // There is no such user in the store of this test.
+    EXPECT_NE(
+        refusal(create_noun(as(root_), prompt_noun(), other)).find("no active user"),
+        std::string::npos
+    );
+    const std::string id = own["id"].get<std::string>();
+    EXPECT_EQ(
+        update(
+            ann_, prompt_noun(), id, R"({"owner_id": "aaaaaaaa-0000-4000-8000-000000000001"})"
+        )["owner_id"],
+        ann_.user_id
+    );
+    EXPECT_NE(
+        refusal(update_noun(as(ann_), prompt_noun(), id, {{"owner_id", bob_.user_id}}, std::nullopt)
+        )
+            .find("cannot be changed"),
+        std::string::npos
+    );
+}
+
+TEST_F(OneNoun, TakesNullForWhatIsLeftOut) {
+    const Json made = create(
+        ann_,
+        prompt_noun(),
+        R"({"name": "a", "template": "x", "description": null, "tags": null, "metadata": null,
+            "visibility": null, "collaborators": null, "owner_id": null})"
+    );
+    EXPECT_EQ(made["description"], "");
+    EXPECT_EQ(made["tags"], Json::array());
+    EXPECT_EQ(made["visibility"], "org");
+    EXPECT_EQ(
+        code_of(create_noun(as(ann_), prompt_noun(), {{"name", nullptr}, {"template", "x"}})),
+        Code::validation
+    );
+}
+
+TEST_F(OneNoun, HasANameThatCanBeRead) {
+    for (const char* const name : {" ", "a\nb", "\t", "a\x7f"}) {
+        EXPECT_EQ(
+            code_of(create_noun(as(ann_), prompt_noun(), {{"name", name}, {"template", "x"}})),
+            Code::validation
+        ) << name;
+    }
+    const std::string with_zero("a\0b", 3);
+    EXPECT_EQ(
+        code_of(create_noun(as(ann_), prompt_noun(), {{"name", with_zero}, {"template", "x"}})),
+        Code::validation
+    );
+    create(ann_, prompt_noun(), R"({"name": " Größe 🧪 ", "template": "x"})");
+}
+
 }  // namespace
 }  // namespace lab::service

@@ -1,6 +1,8 @@
 // What clients report of their runs, and what the engine stored of its own.
 #include "base/text.h"
+#include "platform/json/document.h"
 #include "service/experiments.h"
+#include "service/impl/score_summary.h"
 #include "storage/store/client_runs.h"
 #include "storage/store/runs.h"
 
@@ -16,6 +18,16 @@ using domain::RunState;
 
 std::string now_text(const Request& request) { return format_rfc3339(request.deps.clock->wall()); }
 
+constexpr std::size_t kProblemsMax = 100;
+
+Error ended_already(const Run& run) {
+    return {
+        Code::invalid_state,
+        "the run has ended already",
+        {{"current", std::string(to_string(run.state))}}
+    };
+}
+
 /// A run of a client that has not ended.
 Result<Run> need_open_client_run(
     const Request& request, const std::string& experiment, const std::string& id
@@ -30,17 +42,54 @@ Result<Run> need_open_client_run(
         );
     }
     if (run.state != RunState::pending && run.state != RunState::running) {
-        return Error(
-            Code::invalid_state,
-            "the run has ended already",
-            {{"current", std::string(to_string(run.state))}}
-        );
+        return ended_already(run);
     }
     if (run.state == RunState::pending) {
         storage::Runs runs(request.session);
         LAB_CHECK(runs.set_state(request.ctx, run.key, RunState::running, "", now_text(request)));
     }
     return run;
+}
+
+/// In a transaction: the run as it is, which stays running until the end of it.
+Result<Run> hold_running(
+    const Request& request, const std::string& experiment, const std::string& id
+) {
+    LAB_TRY(const Run run, need_run(request, experiment, id, Deed::run));
+    storage::Runs runs(request.session);
+    LAB_TRY(
+        const bool running,
+        runs.move_state(request.ctx, run.key, RunState::running, RunState::running)
+    );
+    if (!running) {
+        return ended_already(run);
+    }
+    return need_run(request, experiment, id, Deed::run);
+}
+
+/// Scores are numbers, true, false or null.
+Status check_samples(const Json& samples) {
+    std::vector<Detail> problems;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const Json scores = samples[i].value("scores", Json::object());
+        for (const auto& [name, value] : scores.items()) {
+            if (!value.is_number() && !value.is_boolean() && !value.is_null()) {
+                problems.push_back(
+                    {path_index("", i) + ".scores." + shorten(name, 80),
+                     "must be a number, true, false or null"}
+                );
+            }
+        }
+        if (problems.size() >= kProblemsMax) {
+            break;
+        }
+    }
+    return problems.empty() ? ok()
+                            : Status(Error(
+                                  Code::validation,
+                                  "nothing was stored: some samples cannot be as given",
+                                  std::move(problems)
+                              ));
 }
 
 }  // namespace
@@ -88,6 +137,7 @@ Result<Json> log_samples(
     const std::string& run,
     const Json& samples
 ) {
+    LAB_CHECK(check_samples(samples));
     LAB_TRY(const Run open, need_open_client_run(request, experiment, run));
     std::vector<storage::ClientSample> rows;
     const std::string now = now_text(request);
@@ -95,10 +145,26 @@ Result<Json> log_samples(
         Json body = sample;
         const std::string id = body["id"].get<std::string>();
         body.erase("id");
+        body.emplace("status", "done");
         rows.push_back({.client_id = id, .body = dump_json(body), .created_at = now});
     }
+    // Held from here on: nobody ends the run or adds to its totals meanwhile.
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    LAB_TRY(const Run run_now, hold_running(request, experiment, run));
+    LAB_TRY(Json body, parse_json(run_now.body));
+    ClientTotals totals = ClientTotals::from(body);
     storage::ClientRuns clients(request.session);
-    LAB_TRY(const std::int64_t added, clients.add_samples(request.ctx, open.key, rows));
+    std::int64_t added = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        LAB_TRY(const bool is_new, clients.add_sample(request.ctx, open.key, rows[i]));
+        if (is_new) {
+            ++added;
+            totals.add(samples[i]);
+        }
+    }
+    body[ClientTotals::kMember] = totals.stored();
+    LAB_CHECK(storage::Runs(request.session).set_body(request.ctx, open.key, dump_json(body)));
+    LAB_CHECK(transaction.commit(request.ctx));
     return Json{{"received", rows.size()}, {"added", added}};
 }
 

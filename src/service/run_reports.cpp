@@ -1,5 +1,6 @@
 #include "service/run_reports.h"
 
+#include "service/impl/score_summary.h"
 #include "service/runs.h"
 #include "service/text_cache.h"
 #include "storage/store/journal.h"
@@ -105,35 +106,35 @@ Result<std::string> render(
     return text;
 }
 
-/// Metrics of one report over its variants: {name: {mean, min, max, std, count}}. Means are
-/// weighted by the number of scored items.
-Json aggregate(const report::Report& report) {
-    Json out = Json::object();
-    for (std::size_t m = 0; m < report.metrics.size(); ++m) {
-        double sum = 0;
-        double squares = 0;
-        double least = std::numeric_limits<double>::infinity();
-        double most = -least;
-        std::int64_t count = 0;
-        for (const report::VariantSummary& variant : report.variants) {
-            const science::Estimate& estimate = variant.metrics[m];
-            if (estimate.n > 0 && std::isfinite(estimate.value)) {
-                const auto n = static_cast<double>(estimate.n);
-                sum += n * estimate.value;
-                squares += n * estimate.value * estimate.value;
-                least = std::min(least, estimate.value);
-                most = std::max(most, estimate.value);
-                count += estimate.n;
+/// Scores of all samples of one report: {name: {count, mean, std, min, max, p50, p95, p99}}. What
+/// is computed of the whole set alone has the count and the mean of the variants.
+Result<Json> aggregate(const RunReport& built) {
+    const report::Report& report = built.report;
+    std::vector<std::vector<double>> values(report.metrics.size());
+    LAB_CHECK(built.items->each([&](const report::ItemRow& row) -> Status {
+        for (const auto& of_variant : row.samples) {
+            for (const report::ItemSample& sample : of_variant) {
+                for (std::size_t m = 0; m < std::min(values.size(), sample.scores.size()); ++m) {
+                    values[m].push_back(sample.scores[m]);
+                }
             }
         }
-        Json entry = {{"count", count}};
-        if (count > 0) {
-            const double mean = sum / static_cast<double>(count);
-            const double variance = squares / static_cast<double>(count) - mean * mean;
-            entry["mean"] = mean;
-            entry["std"] = std::sqrt(std::max(0.0, variance));
-            entry["min"] = least;
-            entry["max"] = most;
+        return ok();
+    }));
+    Json out = Json::object();
+    for (std::size_t m = 0; m < report.metrics.size(); ++m) {
+        Json entry = summary_of(std::move(values[m]));
+        if (entry["count"] == 0) {
+            RunningSummary of_variants;
+            std::int64_t count = 0;
+            for (const report::VariantSummary& variant : report.variants) {
+                of_variants.add(variant.metrics[m].value);
+                count += variant.metrics[m].n;
+            }
+            entry["count"] = count;
+            if (of_variants.count() > 0) {
+                entry["mean"] = of_variants.mean();
+            }
         }
         out[report.metrics[m].info.name] = std::move(entry);
     }
@@ -169,6 +170,62 @@ Json mean_latency_ms(const report::Report& report) {
 
 }  // namespace
 
+namespace {
+
+/// What an experiment's metrics are taken from: the newest run with results, whoever carried it
+/// out.
+struct Latest {
+    std::string id;  ///< empty: none has results
+    std::string origin;
+    ClientTotals reported;
+};
+
+Json means_of(const ClientTotals& reported) {
+    Json out = Json::object();
+    for (const auto& [name, summary] : reported.scores) {
+        if (summary.count() > 0) {
+            out[name] = summary.mean();
+        }
+    }
+    return out;
+}
+
+/// The members of the answer that come from one run.
+Status add_latest(const Request& request, const Latest& latest, Json& out) {
+    Json aggregated = Json::object();
+    if (latest.origin == "client") {
+        const ClientTotals& reported = latest.reported;
+        if (reported.latency_ms.count() > 0) {
+            out["avg_latency_ms"] = reported.latency_ms.mean();
+        }
+        for (const auto& [name, summary] : reported.scores) {
+            aggregated[name] = summary.shown();
+        }
+    } else if (!latest.id.empty()) {
+        LAB_TRY(const auto built, report_runs(request.ctx, request.deps, {latest.id}));
+        out["avg_latency_ms"] = mean_latency_ms(built->report);
+        LAB_TRY(aggregated, aggregate(*built));
+        out["custom_metrics"] = metrics_by_variant(built->report);
+        for (Json& run : out["runs"]) {
+            if (run["run_id"] == latest.id) {
+                for (const auto& [name, values] : aggregated.items()) {
+                    run["metrics"][name] = values.value("mean", Json());
+                }
+            }
+        }
+    }
+    // The accuracy is the metric of this name, or else exact_match, which goes by it too.
+    for (const char* name : {"exact_match", "accuracy"}) {
+        if (aggregated.contains(name)) {
+            out["accuracy"] = aggregated[name].value("mean", Json());
+        }
+    }
+    out["aggregated_metrics"] = std::move(aggregated);
+    return ok();
+}
+
+}  // namespace
+
 Result<Json> experiment_metrics(const Request& request, const std::string& experiment) {
     LAB_CHECK(require(request.caller, domain::Permission::read_metrics));
     LAB_TRY(
@@ -179,18 +236,22 @@ Result<Json> experiment_metrics(const Request& request, const std::string& exper
     std::int64_t samples = 0;
     std::int64_t tokens = 0;
     Money cost;
-    std::string latest;
+    Latest latest;
     Json of_runs = Json::array();
     LAB_CHECK(each_run(request, one.key, [&](const domain::Run& run) -> Result<bool> {
         LAB_TRY(const storage::Ledger books, journal.ledger(request.ctx, run.key));
         LAB_TRY(const std::int64_t client, count_client_samples(request, run.key));
+        LAB_TRY(const Json body, parse_json(run.body));
+        const ClientTotals reported = ClientTotals::from(body);
         samples += books.done + client;
-        tokens += books.usage.total();
-        cost += books.settled;
-        if (latest.empty() && run.origin == "engine" && books.done > 0) {
-            latest = run.id;
+        tokens += books.usage.total() + reported.tokens;
+        cost += books.settled + reported.cost;
+        if (latest.id.empty() && books.done + reported.samples > 0) {
+            latest = {.id = run.id, .origin = run.origin, .reported = reported};
         }
-        LAB_TRY(Json metrics, client_metrics(request, run.key));
+        Json metrics = means_of(reported);
+        LAB_TRY(const Json points, client_metrics(request, run.key));
+        metrics.update(points);
         of_runs.push_back({{"run_id", run.id}, {"metrics", std::move(metrics)}});
         return true;
     }));
@@ -202,24 +263,8 @@ Result<Json> experiment_metrics(const Request& request, const std::string& exper
     out["total_cost"] = cost.exact();
     out["accuracy"] = nullptr;
     out["custom_metrics"] = Json::object();
-    out["aggregated_metrics"] = Json::object();
-    if (!latest.empty()) {
-        LAB_TRY(const auto built, report_runs(request.ctx, request.deps, {latest}));
-        out["avg_latency_ms"] = mean_latency_ms(built->report);
-        Json& metrics = out["aggregated_metrics"] = aggregate(built->report);
-        if (metrics.contains("accuracy")) {
-            out["accuracy"] = metrics["accuracy"].value("mean", Json());
-        }
-        out["custom_metrics"] = metrics_by_variant(built->report);
-        for (Json& run : of_runs) {
-            if (run["run_id"] == latest) {
-                for (const auto& [name, values] : metrics.items()) {
-                    run["metrics"][name] = values.value("mean", Json());
-                }
-            }
-        }
-    }
     out["runs"] = std::move(of_runs);
+    LAB_CHECK(add_latest(request, latest, out));
     return out;
 }
 

@@ -516,4 +516,22 @@ std::vector<Detail> check_schema(const Json& value, const Json& schema, std::str
     return checker.take();
 }
 
+Json without_absent(const Json& value, const Json& schema) {
+    if (!value.is_object()) {
+        return value;
+    }
+    const Json properties = schema.value("properties", Json::object());
+    const Json required = schema.value("required", Json::array());
+    Json out = value;
+    for (const auto& [name, member] : value.items()) {
+        const auto property = properties.find(name);
+        if (member.is_null() && property != properties.end() &&
+            std::ranges::find(required, Json(name)) == required.end() &&
+            !check_schema(member, *property).empty()) {
+            out.erase(name);
+        }
+    }
+    return out;
+}
+
 }  // namespace lab

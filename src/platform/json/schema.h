@@ -17,4 +17,8 @@ namespace lab {
 /// text", "must be at least 1", "required key \"name\" is missing".
 std::vector<Detail> check_schema(const Json& value, const Json& schema, std::string_view path = "");
 
+/// `value` without the members of an object that are null where null is none of their values and
+/// they may be absent: what clients send that know a member and have no value for it.
+Json without_absent(const Json& value, const Json& schema);
+
 }  // namespace lab

@@ -197,7 +197,7 @@ Json search_schema() {
 
 Json reproducibility_schema() {
     Json properties = Json::object();
-    properties["random_seed"] = {{"type", "integer"}, {"minimum", 0}};
+    properties["random_seed"] = {{"type", "integer"}, {"minimum", 0}, {"maximum", kSeedMax}};
     for (const char* flag :
          {"deterministic",
           "track_environment",

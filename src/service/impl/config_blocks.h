@@ -10,6 +10,10 @@
 /// dataset_refs), turned into the sections of an experiment file. Pure.
 namespace lab::service {
 
+/// The largest number below 2^64 that a double holds too: beyond it JSON numbers are no longer the
+/// ones that were sent.
+inline constexpr std::uint64_t kSeedMax = 18'446'744'073'709'549'568ULL;
+
 /// What is told of a mistake: the member of the config, and a sentence.
 using ConfigProblem = std::function<void(std::string path, std::string message)>;
 

@@ -2,6 +2,7 @@
 
 #include "base/time_text.h"
 #include "service/experiments.h"
+#include "service/impl/score_summary.h"
 #include "storage/store/journal.h"
 
 #include <nlohmann/json.hpp>
@@ -127,6 +128,7 @@ Result<Json> show_run(const Request& request, const Run& run) {
         const storage::Ledger books, storage::Journal(request.session).ledger(request.ctx, run.key)
     );
     LAB_TRY(const std::int64_t client, count_client_samples(request, run.key));
+    const ClientTotals reported = ClientTotals::from(body);
     const std::int64_t processed = books.done + books.failed + client;
     const WallTime now = request.deps.clock->wall();
     Json out = Json::object();
@@ -148,10 +150,10 @@ Result<Json> show_run(const Request& request, const Run& run) {
         {"estimated_completion", estimate(run, processed, now)},
     };
     out["totals"] = {
-        {"successful_samples", books.done + client},
-        {"failed_samples", books.failed},
-        {"total_tokens", books.usage.total()},
-        {"total_cost", books.settled.exact()},
+        {"successful_samples", books.done + client - reported.failed},
+        {"failed_samples", books.failed + reported.failed},
+        {"total_tokens", books.usage.total() + reported.tokens},
+        {"total_cost", (books.settled + reported.cost).exact()},
     };
     out["steps"] = run.origin == "engine" ? steps_of(run, processed) : Json::array();
     out["environment"] = body.value("environment", Json::object());

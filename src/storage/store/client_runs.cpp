@@ -60,17 +60,22 @@ Result<std::int64_t> ClientRuns::add_samples(
     std::int64_t added = 0;
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
     for (const ClientSample& sample : samples) {
-        const Value values[] = {
-            run,
-            std::string_view(sample.client_id),
-            std::string_view(sample.body),
-            std::string_view(sample.created_at),
-        };
-        LAB_TRY(const std::int64_t one, session_.exec(ctx, kAddClientSample, values));
-        added += one;
+        LAB_TRY(const bool is_new, add_sample(ctx, run, sample));
+        added += is_new ? 1 : 0;
     }
     LAB_CHECK(transaction.commit(ctx));
     return added;
+}
+
+Result<bool> ClientRuns::add_sample(const Ctx& ctx, std::int64_t run, const ClientSample& sample) {
+    const Value values[] = {
+        run,
+        std::string_view(sample.client_id),
+        std::string_view(sample.body),
+        std::string_view(sample.created_at),
+    };
+    LAB_TRY(const std::int64_t added, session_.exec(ctx, kAddClientSample, values));
+    return added > 0;
 }
 
 Result<std::int64_t> ClientRuns::count_samples(const Ctx& ctx, std::int64_t run) {

@@ -33,6 +33,8 @@ class ClientRuns {
     Result<std::int64_t> add_samples(
         const Ctx& ctx, std::int64_t run, const std::vector<ClientSample>& samples
     );
+    /// One of them, in the caller's transaction: whether it is new.
+    Result<bool> add_sample(const Ctx& ctx, std::int64_t run, const ClientSample& sample);
     Result<std::int64_t> count_samples(const Ctx& ctx, std::int64_t run);
     /// In the order they came, behind number `after`.
     Result<std::vector<ClientSample>> list_samples(

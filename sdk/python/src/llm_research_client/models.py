@@ -261,6 +261,9 @@ class MetricAggregate(Base):
     std: float | None = None
     min: float | None = None
     max: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
 
 
 class RunMetrics(Base):

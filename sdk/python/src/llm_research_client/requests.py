@@ -54,6 +54,15 @@ class LogMetricsRequestItem(TypedDict):
 LogMetricsRequest: TypeAlias = list[LogMetricsRequestItem]
 
 
+class Usage(TypedDict):
+    input_tokens: NotRequired[int]
+    cache_read_tokens: NotRequired[int]
+    cache_write_tokens: NotRequired[int]
+    output_tokens: NotRequired[int]
+    reasoning_tokens: NotRequired[int]
+    total_tokens: NotRequired[int]
+
+
 class LogSamplesRequestItem(TypedDict):
     id: str
     item_id: NotRequired[str]
@@ -63,7 +72,7 @@ class LogSamplesRequestItem(TypedDict):
     output: NotRequired[str]
     expected_output: NotRequired[str]
     scores: NotRequired[dict[str, Any]]
-    usage: NotRequired[dict[str, Any]]
+    usage: NotRequired[Usage]
     latency_ms: NotRequired[float]
     cost: NotRequired[str]
     error: NotRequired[dict[str, Any]]
@@ -79,17 +88,33 @@ class PrepareArtifactUploadRequest(TypedDict):
     mime_type: NotRequired[str]
 
 
+class Pricing(TypedDict):
+    input_per_million: NotRequired[float | str]
+    output_per_million: NotRequired[float | str]
+
+
+class Config(TypedDict):
+    pricing: NotRequired[Pricing]
+    max_context_window: NotRequired[int]
+
+
 class CreateModelRequest(TypedDict):
     name: str
     description: NotRequired[str]
     provider: Literal['openai', 'anthropic', 'google', 'azure', 'huggingface', 'cohere', 'aws', 'local', 'custom']
     model_identifier: str
     version: NotRequired[str]
-    config: NotRequired[dict[str, Any]]
+    config: NotRequired[Config]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
     metadata: NotRequired[dict[str, Any]]
+
+
+class Config1(TypedDict):
+    pricing: NotRequired[Pricing]
+    max_context_window: NotRequired[int]
 
 
 class UpdateModelRequest(TypedDict):
@@ -98,7 +123,8 @@ class UpdateModelRequest(TypedDict):
     provider: NotRequired[Literal['openai', 'anthropic', 'google', 'azure', 'huggingface', 'cohere', 'aws', 'local', 'custom']]
     model_identifier: NotRequired[str]
     version: NotRequired[str | None]
-    config: NotRequired[dict[str, Any] | None]
+    config: NotRequired[Config1 | None]
+    owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
     tags: NotRequired[list[str] | None]
@@ -111,6 +137,7 @@ class CreateDatasetRequest(TypedDict):
     format: NotRequired[Literal['jsonl', 'json', 'csv', 'tsv', 'parquet', 'text']]
     schema: NotRequired[dict[str, Any]]
     s3_path: NotRequired[str]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -123,6 +150,7 @@ class UpdateDatasetRequest(TypedDict):
     format: NotRequired[Literal['jsonl', 'json', 'csv', 'tsv', 'parquet', 'text'] | None]
     schema: NotRequired[dict[str, Any] | None]
     s3_path: NotRequired[str | None]
+    owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
     tags: NotRequired[list[str] | None]
@@ -160,6 +188,7 @@ class CreatePromptRequest(TypedDict):
     system_prompt: NotRequired[str]
     variables: NotRequired[list[str | Variables]]
     default_values: NotRequired[dict[str, Any]]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -173,6 +202,7 @@ class UpdatePromptRequest(TypedDict):
     system_prompt: NotRequired[str | None]
     variables: NotRequired[list[str | Variables] | None]
     default_values: NotRequired[dict[str, Any] | None]
+    owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
     tags: NotRequired[list[str] | None]
@@ -235,7 +265,7 @@ class JudgeConfig(TypedDict):
     scale: NotRequired[Scale]
 
 
-class Config(TypedDict):
+class Config2(TypedDict):
     metrics: NotRequired[list[str | Metrics]]
     dataset_id: NotRequired[str]
     model_ids: NotRequired[list[str]]
@@ -253,7 +283,8 @@ class CreateEvaluationRequest1(TypedDict):
     description: NotRequired[str]
     kind: NotRequired[Literal['definition']]
     evaluation_type: Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']
-    config: NotRequired[Config]
+    config: NotRequired[Config2]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -273,6 +304,7 @@ class CreateEvaluationRequest2(TypedDict):
     token_count: int
     cost: NotRequired[str]
     metrics: NotRequired[dict[str, float]]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -285,6 +317,7 @@ class CreateEvaluationRequest3(TypedDict):
     experiment_id: str
     run_id: str
     metrics: dict[str, float]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -307,7 +340,7 @@ class JudgeConfig1(TypedDict):
     scale: NotRequired[Scale]
 
 
-class Config1(TypedDict):
+class Config3(TypedDict):
     metrics: NotRequired[list[str | Metrics1]]
     dataset_id: NotRequired[str]
     model_ids: NotRequired[list[str]]
@@ -325,7 +358,8 @@ class CreateEvaluationRequest4(TypedDict):
     description: NotRequired[str]
     kind: NotRequired[Literal['definition']]
     evaluation_type: Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']
-    config: NotRequired[Config1]
+    config: NotRequired[Config3]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -345,6 +379,7 @@ class CreateEvaluationRequest5(TypedDict):
     token_count: int
     cost: NotRequired[str]
     metrics: NotRequired[dict[str, float]]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -357,6 +392,7 @@ class CreateEvaluationRequest6(TypedDict):
     experiment_id: str
     run_id: str
     metrics: dict[str, float]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -382,7 +418,7 @@ class JudgeConfig2(TypedDict):
     scale: NotRequired[Scale]
 
 
-class Config2(TypedDict):
+class Config4(TypedDict):
     metrics: NotRequired[list[str | Metrics2]]
     dataset_id: NotRequired[str]
     model_ids: NotRequired[list[str]]
@@ -400,7 +436,8 @@ class UpdateEvaluationRequest(TypedDict):
     description: NotRequired[str | None]
     kind: NotRequired[Literal['definition'] | None]
     evaluation_type: NotRequired[Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']]
-    config: NotRequired[Config2 | None]
+    config: NotRequired[Config4 | None]
+    owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
     tags: NotRequired[list[str] | None]
@@ -566,7 +603,7 @@ class ExperimentalData(TypedDict):
     quality_metrics: NotRequired[dict[str, Any]]
 
 
-class Config3(TypedDict):
+class Config5(TypedDict):
     test_method: NotRequired[Literal['one_sample_t_test', 't_test', 'welch_t_test', 'paired_t_test', 'mann_whitney_u', 'wilcoxon_signed_rank', 'anova', 'welch_anova', 'kruskal_wallis', 'chi_squared', 'pearson_correlation', 'spearman_correlation', 'linear_regression', 'bayesian', 'bootstrap']]
     apply_correction: NotRequired[bool]
     correction_method: NotRequired[Literal['bonferroni', 'holm', 'benjamini_hochberg', 'benjamini_yekutieli']]
@@ -581,7 +618,7 @@ class AnalyzeHypothesisRequest(TypedDict):
     request_id: NotRequired[str]
     hypothesis: Hypothesis
     experimental_data: ExperimentalData
-    config: NotRequired[Config3]
+    config: NotRequired[Config5]
 
 
 class Parameters(TypedDict):
@@ -603,7 +640,7 @@ class Data(TypedDict):
     observations: list[Observation]
 
 
-class Config4(TypedDict):
+class Config6(TypedDict):
     missing_data: NotRequired[Literal['skip', 'zero_fill', 'mean', 'median', 'fail']]
     precision: NotRequired[int]
     confidence_level: NotRequired[float]
@@ -613,7 +650,7 @@ class AnalyzeMetricsRequest(TypedDict):
     request_id: NotRequired[str]
     metrics: list[Metric]
     data: Data
-    config: NotRequired[Config4]
+    config: NotRequired[Config6]
 
 
 class CreateCredentialRequest(TypedDict):
@@ -734,6 +771,7 @@ class CreateExperimentRequest(TypedDict):
     description: NotRequired[str]
     hypothesis: NotRequired[str]
     config: NotRequired[ExperimentConfig]
+    owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
     tags: NotRequired[list[str]]
@@ -745,6 +783,7 @@ class UpdateExperimentRequest(TypedDict):
     description: NotRequired[str | None]
     hypothesis: NotRequired[str | None]
     config: NotRequired[ExperimentConfig | None]
+    owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
     tags: NotRequired[list[str] | None]

@@ -332,7 +332,11 @@ void auth_rows(const Add& add) {
             .between(1, 4'096)
             .secret()
             .obeys(check_header_text)
-            .help("opens /admin by X-Admin-Key; without a value that way is closed"));
+            .help(
+                "opens the operators' routes of /admin (breakers, maintenance, cache, credentials) "
+                "by X-Admin-Key; users, keys and the audit log belong to an organisation and "
+                "need somebody of it; without a value that way is closed"
+            ));
 }
 
 std::string check_role_pair(std::string_view text) {
