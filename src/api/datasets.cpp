@@ -113,7 +113,7 @@ struct SignedAddress {
 };
 SignedAddress sign(const Call& call, const Settings& settings, DatasetLink link) {
     const WallTime end = call.request().deps.clock->wall() + kLinkLife;
-    link.expires_at =
+    link.holder.expires_at =
         std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count();
     return {
         .url = origin_of(call, settings) + "/datasets/" + link.dataset_id +
@@ -145,19 +145,17 @@ struct Bearer {
 };
 Result<Bearer> read_token(const Call& call, const Settings& settings, DatasetLink::Use use) {
     const service::Request& request = call.request();
-    auto link = service::read_link(
-        call.query("token").value_or(""),
-        use,
-        call.path(0),
-        request.deps.clock->wall(),
-        settings.key
-    );
-    if (!link) {
-        // 403, as every store with signed addresses says: logging in would not help.
-        return Error(Code::forbidden, link.error().message);
-    }
     Bearer out;
-    out.link = *std::move(link);
+    LAB_TRY(
+        out.link,
+        service::read_link(
+            call.query("token").value_or(""),
+            use,
+            call.path(0),
+            request.deps.clock->wall(),
+            settings.key
+        )
+    );
     out.caller = service::link_caller(out.link, request.caller);
     return out;
 }
@@ -179,18 +177,17 @@ Status check_address(const http::RequestHead& head, WallTime now, const Settings
     // "/datasets/{id}/content", also below /v1
     const std::string_view front = std::string_view(head.path).substr(0, head.path.rfind('/'));
     const std::string dataset = to_lower(front.substr(front.rfind('/') + 1));
-    const auto link =
-        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.key);
-    if (!link) {
-        return Error(Code::forbidden, link.error().message);
-    }
+    LAB_TRY(
+        const DatasetLink link,
+        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.key)
+    );
     const std::string_view given = http::find_header(head.headers, "content-type");
     const std::string type = to_lower(trim(given.substr(0, given.find(';'))));
-    if (!type.empty() && !link->content_type.empty() && type != link->content_type) {
-        return Error(Code::unsupported_type, "this address takes " + link->content_type + " only");
+    if (!type.empty() && !link.content_type.empty() && type != link.content_type) {
+        return Error(Code::unsupported_type, "this address takes " + link.content_type + " only");
     }
-    const std::uint64_t most = link->bytes != 0 ? static_cast<std::uint64_t>(link->bytes)
-                                                : std::uint64_t{settings.upload_bytes_max};
+    const std::uint64_t most = link.bytes != 0 ? static_cast<std::uint64_t>(link.bytes)
+                                               : std::uint64_t{settings.upload_bytes_max};
     std::uint64_t length = 0;
     const std::string_view text = http::find_header(head.headers, "content-length");
     std::from_chars(text.data(), text.data() + text.size(), length);

@@ -300,10 +300,8 @@ Result<DatasetLink> prepare_upload(
     LAB_TRY(const Resource one, need_noun(request, dataset_noun(), id, Deed::update));
     LAB_TRY(const Json stored, parse_json(one.body));
     DatasetLink out{.use = DatasetLink::Use::upload};
-    out.org = request.caller.org;
+    out.holder = address_holder(request.caller);
     out.dataset_id = one.id;
-    out.user_id = request.caller.user_id;
-    out.is_admin = request.caller.is_admin();
     const std::string announced = announced_format(said);
     out.format = announced.empty() ? stored.value("format", "jsonl") : announced;
     LAB_CHECK(check_format(out.format));
@@ -322,10 +320,8 @@ Result<DatasetLink> prepare_download(
 ) {
     LAB_TRY(const Found found, find_rows(request, id, version));
     DatasetLink out{.use = DatasetLink::Use::download};
-    out.org = request.caller.org;
+    out.holder = address_holder(request.caller);
     out.dataset_id = id;
-    out.user_id = request.caller.user_id;
-    out.is_admin = request.caller.is_admin();
     out.version = found.rows.version;
     return out;
 }

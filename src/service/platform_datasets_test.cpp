@@ -292,7 +292,7 @@ TEST_F(PlatformDatasets, AnUploadKnowsItsFormat) {
         prepare_upload(as(ann_), id, Json::parse(R"({"version": "2", "filename": "f"})"));
     EXPECT_EQ(link->label, "2");
     EXPECT_EQ(link->source, "f");
-    EXPECT_EQ(link->user_id, ann_.user_id);
+    EXPECT_EQ(link->holder.user_id, ann_.user_id);
     EXPECT_EQ(link->version, 1);
 }
 
@@ -356,11 +356,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
     const WallTime now(std::chrono::seconds(1000));
     const DatasetLink link{
         .use = DatasetLink::Use::upload,
-        .org = 7,
+        .holder = {.org = 7, .user_id = "u", .is_admin = true, .expires_at = 1001},
         .dataset_id = "d",
-        .user_id = "u",
-        .is_admin = true,
-        .expires_at = 1001,
         .version = 3,
         .content_type = "text/csv",
         .bytes = 12,
@@ -373,9 +370,9 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
     const std::string token = sign_link(link, "key");
     const auto got = read_link(token, DatasetLink::Use::upload, "d", now, "key");
     ASSERT_TRUE(got);
-    EXPECT_EQ(got->org, 7);
-    EXPECT_EQ(got->user_id, "u");
-    EXPECT_TRUE(got->is_admin);
+    EXPECT_EQ(got->holder.org, 7);
+    EXPECT_EQ(got->holder.user_id, "u");
+    EXPECT_TRUE(got->holder.is_admin);
     EXPECT_EQ(got->version, 3);
     EXPECT_EQ(got->content_type, "text/csv");
     EXPECT_EQ(got->bytes, 12);
@@ -401,6 +398,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
     for (const std::string& broken : {std::string(), std::string("AAAA"), token + "A"}) {
         EXPECT_TRUE(refused(broken)) << broken;
     }
+    AddressHolder holder;
+    EXPECT_FALSE(read_address("artifact link", token, now, "key", holder)) << "another kind";
     for (std::size_t i = 0; i < token.size(); ++i) {
         std::string altered = token;
         altered[i] = altered[i] == 'A' ? 'B' : 'A';
