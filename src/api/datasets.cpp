@@ -22,7 +22,6 @@ using service::DatasetLink;
 
 constexpr std::string_view kTag = "Datasets";
 constexpr std::chrono::seconds kLinkLife{3600};
-constexpr std::int64_t kVersionsMax = 1000;
 
 struct Settings {
     std::string key;
@@ -265,7 +264,22 @@ Json announced(const Call& call) {
     return out;
 }
 
-void add_versions(std::vector<Route>& out) {
+/// Versions are in the order of their numbers, so a cursor holds one.
+Result<ListPage> fetch_versions(const Call& call, const ListQuery& query) {
+    LAB_TRY(const auto below, number_after(query));
+    LAB_TRY(
+        auto found,
+        service::list_versions(call.request(), call.path(0), below, query.limit, query.offset)
+    );
+    return ListPage{
+        .data = std::move(found.rows),
+        .total = found.total,
+        .more = found.more,
+        .last = cursor_at(found.last),
+    };
+}
+
+void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
     Route plan = change(
         route(
             "POST",
@@ -293,22 +307,16 @@ void add_versions(std::vector<Route>& out) {
         "/datasets/{id}/versions",
         "List the versions, newest first, one that waits for its rows in front",
         Permission::read_dataset,
-        [](Call& call) -> Result<Reply> {
-            LAB_TRY(const auto limit, read_count(call, "limit", kVersionsMax, kVersionsMax));
-            LAB_TRY(const auto offset, read_count(call, "offset", 0, 1'000'000'000));
-            LAB_TRY(
-                auto found, service::list_versions(call.request(), call.path(0), limit, offset)
+        [cursor_key](Call& call) {
+            return reply_list(
+                call,
+                cursor_key,
+                {.resource = "dataset", .source = fetch_versions, .is_array = true}
             );
-            return reply_json(Json(std::move(found)));
         }
     );
-    list.query = {
-        {.name = "limit",
-         .type = "integer",
-         .help = "Versions to list, 0 to 1000; 1000 when not given",
-         .most = kVersionsMax},
-        {"offset", "integer", "Versions to leave out in front"},
-    };
+    list.query = ordered_list_parameters();
+    list.query.front().help = "Versions of a page, 1 to 100; 1000 when not given";
     out.push_back(std::move(list));
 }
 
@@ -527,7 +535,7 @@ std::vector<Route> dataset_routes(
         .key = cursor_key, .public_url = public_url, .upload_bytes_max = upload_bytes_max
     };
     std::vector<Route> out = noun_routes(face, cursor_key);
-    add_versions(out);
+    add_versions(out, cursor_key);
     add_uploads(out, settings);
     add_import(out, settings);
     add_downloads(out, settings);
