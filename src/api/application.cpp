@@ -492,7 +492,8 @@ void Application::add_own_headers(const Visit& visit, http::Headers& headers) co
         headers.emplace_back("Access-Control-Allow-Origin", visit.cors_origin);
         headers.emplace_back(
             "Access-Control-Expose-Headers",
-            "x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, etag"
+            "x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, etag, "
+            "link, x-next-cursor, x-total-count"
         );
         headers.emplace_back("Vary", "Origin");
     }

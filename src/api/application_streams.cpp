@@ -206,6 +206,9 @@ class Application::UploadSink final : public http::BodySink,
         if (!open_) {
             application_.handle(exchange_, visit_);
             open_ = visit_->writer != nullptr;
+            if (open_) {
+                exchange_->resume_body();
+            }
         }
         bool going = open_;
         while (going) {
@@ -274,6 +277,7 @@ http::BodyPlan Application::stream_plan(const Route& route) {
     plan.kind = http::BodyPlan::Kind::stream;
     plan.bytes_max = body_bytes_max(route);
     plan.sink = std::make_shared<UploadSink>(*this, route);
+    plan.continues_later = true;  // when it is known who sends, and that they may
     return plan;
 }
 

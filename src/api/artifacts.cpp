@@ -114,7 +114,7 @@ Result<Reply> prepare(const Call& call, const ArtifactRoutesDeps& deps) {
     };
     LAB_TRY(auto link, service::prepare_artifact(call.request(), call.path(0), call.path(1), plan));
     const WallTime end = call.request().deps.clock->wall() + kLinkLife;
-    link.expires_at =
+    link.holder.expires_at =
         std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count();
     const std::string host(call.header("host"));
     const std::string here = (call.head().peer.tls ? "https://" : "http://") + host;
@@ -187,7 +187,7 @@ void add_uploads(std::vector<Route>& out, const ArtifactRoutesDeps& deps) {
     put.body_bytes_max = deps.signed_bytes_max;
     put.success = 201;
     put.query = {{"token", "string", "Of the address", true}};
-    put.errors = {401, 413};
+    put.errors = {403, 413};
     out.push_back(std::move(put));
 }
 

@@ -1,76 +1,17 @@
 #include "api/components.h"
 
+#include "api/impl/schema_words.h"
 #include "domain/access.h"
 #include "service/credentials.h"
 #include "service/experiment_config.h"
 
 #include <nlohmann/json.hpp>
 
-#include <initializer_list>
 #include <string>
 #include <utility>
 
 namespace lab::api {
 namespace {
-
-using Members = std::vector<std::pair<std::string_view, Json>>;
-using Names = std::initializer_list<std::string_view>;
-
-Json typed(std::string_view type) { return {{"type", type}}; }
-Json text() { return typed("string"); }
-Json uuid() { return {{"type", "string"}, {"format", "uuid"}}; }
-Json time() { return {{"type", "string"}, {"format", "date-time"}}; }
-Json count() { return {{"type", "integer"}, {"minimum", 0}}; }
-Json number() { return typed("number"); }
-Json boolean() { return typed("boolean"); }
-/// An amount of US dollars, exact.
-Json money() { return {{"type", "string"}, {"pattern", "^-?[0-9]+(\\.[0-9]{1,12})?$"}}; }
-Json anything() { return Json::object(); }
-Json list_of(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
-Json map_of(Json values) {
-    return {{"type", "object"}, {"additionalProperties", std::move(values)}};
-}
-/// Whatever its members are.
-Json free_object() { return {{"type", "object"}, {"additionalProperties", true}}; }
-Json schema_ref(std::string_view name) {
-    return {{"$ref", "#/components/schemas/" + std::string(name)}};
-}
-Json word(Names words) {
-    Json all = Json::array();
-    for (const std::string_view one : words) {
-        all.push_back(one);
-    }
-    return {{"type", "string"}, {"enum", std::move(all)}};
-}
-Json or_null(Json schema) {
-    if (schema.contains("type") && schema["type"].is_string()) {
-        schema["type"] = Json::array({schema["type"], "null"});
-        if (schema.contains("enum")) {
-            schema["enum"].push_back(nullptr);
-        }
-        return schema;
-    }
-    return {{"anyOf", Json::array({std::move(schema), typed("null")})}};
-}
-
-/// Members that are always there, and those that may be missing.
-Json object(const Members& always, const Members& sometimes = {}) {
-    Json properties = Json::object();
-    Json required = Json::array();
-    for (const auto& [name, schema] : always) {
-        properties[std::string(name)] = schema;
-        required.push_back(name);
-    }
-    for (const auto& [name, schema] : sometimes) {
-        properties[std::string(name)] = schema;
-    }
-    return {
-        {"type", "object"},
-        {"properties", std::move(properties)},
-        {"required", std::move(required)},
-        {"additionalProperties", false},
-    };
-}
 
 /// What all nouns have, around their own members.
 Json noun(const Members& own, const Members& sometimes = {}) {
@@ -131,28 +72,34 @@ void add_experiments(Json& out) {
         {"depends_on", list_of(text())},
         {"progress", number()},
     });
-    out["Run"] = object({
-        {"id", uuid()},
-        {"experiment_id", uuid()},
-        {"run_number", count()},
-        {"name", text()},
-        {"status",
-         word({"pending", "queued", "running", "completed", "failed", "cancelled", "timed_out"})},
-        {"origin", word({"engine", "client"})},
-        {"config", free_object()},
-        {"started_at", or_null(time())},
-        {"completed_at", or_null(time())},
-        {"duration_ms", or_null(count())},
-        {"error", or_null(text())},
-        {"progress", schema_ref("RunProgress")},
-        {"totals", schema_ref("RunTotals")},
-        {"steps", list_of(schema_ref("RunStep"))},
-        {"environment", free_object()},
-        {"manifest", free_object()},
-        {"parent_run_id", or_null(text())},
-        {"created_by", or_null(uuid())},
-        {"created_at", time()},
-    });
+    // Of an experiment, and of the definition of an evaluation.
+    const auto run_of = [](std::string_view owner) {
+        return object({
+            {"id", uuid()},
+            {owner, uuid()},
+            {"run_number", count()},
+            {"name", text()},
+            {"status",
+             word({"pending", "queued", "running", "completed", "failed", "cancelled", "timed_out"})
+            },
+            {"origin", word({"engine", "client"})},
+            {"config", free_object()},
+            {"started_at", or_null(time())},
+            {"completed_at", or_null(time())},
+            {"duration_ms", or_null(count())},
+            {"error", or_null(text())},
+            {"progress", schema_ref("RunProgress")},
+            {"totals", schema_ref("RunTotals")},
+            {"steps", list_of(schema_ref("RunStep"))},
+            {"environment", free_object()},
+            {"manifest", free_object()},
+            {"parent_run_id", or_null(text())},
+            {"created_by", or_null(uuid())},
+            {"created_at", time()},
+        });
+    };
+    out["Run"] = run_of("experiment_id");
+    out["EvaluationRun"] = run_of("evaluation_id");
 }
 
 void add_samples(Json& out) {
@@ -481,16 +428,6 @@ void add_operations(Json& out) {
     );
 }
 
-/// Three kinds in one collection, each with members of its own.
-void add_evaluations(Json& out) {
-    out["Evaluation"] =
-        object({{"id", uuid()}, {"kind", word({"sample", "run_summary", "definition"})}});
-    out["Evaluation"]["additionalProperties"] = true;
-    out["EvaluationsMade"] = {
-        {"anyOf", Json::array({schema_ref("Evaluation"), list_of(schema_ref("Evaluation"))})}
-    };
-}
-
 void add_analyses(Json& out) {
     out["Agent"] = free_object();
     out["Agent"]["description"] = "What an analysis accepts, answers and is bounded by";
@@ -562,7 +499,7 @@ const Json& answer_schemas() {
         add_prompts(out);
         add_people(out);
         add_operations(out);
-        add_evaluations(out);
+        add_evaluation_schemas(out);
         add_analyses(out);
         add_paging(out);
         add_errors(out);

@@ -40,30 +40,33 @@ Route change(Route out) {
     return out;
 }
 
+Result<ListPage> fetch(const Call& call, const ListQuery& query) {
+    LAB_TRY(std::vector<Json> rows, service::list_credentials(call.request()));
+    ListPage page{.data = {}, .total = std::ssize(rows)};
+    auto begin = rows.begin() + std::min<std::ptrdiff_t>(query.offset, std::ssize(rows));
+    if (query.after) {
+        begin = std::ranges::find_if(rows, [&](const Json& row) {
+            return row["name"].get_ref<const std::string&>() == query.after->id;
+        });
+        begin += begin == rows.end() ? 0 : 1;
+    }
+    const auto count = std::min<std::ptrdiff_t>(query.limit, rows.end() - begin);
+    page.data.assign(begin, begin + count);
+    page.more = begin + count != rows.end();
+    if (page.more) {
+        const std::string name = page.data.back()["name"].get<std::string>();
+        page.last = storage::ResourceCursor{.sort_value = name, .id = name};
+    }
+    return page;
+}
+
 Route list_route(const std::string& cursor_key) {
     Route out = route(
         "GET",
         "/admin/credentials",
         "List the credentials by name, those of the environment first",
-        [cursor_key](Call& call) -> Result<Reply> {
-            LAB_TRY(const ListQuery query, read_list_query(call, cursor_key));
-            LAB_TRY(std::vector<Json> rows, service::list_credentials(call.request()));
-            ListPage page{.data = {}, .total = std::ssize(rows)};
-            auto begin = rows.begin() + std::min<std::ptrdiff_t>(query.offset, std::ssize(rows));
-            if (query.after) {
-                begin = std::ranges::find_if(rows, [&](const Json& row) {
-                    return row["name"].get_ref<const std::string&>() == query.after->id;
-                });
-                begin += begin == rows.end() ? 0 : 1;
-            }
-            const auto count = std::min<std::ptrdiff_t>(query.limit, rows.end() - begin);
-            page.data.assign(begin, begin + count);
-            page.more = begin + count != rows.end();
-            if (page.more) {
-                const std::string name = page.data.back()["name"].get<std::string>();
-                page.last = storage::ResourceCursor{.sort_value = name, .id = name};
-            }
-            return reply_json(list_json(call, query, std::move(page), cursor_key));
+        [cursor_key](Call& call) {
+            return reply_list(call, cursor_key, {.resource = "system", .source = fetch});
         }
     );
     out.response_schema = nullptr;

@@ -22,7 +22,6 @@ using service::DatasetLink;
 
 constexpr std::string_view kTag = "Datasets";
 constexpr std::chrono::seconds kLinkLife{3600};
-constexpr std::int64_t kVersionsMax = 1000;
 
 struct Settings {
     std::string key;
@@ -113,7 +112,7 @@ struct SignedAddress {
 };
 SignedAddress sign(const Call& call, const Settings& settings, DatasetLink link) {
     const WallTime end = call.request().deps.clock->wall() + kLinkLife;
-    link.expires_at =
+    link.holder.expires_at =
         std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count();
     return {
         .url = origin_of(call, settings) + "/datasets/" + link.dataset_id +
@@ -145,19 +144,17 @@ struct Bearer {
 };
 Result<Bearer> read_token(const Call& call, const Settings& settings, DatasetLink::Use use) {
     const service::Request& request = call.request();
-    auto link = service::read_link(
-        call.query("token").value_or(""),
-        use,
-        call.path(0),
-        request.deps.clock->wall(),
-        settings.key
-    );
-    if (!link) {
-        // 403, as every store with signed addresses says: logging in would not help.
-        return Error(Code::forbidden, link.error().message);
-    }
     Bearer out;
-    out.link = *std::move(link);
+    LAB_TRY(
+        out.link,
+        service::read_link(
+            call.query("token").value_or(""),
+            use,
+            call.path(0),
+            request.deps.clock->wall(),
+            settings.key
+        )
+    );
     out.caller = service::link_caller(out.link, request.caller);
     return out;
 }
@@ -179,18 +176,17 @@ Status check_address(const http::RequestHead& head, WallTime now, const Settings
     // "/datasets/{id}/content", also below /v1
     const std::string_view front = std::string_view(head.path).substr(0, head.path.rfind('/'));
     const std::string dataset = to_lower(front.substr(front.rfind('/') + 1));
-    const auto link =
-        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.key);
-    if (!link) {
-        return Error(Code::forbidden, link.error().message);
-    }
+    LAB_TRY(
+        const DatasetLink link,
+        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.key)
+    );
     const std::string_view given = http::find_header(head.headers, "content-type");
     const std::string type = to_lower(trim(given.substr(0, given.find(';'))));
-    if (!type.empty() && !link->content_type.empty() && type != link->content_type) {
-        return Error(Code::unsupported_type, "this address takes " + link->content_type + " only");
+    if (!type.empty() && !link.content_type.empty() && type != link.content_type) {
+        return Error(Code::unsupported_type, "this address takes " + link.content_type + " only");
     }
-    const std::uint64_t most = link->bytes != 0 ? static_cast<std::uint64_t>(link->bytes)
-                                                : std::uint64_t{settings.upload_bytes_max};
+    const std::uint64_t most = link.bytes != 0 ? static_cast<std::uint64_t>(link.bytes)
+                                               : std::uint64_t{settings.upload_bytes_max};
     std::uint64_t length = 0;
     const std::string_view text = http::find_header(head.headers, "content-length");
     std::from_chars(text.data(), text.data() + text.size(), length);
@@ -268,7 +264,22 @@ Json announced(const Call& call) {
     return out;
 }
 
-void add_versions(std::vector<Route>& out) {
+/// Versions are in the order of their numbers, so a cursor holds one.
+Result<ListPage> fetch_versions(const Call& call, const ListQuery& query) {
+    LAB_TRY(const auto below, number_after(query));
+    LAB_TRY(
+        auto found,
+        service::list_versions(call.request(), call.path(0), below, query.limit, query.offset)
+    );
+    return ListPage{
+        .data = std::move(found.rows),
+        .total = found.total,
+        .more = found.more,
+        .last = cursor_at(found.last),
+    };
+}
+
+void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
     Route plan = change(
         route(
             "POST",
@@ -296,22 +307,16 @@ void add_versions(std::vector<Route>& out) {
         "/datasets/{id}/versions",
         "List the versions, newest first, one that waits for its rows in front",
         Permission::read_dataset,
-        [](Call& call) -> Result<Reply> {
-            LAB_TRY(const auto limit, read_count(call, "limit", kVersionsMax, kVersionsMax));
-            LAB_TRY(const auto offset, read_count(call, "offset", 0, 1'000'000'000));
-            LAB_TRY(
-                auto found, service::list_versions(call.request(), call.path(0), limit, offset)
+        [cursor_key](Call& call) {
+            return reply_list(
+                call,
+                cursor_key,
+                {.resource = "dataset", .source = fetch_versions, .is_array = true}
             );
-            return reply_json(Json(std::move(found)));
         }
     );
-    list.query = {
-        {.name = "limit",
-         .type = "integer",
-         .help = "Versions to list, 0 to 1000; 1000 when not given",
-         .most = kVersionsMax},
-        {"offset", "integer", "Versions to leave out in front"},
-    };
+    list.query = ordered_list_parameters();
+    list.query.front().help = "Versions of a page, 1 to 100; 1000 when not given";
     out.push_back(std::move(list));
 }
 
@@ -530,7 +535,7 @@ std::vector<Route> dataset_routes(
         .key = cursor_key, .public_url = public_url, .upload_bytes_max = upload_bytes_max
     };
     std::vector<Route> out = noun_routes(face, cursor_key);
-    add_versions(out);
+    add_versions(out, cursor_key);
     add_uploads(out, settings);
     add_import(out, settings);
     add_downloads(out, settings);

@@ -46,91 +46,6 @@ Route deed(
     return out;
 }
 
-const Json& object_schema() {
-    static const Json kSchema{{"type", "object"}};
-    return kSchema;
-}
-
-const Json& list_schema() {
-    static const Json kSchema{
-        {"type", "object"},
-        {"properties",
-         {{"data", {{"type", "array"}, {"items", {{"type", "object"}}}}},
-          {"pagination", {{"type", "object"}}},
-          {"meta", {{"type", "object"}}},
-          {"links", {{"type", "object"}}}}},
-        {"required", {"data", "pagination", "meta", "links"}},
-    };
-    return kSchema;
-}
-
-const Json& run_answer_schema() {
-    static const Json kSchema{
-        {"type", "object"},
-        {"properties",
-         {{"id", {{"type", "string"}, {"format", "uuid"}}},
-          {"evaluation_id", {{"type", "string"}, {"format", "uuid"}}},
-          {"run_number", {{"type", "integer"}}},
-          {"status",
-           {{"enum",
-             {"pending", "queued", "running", "completed", "failed", "cancelled", "timed_out"}}}},
-          {"progress", {{"type", "object"}}},
-          {"totals", {{"type", "object"}}}}},
-        {"required", {"id", "evaluation_id", "status"}},
-    };
-    return kSchema;
-}
-
-const Json& results_schema() {
-    static const Json kSchema{
-        {"type", "object"},
-        {"properties",
-         {{"evaluation_id", {{"type", "string"}}},
-          {"run_id", {{"type", "string"}}},
-          {"status", {{"type", "string"}}},
-          {"metrics", {{"type", "object"}, {"additionalProperties", {{"type", "object"}}}}},
-          {"by_model", {{"type", "array"}, {"items", {{"type", "object"}}}}},
-          {"comparisons", {{"type", "array"}, {"items", {{"type", "object"}}}}},
-          {"samples", {{"type", "object"}}},
-          {"run", {{"type", "object"}}}}},
-        {"required", {"evaluation_id", "run_id", "status", "metrics", "by_model", "samples"}},
-    };
-    return kSchema;
-}
-
-const Json& comparison_schema() {
-    static const Json kSchema{
-        {"type", "object"},
-        {"properties",
-         {{"run_ids", {{"type", "array"}, {"items", {{"type", "string"}}}}},
-          {"metrics", {{"type", "object"}, {"additionalProperties", {{"type", "object"}}}}},
-          {"winner", {{"type", {"string", "null"}}}},
-          {"significance_level", {{"type", "number"}}},
-          {"correction", {{"type", {"string", "null"}}}}}},
-        {"required", {"run_ids", "metrics", "winner"}},
-    };
-    return kSchema;
-}
-
-const Json& metric_types_schema() {
-    static const Json kSchema{
-        {"type", "array"},
-        {"items",
-         {{"type", "object"},
-          {"properties",
-           {{"name", {{"type", "string"}}},
-            {"metric", {{"type", "string"}}},
-            {"description", {{"type", "string"}}},
-            {"kind", {{"enum", {"binary", "continuous", "corpus"}}}},
-            {"direction", {{"enum", {"higher_is_better", "lower_is_better"}}}},
-            {"minimum", {{"type", {"number", "null"}}}},
-            {"maximum", {{"type", {"number", "null"}}}},
-            {"parameters", {{"type", "object"}}}}},
-          {"required", {"name", "metric", "description", "direction", "parameters"}}}},
-    };
-    return kSchema;
-}
-
 /// One of the few who may wait; lets the next one in when it goes.
 class Place {
   public:
@@ -163,17 +78,20 @@ Result<Reply> run(const Call& call, service::RunControl& control, std::atomic<in
     return reply;
 }
 
-Result<Reply> list_runs(const Call& call, const std::string& cursor_key) {
-    LAB_TRY(const ListQuery query, read_list_query(call, cursor_key));
+Result<ListPage> fetch_runs(const Call& call, const ListQuery& query) {
+    LAB_TRY(const auto below, number_after(query));
     LAB_TRY(
         auto found,
-        service::list_evaluation_runs(call.request(), call.path(0), query.limit, query.offset)
+        service::list_evaluation_runs(
+            call.request(), call.path(0), below, query.limit, query.offset
+        )
     );
-    ListPage page;
-    page.total = found.total;
-    page.more = query.offset + std::ssize(found.rows) < found.total;
-    page.data = std::move(found.rows);
-    return reply_json(list_json(call, query, std::move(page), cursor_key));
+    return ListPage{
+        .data = std::move(found.rows),
+        .total = found.total,
+        .more = found.more,
+        .last = cursor_at(found.last),
+    };
 }
 
 Result<Reply> results(const Call& call) {
@@ -221,7 +139,6 @@ void add_run_routes(
     begin.body = BodyKind::json;
     begin.body_optional = true;
     begin.request_schema = &service::evaluation_run_schema();
-    begin.response_schema = &run_answer_schema();
     begin.also_success = 202;  // it goes on
     begin.errors.push_back(422);
     out.push_back(std::move(begin));
@@ -231,14 +148,15 @@ void add_run_routes(
         "/evaluations/{id}/runs",
         "List the runs of a definition, newest first",
         Permission::read_metrics,
-        [cursor_key](Call& call) { return list_runs(call, cursor_key); }
+        [cursor_key](Call& call) {
+            return reply_list(
+                call,
+                cursor_key,
+                {.resource = "run", .source = fetch_runs, .exported_from = "evaluation"}
+            );
+        }
     );
-    list.query = list_parameters();
-    std::erase_if(list.query, [](const QueryParameter& one) {
-        return one.name == "sort" || one.name == "cursor" || one.name == "after";
-    });
-    list.response_schema = &list_schema();
-    list.errors = {400};
+    list.query = ordered_list_parameters();
     out.push_back(std::move(list));
 
     Route get = route(
@@ -253,7 +171,6 @@ void add_run_routes(
             return reply_json(std::move(found));
         }
     );
-    get.response_schema = &run_answer_schema();
     out.push_back(std::move(get));
 
     Route cancel = deed(
@@ -268,7 +185,6 @@ void add_run_routes(
             return reply_json(std::move(found));
         }
     );
-    cancel.response_schema = &run_answer_schema();
     out.push_back(std::move(cancel));
 }
 
@@ -295,7 +211,6 @@ void add_figures(std::vector<Route>& out) {
         {.name = "status", .type = "string", .help = "How they ended", .values = {"done", "failed"}
         },
     };
-    figures.response_schema = &results_schema();
     figures.priority = Priority::background;
     out.push_back(std::move(figures));
 
@@ -316,7 +231,6 @@ void add_figures(std::vector<Route>& out) {
     scores.body = BodyKind::json;
     scores.body_bytes_max = kScoresBytesMax;
     scores.request_schema = &service::scores_schema();
-    scores.response_schema = &object_schema();
     out.push_back(std::move(scores));
 }
 
@@ -333,7 +247,6 @@ void add_comparisons(std::vector<Route>& out) {
     );
     compare.body = BodyKind::json;
     compare.request_schema = &service::compare_schema();
-    compare.response_schema = &comparison_schema();
     compare.priority = Priority::background;
     out.push_back(std::move(compare));
 
@@ -347,7 +260,6 @@ void add_comparisons(std::vector<Route>& out) {
             return reply_json(std::move(found));
         }
     );
-    types.response_schema = &metric_types_schema();
     out.push_back(std::move(types));
 }
 

@@ -277,7 +277,9 @@ void add_runs(std::vector<Route>& out, const ExperimentRoutesDeps& deps) {
         "List the runs, newest first",
         Permission::read_experiment,
         [key = deps.cursor_key](Call& call) {
-            return reply_list(call, key, {.resource = "run", .source = fetch_runs});
+            return reply_list(
+                call, key, {.resource = "run", .source = fetch_runs, .exported_from = "experiment"}
+            );
         }
     );
     list.query = ordered_list_parameters();

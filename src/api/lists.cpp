@@ -382,17 +382,48 @@ std::string csv_line(const std::vector<std::string>& cells) {
     return out + "\r\n";
 }
 
+namespace {
+
+/// The page as an array, its place in headers.
+Reply reply_array(Json list) {
+    std::string links;
+    for (const auto& [name, target] : list["links"].items()) {
+        if (name != "self") {
+            links += (links.empty() ? "<" : ", <") + target.get<std::string>() + ">; rel=\"" +
+                     name + "\"";
+        }
+    }
+    Reply reply = reply_json(std::move(list["data"]));
+    if (!links.empty()) {
+        reply.headers.emplace_back("Link", std::move(links));
+    }
+    reply.headers.emplace_back("X-Total-Count", dump_json(list["pagination"]["total"]));
+    if (const Json& next = list["pagination"]["next_cursor"]; next.is_string()) {
+        reply.headers.emplace_back("X-Next-Cursor", next.get<std::string>());
+    }
+    return reply;
+}
+
+}  // namespace
+
 Result<Reply> reply_list(Call& call, const std::string& cursor_key, ListFace face) {
     LAB_TRY(ListQuery query, read_list_query(call, cursor_key));
     LAB_TRY(query.format, read_format(call, face));
     const bool one_page = call.query("limit") || call.query("page") || call.query("page_size");
     query.all = query.format != ListFormat::pages && !one_page;
     if (query.format == ListFormat::pages) {
+        query.limit = face.is_array && !one_page ? kArrayRowsMax : query.limit;
         LAB_TRY(ListPage page, face.source(call, query));
+        if (face.is_array) {
+            return reply_array(list_json(call, query, std::move(page), cursor_key));
+        }
         return reply_json(list_json(call, query, std::move(page), cursor_key));
     }
-    call.audit_as =
-        AuditClass{.event = "data_access", .action = "export", .resource = face.resource};
+    call.audit_as = AuditClass{
+        .event = "data_access",
+        .action = "export",
+        .resource = face.exported_from.empty() ? face.resource : face.exported_from,
+    };
     LAB_CHECK(require(call.request().caller, domain::Permission::export_data));
     const bool csv = query.format == ListFormat::csv;
     if (query.all) {

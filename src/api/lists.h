@@ -51,11 +51,18 @@ using PageSource = std::function<Result<ListPage>(const Call&, const ListQuery&)
 
 /// What a list is made of.
 struct ListFace {
-    std::string_view resource;  ///< for the audit log of exports
+    std::string_view resource;  ///< what is exported, for the name of the file
     PageSource source;
     std::vector<std::string> csv_columns = {};  ///< of the export as CSV; empty: there is none
-    bool format_is_filter = false;              ///< `format` names something else, unless ndjson
+    /// What the audit log says was exported from, where it is not `resource`.
+    std::string_view exported_from = {};
+    bool format_is_filter = false;  ///< `format` names something else, unless ndjson
+    /// A page is an array, as the contract has it for this list; what others say in members is in
+    /// headers: X-Total-Count, X-Next-Cursor, and Link (RFC 8288) with first, prev, next and last.
+    /// Without limit and page it is kArrayRowsMax long.
+    bool is_array = false;
 };
+constexpr std::int64_t kArrayRowsMax = 1000;
 /// The answer to a list: a page of it, or, for who asks with `format=ndjson` (csv) or the header
 /// Accept and has the permission to export, its rows on and on: all that are behind offset or
 /// cursor, or, where limit or page are given, that page. Exports take as much memory as a page and

@@ -353,9 +353,10 @@ class Document {
         Json out = Json::object();
         std::string_view rest = route.answer;
         if (rest.starts_with(kPageOf)) {
-            out["application/json"]["schema"] =
-                schema_ref(page_component(rest.substr(kPageOf.size())));
-            return out;
+            rest.remove_prefix(kPageOf.size());
+            const std::string_view row = rest.substr(0, rest.find(' '));
+            rest.remove_prefix(std::min(rest.size(), row.size() + 1));
+            out["application/json"]["schema"] = schema_ref(page_component(row));
         }
         while (!rest.empty()) {
             const std::size_t space = rest.find(' ');
@@ -387,6 +388,10 @@ class Document {
                 route.response_schema != nullptr
                     ? named(*route.response_schema, capital(operation_id(route)) + "Response")
                     : Json::object();
+        }
+        if (std::ranges::find(route.query, "cursor", &QueryParameter::name) != route.query.end() &&
+            std::ranges::find(route.query, "format", &QueryParameter::name) != route.query.end()) {
+            out["application/x-ndjson"]["schema"] = {{"type", "string"}};  // a list that exports
         }
         return out;
     }

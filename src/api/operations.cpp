@@ -78,7 +78,7 @@ constexpr Operation kOperations[] = {
      "logSamples",
      "Received",
      R"([{"id": "s-1", "input": "2 + 2", "output": "4", "scores": {"exact_match": 1}}])"},
-    {"GET /experiments/{id}/runs/{run}/samples", "listSamples", "Page of Sample"},
+    {"GET /experiments/{id}/runs/{run}/samples", "listSamples", "Page of Sample text/csv"},
     {"GET /experiments/{id}/runs/{run}/samples/{sample}", "getSample", "Sample"},
     {"GET /experiments/{id}/runs/{run}/events", "streamEvents", "text/event-stream"},
     {"GET /experiments/{id}/runs/{run}/report", "getRunReport", kReport},
@@ -151,14 +151,14 @@ constexpr Operation kOperations[] = {
     {"GET /evaluations/{id}", "getEvaluation", "Evaluation"},
     {"PUT /evaluations/{id}", "updateEvaluation", "Evaluation"},
     {"DELETE /evaluations/{id}", "deleteEvaluation", ""},
-    {"POST /evaluations/{id}/run", "runEvaluation", ""},
-    {"GET /evaluations/{id}/runs", "listEvaluationRuns", ""},
-    {"GET /evaluations/{id}/runs/{run}", "getEvaluationRun", ""},
-    {"POST /evaluations/{id}/runs/{run}/cancel", "cancelEvaluationRun", ""},
-    {"GET /evaluations/{id}/runs/{run}/results", "getEvaluationResults", ""},
-    {"POST /evaluations/{id}/runs/{run}/metrics", "logScores", ""},
-    {"POST /evaluations/compare", "compareRuns", ""},
-    {"GET /evaluations/metric-types", "listMetricTypes", ""},
+    {"POST /evaluations/{id}/run", "runEvaluation", "EvaluationRun"},
+    {"GET /evaluations/{id}/runs", "listEvaluationRuns", "Page of EvaluationRun"},
+    {"GET /evaluations/{id}/runs/{run}", "getEvaluationRun", "EvaluationRun"},
+    {"POST /evaluations/{id}/runs/{run}/cancel", "cancelEvaluationRun", "EvaluationRun"},
+    {"GET /evaluations/{id}/runs/{run}/results", "getEvaluationResults", "EvaluationResults"},
+    {"POST /evaluations/{id}/runs/{run}/metrics", "logScores", "ScoresReceived"},
+    {"POST /evaluations/compare", "compareRuns", "RunComparison"},
+    {"GET /evaluations/metric-types", "listMetricTypes", "[MetricType]"},
 
     {"GET /api/v1/agents", "listAgents", "AgentList"},
     {"POST /api/v1/agents/hypothesis", "analyzeHypothesis", ""},
@@ -215,7 +215,8 @@ void let_choose_fields(Route& route) {
     const auto fields = std::ranges::find(route.query, "fields", &QueryParameter::name);
     if (fields != route.query.end()) {
         fields->type = "words";
-        fields->values = members_of(route.answer.substr(kPage.size()));
+        const std::string_view row = route.answer.substr(kPage.size());
+        fields->values = members_of(row.substr(0, row.find(' ')));
     }
 }
 

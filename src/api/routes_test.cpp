@@ -252,6 +252,41 @@ TEST_F(AllRoutes, AreTheDocumentAndNothingElseIs) {
     }
 }
 
+/// Lists that are none of the pages everything else is listed in, and why.
+const std::set<std::string> kOtherLists{
+    "GET /models/providers",                     // nine, as the runbook reads them
+    "GET /evaluations/metric-types",             // what the program has
+    "GET /datasets/{id}/rows",                   // one a line to begin with
+    "GET /evaluations/{id}/runs/{run}/results",  // figures, and samples beside them
+};
+
+TEST_F(AllRoutes, ThatListSomethingDoItInOneWay) {
+    const Json document = openapi_document(routes_, "1");
+    int lists = 0;
+    for (const Route& route : routes_) {
+        const auto takes = [&](std::string_view name) {
+            return std::ranges::find(route.query, name, &QueryParameter::name) != route.query.end();
+        };
+        const bool lists_something = route.answer.starts_with("Page of ") ||
+                                     route.answer.starts_with('[') || takes("limit") ||
+                                     takes("cursor");
+        const std::string name = std::string(route.method) + " " + std::string(route.path);
+        if (route.method != "GET" || !lists_something || kOtherLists.contains(name)) {
+            continue;
+        }
+        ++lists;
+        for (const char* parameter :
+             {"limit", "offset", "page", "page_size", "cursor", "after", "fields", "format"}) {
+            EXPECT_TRUE(takes(parameter)) << name << " does not take " << parameter;
+        }
+        const Json& content =
+            document["paths"][std::string(route.path)]["get"]["responses"]["200"]["content"];
+        EXPECT_TRUE(content.contains("application/json")) << name;
+        EXPECT_TRUE(content.contains("application/x-ndjson")) << name;
+    }
+    EXPECT_GT(lists, 12);
+}
+
 /// Every $ref in it, resolved within the document.
 void check_references(const Json& document, const Json& part, std::string_view where) {
     if (part.is_object() && part.contains("$ref")) {

@@ -1,8 +1,6 @@
 #include "service/artifacts.h"
 
 #include "base/text.h"
-#include "platform/crypto/base64url.h"
-#include "platform/crypto/mac.h"
 #include "platform/json/schema.h"
 #include "service/experiments.h"
 #include "storage/objects/folder.h"
@@ -27,8 +25,7 @@ constexpr std::int64_t kArtifactsMax = 10'000;
 constexpr std::int64_t kRunBytesMax = std::int64_t{50} << 30;
 constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kMimeBytesMax = 127;
-constexpr std::size_t kMacBytes = 16;
-constexpr std::size_t kTokenBytesMax = 4U << 10;
+constexpr std::string_view kAddressKind = "artifact link";
 constexpr std::array<std::string_view, 7> kTypes = {
     "model_output", "intermediate_result", "log", "visualization", "report", "checkpoint", "other"
 };
@@ -109,10 +106,6 @@ Result<std::int64_t> room_of(const Request& request, const Run& run) {
         );
     }
     return kRunBytesMax - totals.bytes;
-}
-
-std::string mac_of(std::string_view text, std::string_view key) {
-    return hmac_sha256(key, "artifact link\n" + std::string(text)).substr(0, kMacBytes);
 }
 
 }  // namespace
@@ -299,9 +292,7 @@ Result<ArtifactLink> prepare_artifact(
     LAB_CHECK(check_plan(plan));
     LAB_CHECK(room_of(request, found));
     return ArtifactLink{
-        .org = request.caller.org,
-        .user_id = request.caller.user_id,
-        .is_admin = request.caller.is_admin(),
+        .holder = address_holder(request.caller),
         .experiment = found.experiment_id,
         .run = found.id,
         .plan = plan,
@@ -309,19 +300,14 @@ Result<ArtifactLink> prepare_artifact(
 }
 
 std::string sign_artifact_link(const ArtifactLink& link, std::string_view key) {
-    const Json parts = {
-        {"org", link.org},
-        {"user", link.user_id},
-        {"admin", link.is_admin},
+    Json parts = {
         {"experiment", link.experiment},
         {"run", link.run},
         {"name", link.plan.name},
         {"type", link.plan.type},
         {"mime", link.plan.mime_type},
-        {"expires", link.expires_at},
     };
-    const std::string text = dump_json(parts);
-    return base64url_encode(mac_of(text, key) + text);
+    return sign_address(kAddressKind, link.holder, std::move(parts), key);
 }
 
 Result<ArtifactLink> read_artifact_link(
@@ -331,51 +317,21 @@ Result<ArtifactLink> read_artifact_link(
     WallTime now,
     std::string_view key
 ) {
-    const Error refused(Code::unauthorized, "this address is not valid, or not any more");
-    if (token.size() > kTokenBytesMax) {
-        return refused;
-    }
-    const auto bytes = base64url_decode(token);
-    if (!bytes || bytes->size() <= kMacBytes) {
-        return refused;
-    }
-    const std::string_view text = std::string_view(*bytes).substr(kMacBytes);
-    if (!constant_time_equal(mac_of(text, key), std::string_view(*bytes).substr(0, kMacBytes))) {
-        return refused;
-    }
-    // From here on it is ours.
-    LAB_TRY(const Json parts, parse_json(text));
     ArtifactLink out;
-    out.org = parts["org"].get<std::int64_t>();
-    out.user_id = parts["user"].get<std::string>();
-    out.is_admin = parts["admin"].get<bool>();
+    LAB_TRY(const Json parts, read_address(kAddressKind, token, now, key, out.holder));
     out.experiment = parts["experiment"].get<std::string>();
     out.run = parts["run"].get<std::string>();
     out.plan.name = parts["name"].get<std::string>();
     out.plan.type = parts["type"].get<std::string>();
     out.plan.mime_type = parts["mime"].get<std::string>();
-    out.expires_at = parts["expires"].get<std::int64_t>();
-    const auto seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-    if (out.experiment != experiment || out.run != run || seconds >= out.expires_at) {
-        return refused;
+    if (out.experiment != experiment || out.run != run) {
+        return bad_address();
     }
     return out;
 }
 
 Caller artifact_link_caller(const ArtifactLink& link, const Caller& bearer) {
-    Caller out;
-    out.kind = Caller::Kind::user;
-    out.org = link.org;
-    out.user_id = link.user_id;
-    if (link.is_admin) {
-        out.roles = {domain::Role::admin};
-    }
-    out.granted.set(static_cast<std::size_t>(Permission::run_experiment));
-    out.request_id = bearer.request_id;
-    out.ip = bearer.ip;
-    out.user_agent = bearer.user_agent;
-    return out;
+    return address_caller(link.holder, {Permission::run_experiment}, bearer);
 }
 
 }  // namespace lab::service

@@ -1,6 +1,7 @@
 #pragma once
 #include "service/caller.h"
 #include "service/request.h"
+#include "service/signed_address.h"
 
 #include <memory>
 #include <optional>
@@ -105,16 +106,12 @@ Result<FileToSend> artifact_file(
     const std::string& id
 );
 
-/// An address that takes the bytes of one artifact and needs no other credential for a while: what
-/// it allows, with a MAC (HMAC-SHA-256, 16 bytes, base64url).
+/// A signed address that takes the bytes of one artifact.
 struct ArtifactLink {
-    std::int64_t org = 1;
-    std::string user_id;
-    bool is_admin = false;
+    AddressHolder holder;
     std::string experiment;
     std::string run;
     ArtifactPlan plan;
-    std::int64_t expires_at = 0;  ///< Unix seconds
 };
 /// Errors: those of begin_artifact.
 Result<ArtifactLink> prepare_artifact(
@@ -124,7 +121,7 @@ Result<ArtifactLink> prepare_artifact(
     const ArtifactPlan& plan
 );
 std::string sign_artifact_link(const ArtifactLink& link, std::string_view key);
-/// Errors: unauthorized, always in the same words.
+/// Errors: forbidden, as bad_address.
 Result<ArtifactLink> read_artifact_link(
     std::string_view token,
     std::string_view experiment,

@@ -129,7 +129,7 @@ TEST_F(RunArtifacts, LinksOpenOneRunForAWhile) {
     const WallTime now = clock_.wall();
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-    link->expires_at = seconds + 10;
+    link->holder.expires_at = seconds + 10;
     const std::string token = sign_artifact_link(*link, "key");
     const auto read = read_artifact_link(token, experiment_, run_, now, "key");
     ASSERT_TRUE(read) << words(read.error());
@@ -141,12 +141,12 @@ TEST_F(RunArtifacts, LinksOpenOneRunForAWhile) {
     const auto refused = [&](std::string_view text, std::string_view run, WallTime at) {
         return code_of(read_artifact_link(text, experiment_, run, at, "key"));
     };
-    EXPECT_EQ(refused(token, "other", now), Code::unauthorized);
-    EXPECT_EQ(refused(token, run_, now + std::chrono::seconds(10)), Code::unauthorized);
-    EXPECT_EQ(refused(token.substr(1), run_, now), Code::unauthorized);
-    EXPECT_EQ(refused("", run_, now), Code::unauthorized);
+    EXPECT_EQ(refused(token, "other", now), Code::forbidden);
+    EXPECT_EQ(refused(token, run_, now + std::chrono::seconds(10)), Code::forbidden);
+    EXPECT_EQ(refused(token.substr(1), run_, now), Code::forbidden);
+    EXPECT_EQ(refused("", run_, now), Code::forbidden);
     const auto other_key = read_artifact_link(token, experiment_, run_, now, "other key");
-    EXPECT_EQ(code_of(other_key), Code::unauthorized);
+    EXPECT_EQ(code_of(other_key), Code::forbidden);
 }
 
 }  // namespace

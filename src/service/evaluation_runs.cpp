@@ -263,7 +263,11 @@ Result<Json> await_evaluation_run(
 }
 
 Result<RunList> list_evaluation_runs(
-    const Request& request, const std::string& id, std::int64_t limit, std::int64_t offset
+    const Request& request,
+    const std::string& id,
+    std::optional<std::int64_t> below,
+    std::int64_t limit,
+    std::int64_t offset
 ) {
     LAB_CHECK(require(request.caller, Permission::read_metrics));
     LAB_TRY(const Definition definition, need_definition(request, id, Deed::read));
@@ -273,10 +277,19 @@ Result<RunList> list_evaluation_runs(
         return out;
     }
     Runs runs(request.session);
-    LAB_TRY(const auto found, runs.list_in(request.ctx, carrier->key, limit, offset));
+    constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
+    LAB_TRY(
+        auto found,
+        runs.list_in(request.ctx, carrier->key, limit + 1, offset, below.value_or(kNone))
+    );
     LAB_TRY(out.total, runs.count_in(request.ctx, carrier->key));
+    out.more = std::ssize(found) > limit;
+    if (out.more) {
+        found.pop_back();
+    }
     for (const Run& run : found) {
         LAB_TRY(out.rows.emplace_back(), show(request, id, run));
+        out.last = run.number;
     }
     return out;
 }

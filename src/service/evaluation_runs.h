@@ -26,7 +26,11 @@ Result<Json> await_evaluation_run(
 bool is_over(const Json& run);
 
 Result<RunList> list_evaluation_runs(
-    const Request& request, const std::string& id, std::int64_t limit, std::int64_t offset
+    const Request& request,
+    const std::string& id,
+    std::optional<std::int64_t> below,
+    std::int64_t limit,
+    std::int64_t offset
 );
 Result<Json> get_evaluation_run(
     const Request& request, const std::string& id, const std::string& run

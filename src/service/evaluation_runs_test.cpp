@@ -67,7 +67,7 @@ class EvaluationRuns : public test::PlatformTest {
 
 TEST_F(EvaluationRuns, AreCountedOnTheirDefinition) {
     const std::string id = define("{}");
-    EXPECT_EQ(list_evaluation_runs(as(ann_), id, 20, 0)->total, 0);
+    EXPECT_EQ(list_evaluation_runs(as(ann_), id, std::nullopt, 20, 0)->total, 0);
     const std::string first = begin(id);
     EXPECT_EQ(shown(id)["run_count"], 1);
     EXPECT_EQ(shown(id)["status"], "running");
@@ -75,10 +75,15 @@ TEST_F(EvaluationRuns, AreCountedOnTheirDefinition) {
     begin(id, R"({"config_overrides": {"sample_size": 7}})");
     EXPECT_EQ(shown(id)["run_count"], 2);
     EXPECT_FALSE(shown(id)["config"].contains("sample_size")) << "overrides are of one run";
-    const auto runs = list_evaluation_runs(as(vic_), id, 20, 0);
+    const auto runs = list_evaluation_runs(as(vic_), id, std::nullopt, 20, 0);
     ASSERT_TRUE(runs);
     ASSERT_EQ(runs->total, 2);
     EXPECT_EQ(runs->rows[0]["run_number"], 2);
+    const auto newest = list_evaluation_runs(as(vic_), id, std::nullopt, 1, 0);
+    ASSERT_TRUE(newest && newest->more);
+    const auto older = list_evaluation_runs(as(vic_), id, newest->last, 1, 0);
+    ASSERT_TRUE(older && !older->more);
+    EXPECT_EQ(older->rows[0]["run_number"], 1);
     EXPECT_EQ(runs->rows[0]["config"]["sample_size"], 7);
     EXPECT_EQ(runs->rows[1]["evaluation_id"], id);
     EXPECT_FALSE(runs->rows[1].contains("experiment_id"));

@@ -261,33 +261,48 @@ Result<Json> plan_version(const Request& request, const std::string& id, const J
     return show_planned(one, plan, newest ? newest->version + 1 : 1);
 }
 
-Result<std::vector<Json>> list_versions(
-    const Request& request, const std::string& id, std::int64_t limit, std::int64_t offset
+Result<VersionList> list_versions(
+    const Request& request,
+    const std::string& id,
+    std::optional<std::int64_t> below,
+    std::int64_t limit,
+    std::int64_t offset
 ) {
     LAB_CHECK(require(request.caller, dataset_noun().read));
     LAB_TRY(const Resource one, need_noun(request, dataset_noun(), id, Deed::read));
     LAB_TRY(const Json body, parse_json(one.body));
     const auto plan = body.find(kPlannedVersion);
-    const bool planned = plan != body.end();
-    // The planned one takes the first place of the list.
-    const bool shows_plan = planned && offset == 0 && limit > 0;
     DatasetVersions versions(request.session);
+    LAB_TRY(const auto newest, versions.find_latest(request.ctx, one.key));
+    const std::int64_t arrived = newest ? newest->version : 0;  // none is ever removed
+    constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t end = below.value_or(kNone);
+    // The planned one takes the first place of the list.
+    const bool planned = plan != body.end() && end > arrived + 1;
+    const bool shows_plan = planned && offset == 0 && limit > 0;
     LAB_TRY(
-        const auto found,
+        auto found,
         versions.list(
             request.ctx,
             one.key,
-            limit - (shows_plan ? 1 : 0),
-            offset - (planned && offset > 0 ? 1 : 0)
+            limit + 1 - (shows_plan ? 1 : 0),
+            offset - (planned && offset > 0 ? 1 : 0),
+            end
         )
     );
-    std::vector<Json> out;
+    VersionList out;
+    out.total = arrived + (plan != body.end() ? 1 : 0);
     if (shows_plan) {
-        LAB_TRY(const auto newest, versions.find_latest(request.ctx, one.key));
-        LAB_TRY(out.emplace_back(), show_planned(one, *plan, newest ? newest->version + 1 : 1));
+        LAB_TRY(out.rows.emplace_back(), show_planned(one, *plan, arrived + 1));
+        out.last = arrived + 1;
     }
     for (const StoredRows& rows : found) {
-        LAB_TRY(out.emplace_back(), show_rows(one.id, rows));
+        if (std::ssize(out.rows) == limit) {
+            out.more = true;
+            break;
+        }
+        LAB_TRY(out.rows.emplace_back(), show_rows(one.id, rows));
+        out.last = rows.version;
     }
     return out;
 }
@@ -300,10 +315,8 @@ Result<DatasetLink> prepare_upload(
     LAB_TRY(const Resource one, need_noun(request, dataset_noun(), id, Deed::update));
     LAB_TRY(const Json stored, parse_json(one.body));
     DatasetLink out{.use = DatasetLink::Use::upload};
-    out.org = request.caller.org;
+    out.holder = address_holder(request.caller);
     out.dataset_id = one.id;
-    out.user_id = request.caller.user_id;
-    out.is_admin = request.caller.is_admin();
     const std::string announced = announced_format(said);
     out.format = announced.empty() ? stored.value("format", "jsonl") : announced;
     LAB_CHECK(check_format(out.format));
@@ -322,10 +335,8 @@ Result<DatasetLink> prepare_download(
 ) {
     LAB_TRY(const Found found, find_rows(request, id, version));
     DatasetLink out{.use = DatasetLink::Use::download};
-    out.org = request.caller.org;
+    out.holder = address_holder(request.caller);
     out.dataset_id = id;
-    out.user_id = request.caller.user_id;
-    out.is_admin = request.caller.is_admin();
     out.version = found.rows.version;
     return out;
 }

@@ -30,9 +30,19 @@ Result<std::string> rows_file(const Request& request, const std::string& dataset
 /// Says what the next rows are to be called: {version (a label), description, changelog}. The
 /// version is shown as it will be, without rows. Errors: conflict (the label is taken).
 Result<Json> plan_version(const Request& request, const std::string& id, const Json& body);
-/// Newest first, one that is planned in front.
-Result<std::vector<Json>> list_versions(
-    const Request& request, const std::string& id, std::int64_t limit, std::int64_t offset
+struct VersionList {
+    std::vector<Json> rows;
+    std::int64_t total = 0;
+    bool more = false;
+    std::int64_t last = 0;  ///< number of the last one, for `below`
+};
+/// Newest first, one that is planned in front. `below`: only those of smaller numbers.
+Result<VersionList> list_versions(
+    const Request& request,
+    const std::string& id,
+    std::optional<std::int64_t> below,
+    std::int64_t limit,
+    std::int64_t offset
 );
 
 /// Rows on their way into a dataset.

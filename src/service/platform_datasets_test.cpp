@@ -207,20 +207,20 @@ TEST_F(PlatformDatasets, AVersionIsPlannedAndThenArrives) {
     EXPECT_EQ((*planned)["label"], "1.1.0");
     EXPECT_EQ((*planned)["status"], "pending_upload");
     EXPECT_TRUE((*planned)["row_count"].is_null());
-    auto list = list_versions(as(vic_), id, 10, 0);
+    auto list = list_versions(as(vic_), id, std::nullopt, 10, 0);
     ASSERT_TRUE(list);
-    ASSERT_EQ(list->size(), 2U);
-    EXPECT_EQ((*list)[0], *planned);
-    EXPECT_EQ((*list)[1]["version"], 1);
+    ASSERT_EQ(list->rows.size(), 2U);
+    EXPECT_EQ(list->rows[0], *planned);
+    EXPECT_EQ(list->rows[1]["version"], 1);
     EXPECT_EQ(show(id)["version"], 1) << "nothing has arrived yet";
 
     const Json arrived = taken(id, "{\"a\":1}\n{\"a\":2}\n");
     EXPECT_EQ(arrived["id"], (*planned)["id"]);
     EXPECT_EQ(arrived["label"], "1.1.0");
     EXPECT_EQ(arrived["changelog"], "more rows");
-    list = list_versions(as(vic_), id, 10, 0);
-    ASSERT_EQ(list->size(), 2U);
-    EXPECT_EQ((*list)[0], arrived);
+    list = list_versions(as(vic_), id, std::nullopt, 10, 0);
+    ASSERT_EQ(list->rows.size(), 2U);
+    EXPECT_EQ(list->rows[0], arrived);
     EXPECT_EQ(taken(id, "{\"a\":3}\n")["label"], nullptr) << "a plan is used up";
 }
 
@@ -230,20 +230,27 @@ TEST_F(PlatformDatasets, PagesOfVersionsCountThePlannedOne) {
         taken(id, "{\"a\":" + std::to_string(i) + "}\n");
     }
     ASSERT_TRUE(plan_version(as(ann_), id, Json::object()));
-    const auto numbers = [&](std::int64_t limit, std::int64_t offset) {
+    const auto numbers = [&](std::int64_t limit,
+                             std::int64_t offset,
+                             std::optional<std::int64_t> below = std::nullopt) {
         std::string out;
-        const auto found = list_versions(as(vic_), id, limit, offset);
+        const auto found = list_versions(as(vic_), id, below, limit, offset);
         EXPECT_TRUE(found);
-        for (const Json& one : found.value()) {
+        for (const Json& one : found.value().rows) {
             out += dump_json(one["version"]);
         }
-        return out;
+        EXPECT_EQ(found->total, 4);
+        return out + (found->more ? "+" : "");
     };
     EXPECT_EQ(numbers(10, 0), "4321");
-    EXPECT_EQ(numbers(2, 0), "43");
-    EXPECT_EQ(numbers(2, 1), "32");
+    EXPECT_EQ(numbers(1, 0), "4+");
+    EXPECT_EQ(numbers(2, 0), "43+");
+    EXPECT_EQ(numbers(2, 1), "32+");
     EXPECT_EQ(numbers(2, 2), "21");
-    EXPECT_EQ(numbers(0, 0), "");
+    EXPECT_EQ(numbers(2, 0, 5), "43+");
+    EXPECT_EQ(numbers(2, 0, 4), "32+");
+    EXPECT_EQ(numbers(2, 0, 3), "21");
+    EXPECT_EQ(numbers(2, 0, 1), "");
 }
 
 TEST_F(PlatformDatasets, ALabelBelongsToOneVersion) {
@@ -292,7 +299,7 @@ TEST_F(PlatformDatasets, AnUploadKnowsItsFormat) {
         prepare_upload(as(ann_), id, Json::parse(R"({"version": "2", "filename": "f"})"));
     EXPECT_EQ(link->label, "2");
     EXPECT_EQ(link->source, "f");
-    EXPECT_EQ(link->user_id, ann_.user_id);
+    EXPECT_EQ(link->holder.user_id, ann_.user_id);
     EXPECT_EQ(link->version, 1);
 }
 
@@ -306,11 +313,11 @@ TEST_F(PlatformDatasets, RightsAreAskedFor) {
         refusal(open_rows_of(as(vic_), id, "")),
         "FORBIDDEN: this needs the permission data:export | required_permission: data:export"
     );
-    EXPECT_TRUE(list_versions(as(vic_), id, 10, 0));
+    EXPECT_TRUE(list_versions(as(vic_), id, std::nullopt, 10, 0));
     for (const Caller* stranger : {&eve_}) {
         EXPECT_EQ(code_of(take_bytes(as(*stranger), id, {}, "{\"a\":2}\n")), Code::not_found);
         EXPECT_EQ(code_of(open_rows_of(as(*stranger), id, "")), Code::not_found);
-        EXPECT_EQ(code_of(list_versions(as(*stranger), id, 10, 0)), Code::not_found);
+        EXPECT_EQ(code_of(list_versions(as(*stranger), id, std::nullopt, 10, 0)), Code::not_found);
         EXPECT_EQ(code_of(latest_rows(as(*stranger), id)), Code::not_found);
     }
     const std::string own = make(R"({"name": "own", "visibility": "private"})");
@@ -356,11 +363,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
     const WallTime now(std::chrono::seconds(1000));
     const DatasetLink link{
         .use = DatasetLink::Use::upload,
-        .org = 7,
+        .holder = {.org = 7, .user_id = "u", .is_admin = true, .expires_at = 1001},
         .dataset_id = "d",
-        .user_id = "u",
-        .is_admin = true,
-        .expires_at = 1001,
         .version = 3,
         .content_type = "text/csv",
         .bytes = 12,
@@ -373,9 +377,9 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
     const std::string token = sign_link(link, "key");
     const auto got = read_link(token, DatasetLink::Use::upload, "d", now, "key");
     ASSERT_TRUE(got);
-    EXPECT_EQ(got->org, 7);
-    EXPECT_EQ(got->user_id, "u");
-    EXPECT_TRUE(got->is_admin);
+    EXPECT_EQ(got->holder.org, 7);
+    EXPECT_EQ(got->holder.user_id, "u");
+    EXPECT_TRUE(got->holder.is_admin);
     EXPECT_EQ(got->version, 3);
     EXPECT_EQ(got->content_type, "text/csv");
     EXPECT_EQ(got->bytes, 12);
@@ -401,6 +405,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
     for (const std::string& broken : {std::string(), std::string("AAAA"), token + "A"}) {
         EXPECT_TRUE(refused(broken)) << broken;
     }
+    AddressHolder holder;
+    EXPECT_FALSE(read_address("artifact link", token, now, "key", holder)) << "another kind";
     for (std::size_t i = 0; i < token.size(); ++i) {
         std::string altered = token;
         altered[i] = altered[i] == 'A' ? 'B' : 'A';

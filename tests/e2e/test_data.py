@@ -287,9 +287,9 @@ class Artifacts(test_serve.ServeTest):
         self.assertEqual(status, 201, made)
         made = json.loads(made)
         self.assertEqual((made["name"], made["mime_type"], made["size_bytes"]), ("log.txt", "text/plain", 6))
-        self.assertEqual(self.ask(server, "PUT", target[:-3] + "abc", None, b"x")[0], 401)
+        self.assertEqual(self.ask(server, "PUT", target[:-3] + "abc", None, b"x")[0], 403)
         elsewhere = self.run_of(server, self.user(server, "bob@example.org", "Admin"))
-        self.assertEqual(self.ask(server, "PUT", f"{elsewhere}/content?{target.split('?')[1]}", None, b"x")[0], 401)
+        self.assertEqual(self.ask(server, "PUT", f"{elsewhere}/content?{target.split('?')[1]}", None, b"x")[0], 403)
         self.assertEqual(server.call("POST", f"{path}/upload", {**body, "name": "a/b"}, token)[0], 422)
 
 

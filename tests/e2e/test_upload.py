@@ -18,10 +18,10 @@ class Upload(test_serve.ServeTest):
         self.assertEqual(status, 200, link)
         return dataset, link
 
-    def put(self, server, target, headers, pieces=()):
+    def put(self, server, target, headers, pieces=(), method="PUT"):
         """Sends the head, then what it is asked for: (status, body, whether the body was wanted)."""
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        connection.putrequest("PUT", target)
+        connection.putrequest(method, target)
         for name, value in {**headers, "Expect": "100-continue"}.items():
             connection.putheader(name, value)
         connection.endheaders()
@@ -80,6 +80,40 @@ class Upload(test_serve.ServeTest):
         self.assertEqual(server.call("GET", target)[0], 403)
         metrics = server.call("GET", "/metrics")[2]
         self.assertRegex(metrics, r'http_requests_total\{[^}]*method="PUT"[^}]*path="/datasets/\{id\}/content"[^}]*status="403"[^}]*\} 3')
+
+    def test_direct_bodies_are_asked_for_when_it_is_known_who_sends_what(self):
+        server = self.server()
+        token = self.user(server)
+        viewer = self.user(server, "vic@example.org", "Viewer")
+        experiment = self.made(server, token, "/experiments", {"name": "e"})["id"]
+        run = self.made(server, token, f"/experiments/{experiment}/runs", {})["id"]
+        files = f"/experiments/{experiment}/runs/{run}/artifacts"
+        dataset = self.made(server, token, "/datasets", {"name": "d"})["id"]
+        nowhere = dataset[:-4] + ("0000" if dataset[-4:] != "0000" else "1111")
+        length = {"Content-Length": "8"}
+        for target, other, kind in (
+            (f"{files}?name=a.jsonl", f"/experiments/{nowhere}/runs/{run}/artifacts?name=a", "text/plain"),
+            (f"/datasets/{dataset}/import", f"/datasets/{nowhere}/import", "application/x-ndjson"),
+        ):
+            for why, path, headers, status in (
+                ("no credential", target, length, 401),
+                ("a broken credential", target, {**length, "Authorization": "Bearer x"}, 401),
+                ("no permission", target, {**length, "Authorization": f"Bearer {viewer}"}, 403),
+                ("nothing there", other, {**length, "Authorization": f"Bearer {token}"}, 404),
+                ("too much", target, {"Content-Length": str(10**15), "Authorization": f"Bearer {token}"}, 413),
+            ):
+                got, body, wanted = self.put(server, path, {"Content-Type": kind, **headers}, method="POST")
+                self.assertEqual((got, wanted), (status, False), (target, why, body))
+            headers = {"Content-Type": kind, **length, "Authorization": f"Bearer {token}"}
+            got, body, wanted = self.put(server, target, headers, [b'{"a":1}\n'], method="POST")
+            self.assertEqual((got, wanted), (201, True), body)
+        # A signed address of a file is told the same way.
+        link = server.call("POST", f"{files}/upload", {"name": "b"}, token)[2]
+        target = self.target(link)
+        got, body, wanted = self.put(server, target[:-3] + "AAA", length)
+        self.assertEqual((got, wanted), (403, False), body)
+        got, body, wanted = self.put(server, target, {**link["headers"], **length}, [b"8 bytes."])
+        self.assertEqual((got, wanted), (201, True), body)
 
     def memory(self, server):
         """Megabytes that the server has held at most."""

@@ -77,7 +77,8 @@ class Exchange {
     virtual Sending write(std::string bytes, std::function<void()> drained = nullptr) = 0;
     virtual void end_stream() = 0;
 
-    /// Goes on reading a streamed body after BodySink::Flow::pause.
+    /// Goes on reading a streamed body after BodySink::Flow::pause; sends the 100 Continue that
+    /// BodyPlan::continues_later held back.
     virtual void resume_body() = 0;
 
     /// Cancelled when the client is gone before the answer was complete (CancelReason::user), or
@@ -115,6 +116,9 @@ struct BodyPlan {
     std::shared_ptr<void> context = {};   ///< reply_now: as Exchange::set_context
     std::size_t bytes_max = 0;            ///< buffer, stream: a longer body is refused with 413
     std::shared_ptr<BodySink> sink = {};  ///< stream
+    /// stream: who expects 100 Continue gets it from Exchange::resume_body() and not before, so
+    /// that an answer may come instead. Whoever sends without waiting is read all the same.
+    bool continues_later = false;
 };
 
 /// An answer that has left, or could not.

@@ -376,7 +376,12 @@ class ServerSinkTest : public ServerTest {
             if (head.method == "GET") {
                 return BodyPlan{};
             }
-            return BodyPlan{.kind = BodyPlan::Kind::stream, .bytes_max = bytes_max, .sink = sink};
+            return BodyPlan{
+                .kind = BodyPlan::Kind::stream,
+                .bytes_max = bytes_max,
+                .sink = sink,
+                .continues_later = continues_later,
+            };
         };
         start();
     }
@@ -385,6 +390,7 @@ class ServerSinkTest : public ServerTest {
                "\r\n\r\n";
     }
     std::shared_ptr<TestSink> sink = std::make_shared<TestSink>();
+    bool continues_later = false;
 };
 
 TEST_F(ServerSinkTest, ABodyIsPassedOnAsItComes) {
@@ -446,6 +452,47 @@ TEST_F(ServerSinkTest, APausedBodyIsNotReadAndHoldsTheClientBack) {
     }
     EXPECT_EQ(client.receive()->body, std::to_string(kSize));
     sender.join();
+}
+
+TEST_F(ServerSinkTest, ASinkSaysWhenTheBodyMayCome) {
+    continues_later = true;
+    start_with(1'000);
+    const std::string head =
+        "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    auto invited = connect();
+    invited.send(head);
+    ASSERT_TRUE(wait_until([&] {
+        const std::lock_guard lock(sink->mutex);
+        return sink->exchange != nullptr;
+    }));
+    EXPECT_FALSE(invited.hears(std::chrono::milliseconds(100)));
+    sink->exchange->resume_body();
+    sink->exchange->resume_body();  // once is enough
+    EXPECT_EQ(invited.receive()->status, 100);
+    invited.send("hello");
+    EXPECT_EQ(invited.receive()->body, "5");
+
+    sink = std::make_shared<TestSink>();
+    auto refused = connect();
+    refused.send(head);
+    ASSERT_TRUE(wait_until([&] {
+        const std::lock_guard lock(sink->mutex);
+        return sink->exchange != nullptr;
+    }));
+    sink->exchange->respond({.status = 403, .body = "no"});
+    sink->exchange->resume_body();
+    EXPECT_EQ(refused.receive()->status, 403);
+    EXPECT_TRUE(refused.is_closed());
+
+    // Who does not wait any longer needs no invitation.
+    sink = std::make_shared<TestSink>();
+    auto hasty = connect();
+    hasty.send(head);
+    hasty.send("he");
+    ASSERT_TRUE(wait_until([&] { return sink->received() == "he"; }));
+    sink->exchange->resume_body();
+    hasty.send("llo");
+    EXPECT_EQ(hasty.receive()->status, 200);
 }
 
 TEST_F(ServerSinkTest, ATooLongBodyIsRefusedAndTheSinkToldSo) {

@@ -32,7 +32,8 @@ constexpr Query kFindLabelled{
     "find_rows_by_label", LAB_SELECT_ROWS "AND label = $2 ORDER BY version DESC LIMIT 1"
 };
 constexpr Query kList{
-    "list_rows_of_dataset", LAB_SELECT_ROWS "ORDER BY version DESC LIMIT $2 OFFSET $3"
+    "list_rows_of_dataset",
+    LAB_SELECT_ROWS "AND version < $4 ORDER BY version DESC LIMIT $2 OFFSET $3"
 };
 #undef LAB_SELECT_ROWS
 
@@ -127,9 +128,13 @@ Result<std::optional<StoredRows>> DatasetVersions::find_labelled(
 }
 
 Result<std::vector<StoredRows>> DatasetVersions::list(
-    const Ctx& ctx, std::int64_t dataset, std::int64_t limit, std::int64_t offset
+    const Ctx& ctx,
+    std::int64_t dataset,
+    std::int64_t limit,
+    std::int64_t offset,
+    std::int64_t below
 ) {
-    const Value values[] = {dataset, limit, offset};
+    const Value values[] = {dataset, limit, offset, below};
     return read_all(ctx, session_, kList, values);
 }
 

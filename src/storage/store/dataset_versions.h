@@ -1,6 +1,7 @@
 #pragma once
 #include "storage/store/session.h"
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,9 +41,13 @@ class DatasetVersions {
     Result<std::optional<StoredRows>> find_labelled(
         const Ctx& ctx, std::int64_t dataset, std::string_view label
     );
-    /// Newest first.
+    /// Newest first; only those of numbers smaller than `below`.
     Result<std::vector<StoredRows>> list(
-        const Ctx& ctx, std::int64_t dataset, std::int64_t limit, std::int64_t offset
+        const Ctx& ctx,
+        std::int64_t dataset,
+        std::int64_t limit,
+        std::int64_t offset,
+        std::int64_t below = std::numeric_limits<std::int64_t>::max()
     );
 
   private:

@@ -84,6 +84,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool read_head();
     bool may_start(const Head& head) const;
     void start_request();
+    void send_continue();
     void start_body(ServerExchange& exchange, BodyPlan& plan);
     void reject_body(
         ServerExchange& exchange, int status, std::string_view code, std::string_view why
@@ -134,6 +135,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::uint64_t body_left_ = 0;   ///< Framing::length
     std::uint64_t body_bytes_ = 0;  ///< received, without framing
     bool body_paused_ = false;
+    bool continue_due_ = false;  ///< the sink of the body says when
 
     OutBuffer out_;
     std::uint64_t queued_ = 0;            ///< bytes ever put into out_

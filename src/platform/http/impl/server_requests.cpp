@@ -132,12 +132,22 @@ void Connection::start_request() {
         return;
     }
     start_body(exchange, plan);
-    if (head.expects_continue && input_ == Input::body && input_size() == 0 &&
-        !exchange.is_answered()) {
-        static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-        out_.append(kContinue);
-        queued_ += kContinue.size();
+    continue_due_ = head.expects_continue && input_ == Input::body;
+    if (!plan.continues_later) {
+        send_continue();
     }
+}
+
+/// To who waits for it: a body that is there already needs no invitation.
+void Connection::send_continue() {
+    if (!std::exchange(continue_due_, false) || input_size() != 0 || body_bytes_ != 0 ||
+        receiving_ == nullptr || receiving_->is_answered()) {
+        return;
+    }
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    out_.append(kContinue);
+    queued_ += kContinue.size();
+    item_began_ = last_input_ = now_;
 }
 
 void Connection::start_body(ServerExchange& exchange, BodyPlan& plan) {
@@ -293,6 +303,7 @@ bool Connection::skip_body() {
 void Connection::resume_body(ServerExchange& exchange) {
     if (receiving_ == &exchange) {
         body_paused_ = false;
+        send_continue();
         pump();
     }
 }
