@@ -223,3 +223,40 @@ def test_the_asynchronous_client_does_the_same(async_client: Async, client: Clie
             assert (await lab_client.datasets.upload(data.id, rows_of(10), format="jsonl")).row_count == 10
 
     asyncio.run(story())
+
+
+def test_files_of_runs(client: Client, name: str, tmp_path: pathlib.Path) -> None:
+    made = client.experiments.create(name=name)
+    (tmp_path / "plot.svg").write_bytes(b"<svg/>" * 1000)
+    with client.runs.start(made.id) as run:
+        sent = client.artifacts.upload(
+            made.id, run.id, tmp_path / "plot.svg", artifact_type="visualization", mime_type="image/svg+xml"
+        )
+    assert (sent.name, sent.size_bytes, sent.mime_type) == ("plot.svg", 6000, "image/svg+xml")
+    assert client.artifacts.get(made.id, run.id, sent.id).content_hash == sent.content_hash
+    assert client.artifacts.download(made.id, run.id, sent.id, tmp_path / "back") == 6000
+    assert (tmp_path / "back").read_bytes() == b"<svg/>" * 1000
+    assert [one.id for one in client.artifacts.iterate(made.id, run.id)] == [sent.id]
+    client.artifacts.delete(made.id, run.id, sent.id)
+    assert client.artifacts.list(made.id, run.id).data == []
+    with pytest.raises(lab.ConfigurationError):
+        client.artifacts.upload(made.id, run.id, tmp_path / "missing")
+
+
+def test_what_operators_do(client: Client) -> None:
+    label = f"c{uuid.uuid4().hex}"
+    made = client.credentials.create(name=label, secret_ref="env:NOBODYS_API_KEY", allowed_hosts=["llm.example.org"])
+    assert (made.name, made.resolves) == (label, False)
+    assert client.credentials.update(label, allowed_hosts=["*.example.org"]).allowed_hosts == ["*.example.org"]
+    assert label in {one.name for one in client.credentials.iterate()}
+    client.credentials.delete(label)
+    with pytest.raises(lab.NotFoundError):
+        client.credentials.get(label)
+    assert client.admin.set_maintenance(enabled=True, reason="a test").enabled
+    assert not client.admin.set_maintenance(enabled=False).enabled and not client.admin.maintenance().enabled
+
+
+def test_analyses_without_an_experiment(client: Client) -> None:
+    assert {one.name for one in client.analyses.available()} == {"hypothesis", "metric"}
+    with pytest.raises(lab.ValidationError, match="data"):
+        client.analyses.metrics(metrics=[])

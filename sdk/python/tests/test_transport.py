@@ -33,6 +33,27 @@ MODEL: dict[str, Any] = {
     "created_at": "2026-01-01T00:00:00Z",
     "updated_at": "2026-01-01T00:00:00Z",
 }
+RUN: dict[str, Any] = {
+    "id": "r",
+    "experiment_id": "e",
+    "run_number": 1,
+    "name": "run 1",
+    "status": "pending",
+    "origin": "client",
+    "config": {},
+    "started_at": None,
+    "completed_at": None,
+    "duration_ms": None,
+    "error": None,
+    "progress": {"total_samples": 0, "processed_samples": 0, "current_step": None, "estimated_completion": None},
+    "totals": {"successful_samples": 0, "failed_samples": 0, "total_tokens": 0, "total_cost": "0"},
+    "steps": [],
+    "environment": {},
+    "manifest": {},
+    "parent_run_id": None,
+    "created_by": None,
+    "created_at": "2026-01-01T00:00:00Z",
+}
 
 
 class Script:
@@ -285,3 +306,55 @@ def test_options_that_cannot_be(options: dict[str, Any]) -> None:
         Client("http://127.0.0.1:1", **options)
     with pytest.raises(lab.ConfigurationError):
         Client("lab.example.org")
+
+
+def test_a_redirection_is_no_success(scripted: Callable[..., Script]) -> None:
+    script = scripted(says(302, {}, Location="https://sign-in.example.org/"), says(302, {}), says(302, {}))
+    with quick(script.url) as client:
+        for ask in (lambda: client.models.delete("1"), lambda: client.models.get("1"), client.models.list):
+            with pytest.raises(lab.ApiError) as caught:
+                ask()
+            assert caught.value.status == 302
+
+
+def test_an_error_names_the_members_that_are_wrong(scripted: Callable[..., Script]) -> None:
+    wrong = [{"field": f"m{i}", "message": "must not be empty"} for i in range(12)]
+    script = scripted(error(422, "VALIDATION_ERROR", details=wrong))
+    with quick(script.url) as client, pytest.raises(lab.ValidationError) as caught:
+        client.models.get("1")
+    assert "; m0: must not be empty; m1: must not be empty" in str(caught.value)
+    assert "m10" not in str(caught.value) and "; and 2 more (request r-1)" in str(caught.value)
+    assert len(caught.value.details) == 12
+
+
+def test_a_closed_client_says_so() -> None:
+    client = quick("http://127.0.0.1:1")
+    client.close()
+    with pytest.raises(lab.ConfigurationError, match="closed"):
+        client.models.list()
+
+
+class Half:
+    """As numpy has numbers that are no numbers of Python."""
+
+    def tolist(self) -> float:
+        return 0.5
+
+
+def test_what_cannot_be_json_is_refused_where_it_is_logged(scripted: Callable[..., Script]) -> None:
+    taken = {"received": 1, "added": 1}
+    script = scripted(says(201, RUN), says(201, taken), says(200, {**RUN, "status": "failed"}))
+    with quick(script.url) as client, pytest.raises(lab.SerializationError), client.runs.start("e") as mine:
+        mine.log_sample(id="1", output="kept", scores={"accuracy": Half()})
+        with pytest.raises(lab.SerializationError):
+            mine.log_metrics({"loss": float("inf")})
+        mine.log_sample(id="2", output=object())
+    assert json.loads(script.seen[1][3]) == [{"id": "1", "output": "kept", "scores": {"accuracy": 0.5}}]
+    assert script.seen[2][1].endswith("/fail") and b"object is no value of JSON" in script.seen[2][3]
+
+
+def test_a_run_whose_samples_are_refused_is_failed(scripted: Callable[..., Script]) -> None:
+    script = scripted(says(201, RUN), error(422, "VALIDATION_ERROR"), says(200, {**RUN, "status": "failed"}))
+    with quick(script.url) as client, pytest.raises(lab.ValidationError), client.runs.start("e") as mine:
+        mine.log_sample(id="1", output="kept")
+    assert script.seen[2][1].endswith("/fail") and mine.run.status == "failed"

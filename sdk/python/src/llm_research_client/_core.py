@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
+import enum
 import json
+import os
 import random
 import uuid
 from collections.abc import Mapping
@@ -68,7 +71,7 @@ def spec_of(
     """Builds a request. `body` is sent as JSON, `content` as it is."""
     all_headers = {"User-Agent": config.user_agent, "Accept": "application/json", **config.headers, **(headers or {})}
     if body is not None:
-        content = json.dumps(body, default=_plain, allow_nan=False).encode()
+        content = to_json(body)
         all_headers["Content-Type"] = "application/json"
     if method == "POST" and signed:
         all_headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
@@ -78,12 +81,24 @@ def spec_of(
     return Spec(method, path, given, all_headers, content, once, signed, harmless)
 
 
+def to_json(value: Any) -> bytes:
+    """A body. Raises SerializationError, also for NaN, which JSON does not have."""
+    try:
+        return json.dumps(value, default=_plain, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise SerializationError(f"this cannot be sent as JSON: {error}") from error
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, pydantic.BaseModel):
         return value.model_dump(mode="json", exclude_unset=True)
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return str(value)
+    if hasattr(value, "tolist"):  # numbers and arrays of numpy, tensors
+        return value.tolist()
+    if isinstance(value, (uuid.UUID, decimal.Decimal, os.PathLike, enum.Enum)):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value of JSON")
 
 
 def _word(value: Any) -> str:
@@ -152,7 +167,7 @@ def read_page(kind: Any, answer: Any) -> Page[Any]:
 
 def raise_for(response: httpx.Response) -> None:
     """`response` has been read."""
-    if response.status_code >= 400:
+    if not response.is_success:  # redirections are not followed: what was asked has not been done
         raise error_of(response)
 
 
@@ -218,6 +233,17 @@ class RunBuffer:
     def is_due(self) -> bool:
         return len(self.samples) >= self.flush_at or len(self.points) >= self.flush_at
 
+    def add_sample(self, sample: Mapping[str, Any]) -> None:
+        """Raises SerializationError here, where the sample is, and not when all of them are sent."""
+        row = dict(sample)
+        to_json(row)
+        self.samples.append(row)
+
+    def add_points(self, values: Mapping[str, float], step: int | None) -> None:
+        points = self.points_of(values, step)
+        to_json(points)
+        self.points.extend(points)
+
     @staticmethod
     def points_of(values: Mapping[str, float], step: int | None) -> list[dict[str, Any]]:
         return [{"name": n, "value": float(v), **({} if step is None else {"step": step})} for n, v in values.items()]
@@ -227,7 +253,7 @@ class RunBuffer:
         out: list[list[dict[str, Any]]] = []
         size = 0
         for row in rows:
-            bytes_of_row = len(json.dumps(row, default=_plain))
+            bytes_of_row = len(to_json(row))
             if not out or len(out[-1]) == cls.BATCH or size + bytes_of_row > cls.BATCH_BYTES:
                 out.append([])
                 size = 0

@@ -6,6 +6,9 @@ from typing import Any
 
 import httpx
 
+#: members that the words of an error name; `ValidationError.details` has all
+DETAILS_SHOWN = 10
+
 
 class LlmResearchError(Exception):
     """Everything that this client raises."""
@@ -28,14 +31,28 @@ class TimeoutError(NetworkError):
 
 
 class SerializationError(LlmResearchError):
-    """The answer is not what the document says."""
+    """The answer is not what the document says, or what was given cannot be JSON."""
+
+
+def _told(body: dict[str, Any]) -> str:
+    """The members that are wrong, for the words of an error: "; name: must not be empty"."""
+    details = body.get("details")
+    parts = [
+        f"{one.get('field', '')}: {one.get('message', '')}".removeprefix(": ")
+        for one in (details if isinstance(details, list) else [])
+        if isinstance(one, dict)
+    ]
+    more = [f"and {len(parts) - DETAILS_SHOWN} more"] if len(parts) > DETAILS_SHOWN else []
+    return "".join(f"; {part}" for part in parts[:DETAILS_SHOWN] + more)
 
 
 class ApiError(LlmResearchError):
     """The service refused the request."""
 
     def __init__(self, status: int, code: str, message: str, request_id: str | None, body: dict[str, Any]) -> None:
-        super().__init__(f"{status} {code}: {message}" + (f" (request {request_id})" if request_id else ""))
+        super().__init__(
+            f"{status} {code}: {message}{_told(body)}" + (f" (request {request_id})" if request_id else "")
+        )
         self.status = status
         self.code = code
         self.message = message
@@ -111,7 +128,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_of(response: httpx.Response) -> ApiError:
-    """The error that a read answer of 4xx or 5xx stands for, whoever wrote it."""
+    """The error that a read answer other than 2xx stands for, whoever wrote it."""
     try:
         whole = response.json()
         found = whole["error"]

@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from .. import models
 from ..config import Config
-from . import resources
+from . import operations, resources
 from .transport import AsyncTransport
 
 
@@ -29,9 +29,12 @@ class AsyncClient:
         self.datasets = resources.AsyncDatasets(self._transport)
         self.prompts = resources.AsyncPrompts(self._transport)
         self.evaluations = resources.AsyncEvaluations(self._transport)
-        self.users = resources.AsyncUsers(self._transport)
-        self.api_keys = resources.AsyncApiKeys(self._transport)
-        self.admin = resources.AsyncAdmin(self._transport)
+        self.users = operations.AsyncUsers(self._transport)
+        self.api_keys = operations.AsyncApiKeys(self._transport)
+        self.credentials = operations.AsyncCredentials(self._transport)
+        self.artifacts = operations.AsyncArtifacts(self._transport)
+        self.analyses = operations.AsyncAnalyses(self._transport)
+        self.admin = operations.AsyncAdmin(self._transport)
 
     async def me(self) -> models.Identity:
         """Who the caller is and may do."""
@@ -39,6 +42,7 @@ class AsyncClient:
         return found
 
     async def ready(self) -> models.Health:
+        """Whether the service can take requests."""
         found: models.Health = await self._transport.json("GET", "/health/ready", models.Health, signed=False)
         return found
 

@@ -60,6 +60,7 @@ class AsyncNoun(AsyncResource, Generic[T]):
     kind: type[T]
 
     async def get(self, id: str) -> T:
+        """The one with this id. Raises NotFoundError."""
         found: T = await self._transport.json("GET", f"{self.path}/{segment(id)}", self.kind)
         return found
 
@@ -72,6 +73,7 @@ class AsyncNoun(AsyncResource, Generic[T]):
         return self._every(self.path, self.kind, filters)
 
     async def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Takes it away. Raises ConflictError while something refers to it."""
         await self._transport.request("DELETE", f"{self.path}/{segment(id)}", if_match=if_match)
 
     async def _create(self, body: Mapping[str, Any], idempotency_key: str | None = None) -> T:
@@ -90,11 +92,13 @@ class AsyncExperiments(AsyncNoun[models.Experiment]):
     kind = models.Experiment
 
     async def create(self, **members: Unpack[requests.CreateExperimentRequest]) -> models.Experiment:
+        """Makes one of the members given."""
         return await self._create(members)
 
     async def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateExperimentRequest]
     ) -> models.Experiment:
+        """Changes the members that are given, and no other."""
         return await self._update(id, members, if_match)
 
     async def _step(self, id: str, what: str, body: Mapping[str, Any] | None = None) -> models.Experiment:
@@ -108,24 +112,31 @@ class AsyncExperiments(AsyncNoun[models.Experiment]):
         return await self._step(id, "start")
 
     async def pause(self, id: str) -> models.Experiment:
+        """Nothing more is sent; what is in flight is finished and kept."""
         return await self._step(id, "pause")
 
     async def resume(self, id: str) -> models.Experiment:
+        """Goes on where it was paused."""
         return await self._step(id, "resume")
 
     async def cancel(self, id: str) -> models.Experiment:
+        """Ends it; what is stored stays."""
         return await self._step(id, "cancel")
 
     async def archive(self, id: str) -> models.Experiment:
+        """Puts it away."""
         return await self._step(id, "archive")
 
     async def unarchive(self, id: str) -> models.Experiment:
+        """Takes it out again."""
         return await self._step(id, "unarchive")
 
     async def clone(self, id: str, name: str | None = None) -> models.Experiment:
+        """A draft with the same config."""
         return await self._step(id, "clone", {} if name is None else {"name": name})
 
     async def metrics(self, id: str) -> models.ExperimentMetrics:
+        """The figures of its runs."""
         found: models.ExperimentMetrics = await self._transport.json(
             "GET", f"{self.path}/{segment(id)}/metrics", models.ExperimentMetrics
         )
@@ -165,18 +176,20 @@ class AsyncClientRun:
         self.id = run.id
 
     async def log_metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        self._buffer.points.extend(self._buffer.points_of(values, step))
+        """Numbers by their names; `step` orders them. Raises SerializationError for NaN."""
+        self._buffer.add_points(values, step)
         if self._buffer.is_due():
             await self.flush()
 
     async def log_samples(self, samples: Iterable[Mapping[str, Any]]) -> None:
         """Each has an `id`; one that was sent before is not stored twice."""
         for sample in samples:
-            self._buffer.samples.append(dict(sample))
+            self._buffer.add_sample(sample)
             if self._buffer.is_due():
                 await self.flush()
 
     async def log_sample(self, **members: Any) -> None:
+        """One sample: `id`, `input`, `output`, `scores` and what else the service knows of it."""
         await self.log_samples([members])
 
     async def flush(self) -> None:
@@ -196,27 +209,37 @@ class AsyncClientRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception as lost:
+                await self._fail(lost)
+                raise
             self.run = await self._runs.complete(self.run.experiment_id, self.id)
             return
-        words = (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)[:10_000]
         try:
             await self.flush()
-        except LlmResearchError as lost:
+        except Exception as lost:  # what went wrong first is what the caller must see
             self._runs._transport.config.logger.warning("not all of the run was sent: %s", lost)
+        await self._fail(error)
+
+    async def _fail(self, error: BaseException) -> None:
+        words = (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)[:10_000]
         try:
             self.run = await self._runs.fail(self.run.experiment_id, self.id, words)
-        except LlmResearchError as untold:  # what went wrong first is what the caller must see
+        except LlmResearchError as untold:
             self._runs._transport.config.logger.warning("the failure could not be told: %s", untold)
 
 
 class AsyncRuns(AsyncResource):
+    """Runs of experiments: those that the service carries out, and those that the client reports."""
+
     @staticmethod
     def _of(experiment_id: str, run_id: str | None = None) -> str:
         path = f"/experiments/{segment(experiment_id)}/runs"
         return path if run_id is None else f"{path}/{segment(run_id)}"
 
     async def create(self, experiment_id: str, **members: Unpack[requests.CreateRunRequest]) -> models.Run:
+        """Makes one of the members given."""
         made: models.Run = await self._transport.json("POST", self._of(experiment_id), models.Run, body=members)
         return made
 
@@ -230,13 +253,16 @@ class AsyncRuns(AsyncResource):
         return AsyncClientRun(self, await self.create(experiment_id, **members), flush_at)
 
     async def get(self, experiment_id: str, run_id: str) -> models.Run:
+        """The one with this id. Raises NotFoundError."""
         found: models.Run = await self._transport.json("GET", self._of(experiment_id, run_id), models.Run)
         return found
 
     async def list(self, experiment_id: str, **place: Any) -> Page[models.Run]:
+        """One page; `limit` and `offset`, or `cursor`."""
         return await self._page(self._of(experiment_id), models.Run, place)
 
     def iterate(self, experiment_id: str) -> AsyncIterator[models.Run]:
+        """All of them, page by page."""
         return self._every(self._of(experiment_id), models.Run, {})
 
     async def _deed(self, experiment_id: str, run_id: str, what: str, body: Any = None) -> models.Run:
@@ -246,17 +272,21 @@ class AsyncRuns(AsyncResource):
         return after
 
     async def cancel(self, experiment_id: str, run_id: str) -> models.Run:
+        """Ends it; what is stored stays."""
         return await self._deed(experiment_id, run_id, "cancel")
 
     async def complete(self, experiment_id: str, run_id: str) -> models.Run:
+        """Ends a run of the client as completed."""
         return await self._deed(experiment_id, run_id, "complete")
 
     async def fail(self, experiment_id: str, run_id: str, error: str) -> models.Run:
+        """Ends a run of the client as failed, with the reason."""
         return await self._deed(experiment_id, run_id, "fail", {"error": error})
 
     async def log_metrics(
         self, experiment_id: str, run_id: str, points: Sequence[Mapping[str, Any]]
     ) -> models.Received:
+        """Up to 1,000 points of a run of the client."""
         got: models.Received = await self._transport.json(
             "POST", f"{self._of(experiment_id, run_id)}/metrics", models.Received, body=list(points)
         )
@@ -265,18 +295,22 @@ class AsyncRuns(AsyncResource):
     async def log_samples(
         self, experiment_id: str, run_id: str, samples: Sequence[Mapping[str, Any]]
     ) -> models.Received:
+        """Up to 1,000 samples of a run of the client; one that was sent before is not stored twice."""
         got: models.Received = await self._transport.json(
             "POST", f"{self._of(experiment_id, run_id)}/samples", models.Received, body=list(samples)
         )
         return got
 
     async def samples(self, experiment_id: str, run_id: str, **filters: Any) -> Page[models.Sample]:
+        """One page; filters: `variant`, `outcome`, `status`, `tag`, `q`."""
         return await self._page(f"{self._of(experiment_id, run_id)}/samples", models.Sample, filters)
 
     def iterate_samples(self, experiment_id: str, run_id: str, **filters: Any) -> AsyncIterator[models.Sample]:
+        """All samples, page by page; the filters of `samples`."""
         return self._every(f"{self._of(experiment_id, run_id)}/samples", models.Sample, filters)
 
     async def sample(self, experiment_id: str, run_id: str, sample_id: str) -> models.Sample:
+        """One sample with its row, prompt and output."""
         path = f"{self._of(experiment_id, run_id)}/samples/{segment(sample_id)}"
         found: models.Sample = await self._transport.json("GET", path, models.Sample)
         return found
@@ -284,6 +318,7 @@ class AsyncRuns(AsyncResource):
     async def report(
         self, experiment_id: str, run_id: str, format: ReportFormat = "json", compare: Sequence[str] = ()
     ) -> bytes:
+        """Of this run."""
         return await _report(self._transport, f"{self._of(experiment_id, run_id)}/report", format, compare)
 
     async def events(
@@ -335,14 +370,17 @@ class AsyncModels(AsyncNoun[models.Model]):
     kind = models.Model
 
     async def create(self, **members: Unpack[requests.CreateModelRequest]) -> models.Model:
+        """Makes one of the members given."""
         return await self._create(members)
 
     async def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateModelRequest]
     ) -> models.Model:
+        """Changes the members that are given, and no other."""
         return await self._update(id, members, if_match)
 
     async def providers(self) -> list[models.Provider]:
+        """What models can come from."""
         found: list[models.Provider] = await self._transport.json("GET", "/models/providers", list[models.Provider])
         return found
 
@@ -352,14 +390,17 @@ class AsyncDatasets(AsyncNoun[models.Dataset]):
     kind = models.Dataset
 
     async def create(self, **members: Unpack[requests.CreateDatasetRequest]) -> models.Dataset:
+        """Makes one of the members given."""
         return await self._create(members)
 
     async def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateDatasetRequest]
     ) -> models.Dataset:
+        """Changes the members that are given, and no other."""
         return await self._update(id, members, if_match)
 
     async def versions(self, id: str) -> list[models.DatasetVersion]:
+        """The versions, newest first."""
         found: list[models.DatasetVersion] = await self._transport.json(
             "GET", f"/datasets/{segment(id)}/versions", list[models.DatasetVersion]
         )
@@ -386,7 +427,7 @@ class AsyncDatasets(AsyncNoun[models.Dataset]):
         address: models.Upload = await self._transport.json(
             "POST", f"/datasets/{segment(id)}/upload", models.Upload, body=said
         )
-        content: Any = source if isinstance(source, bytes) else _chunks(Path(source))
+        content: Any = source if isinstance(source, bytes) else chunks_of(Path(source))
         size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
         headers = {**address.headers, "Content-Length": str(size)}
         stored: models.DatasetVersion = await self._transport.json(
@@ -395,6 +436,7 @@ class AsyncDatasets(AsyncNoun[models.Dataset]):
         return stored
 
     async def download_url(self, id: str, version: str | int | None = None) -> models.Download:
+        """An address to get the rows from, for a while."""
         found: models.Download = await self._transport.json(
             "GET", f"/datasets/{segment(id)}/download", models.Download, params={"version": version}
         )
@@ -415,21 +457,25 @@ class AsyncDatasets(AsyncNoun[models.Dataset]):
 
     async def download(self, id: str, target: str | os.PathLike[str], version: str | int | None = None) -> int:
         """Writes the rows to a file, whole or not at all; gives its bytes."""
-        path = Path(target)
-        part = path.with_name(path.name + ".part")
-        try:
-            with part.open("wb") as file:
-                async with self.open(id, version) as response:
-                    async for chunk in response.aiter_bytes(_core.CHUNK_BYTES):
-                        file.write(chunk)
-                size = file.tell()
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return size
+        async with self.open(id, version) as response:
+            return await save_body(response, Path(target))
 
 
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
+async def save_body(response: httpx.Response, path: Path) -> int:
+    """The body as a file, whole or not at all; gives its bytes."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            async for chunk in response.aiter_bytes(_core.CHUNK_BYTES):
+                file.write(chunk)
+            size = file.tell()
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return size
+
+
+async def chunks_of(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_core.CHUNK_BYTES):
             yield chunk
@@ -440,29 +486,35 @@ class AsyncPrompts(AsyncNoun[models.Prompt]):
     kind = models.Prompt
 
     async def create(self, **members: Unpack[requests.CreatePromptRequest]) -> models.Prompt:
+        """Makes one of the members given."""
         return await self._create(members)
 
     async def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdatePromptRequest]
     ) -> models.Prompt:
+        """Changes the members that are given, and no other."""
         return await self._update(id, members, if_match)
 
     async def render(self, id: str, **said: Unpack[requests.RenderPromptRequest]) -> models.RenderedPrompt:
+        """Fills the template in."""
         found: models.RenderedPrompt = await self._transport.json(
             "POST", f"/prompts/{segment(id)}/render", models.RenderedPrompt, body=said
         )
         return found
 
     async def validate(self, **said: Unpack[requests.ValidatePromptRequest]) -> models.PromptInspection:
+        """Checks a template without storing it."""
         found: models.PromptInspection = await self._transport.json(
             "POST", "/prompts/validate", models.PromptInspection, body=said
         )
         return found
 
     async def versions(self, id: str, **place: Any) -> Page[models.PromptVersion]:
+        """The versions, newest first."""
         return await self._page(f"/prompts/{segment(id)}/versions", models.PromptVersion, place)
 
     async def version(self, id: str, version_id: str) -> models.PromptVersion:
+        """One version."""
         found: models.PromptVersion = await self._transport.json(
             "GET", f"/prompts/{segment(id)}/versions/{segment(version_id)}", models.PromptVersion
         )
@@ -471,6 +523,7 @@ class AsyncPrompts(AsyncNoun[models.Prompt]):
     async def create_version(
         self, id: str, **members: Unpack[requests.CreatePromptVersionRequest]
     ) -> models.PromptVersion:
+        """Adds a version."""
         made: models.PromptVersion = await self._transport.json(
             "POST", f"/prompts/{segment(id)}/versions", models.PromptVersion, body=members
         )
@@ -495,6 +548,7 @@ class AsyncEvaluations(AsyncResource):
         return path if run_id is None else f"{path}/runs/{segment(run_id)}"
 
     async def create(self, **members: Any) -> Open:
+        """Makes one of the members given."""
         return await self._post(self.path, members)
 
     async def create_many(self, evaluations: Sequence[Mapping[str, Any]]) -> list[Open]:
@@ -503,19 +557,24 @@ class AsyncEvaluations(AsyncResource):
         return made
 
     async def get(self, id: str) -> Open:
+        """The one with this id. Raises NotFoundError."""
         return await self._get(self._of(id))
 
     async def page(self, **filters: Any) -> Page[Open]:
+        """One page; `limit` and `offset`, or `cursor`."""
         return await self._page(self.path, Open, filters)
 
     def iterate(self, **filters: Any) -> AsyncIterator[Open]:
+        """All of them, page by page."""
         return self._every(self.path, Open, filters)
 
     async def update(self, id: str, *, if_match: str | None = None, **members: Any) -> Open:
+        """Changes the members that are given, and no other."""
         changed: Open = await self._transport.json("PUT", self._of(id), Open, body=members, if_match=if_match)
         return changed
 
     async def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Takes it away. Raises ConflictError while something refers to it."""
         await self._transport.request("DELETE", self._of(id), if_match=if_match)
 
     async def run(self, id: str, **members: Any) -> Open:
@@ -523,12 +582,15 @@ class AsyncEvaluations(AsyncResource):
         return await self._post(f"{self._of(id)}/run", members)
 
     async def runs(self, id: str, **place: Any) -> Page[Open]:
+        """Its runs, newest first."""
         return await self._page(f"{self._of(id)}/runs", Open, place)
 
     async def get_run(self, id: str, run_id: str) -> Open:
+        """One of its runs."""
         return await self._get(self._of(id, run_id))
 
     async def results(self, id: str, run_id: str, **filters: Any) -> Open:
+        """The figures of one run."""
         return await self._get(f"{self._of(id, run_id)}/results", **filters)
 
     async def log_scores(self, id: str, run_id: str, scores: Any) -> Open:
@@ -536,70 +598,9 @@ class AsyncEvaluations(AsyncResource):
         return await self._post(f"{self._of(id, run_id)}/metrics", scores)
 
     async def compare(self, run_ids: Sequence[str], **how: Any) -> Open:
+        """Runs beside each other, with tests."""
         return await self._post(f"{self.path}/compare", {"run_ids": list(run_ids), **how})
 
     async def metric_types(self) -> Any:
+        """What can be measured."""
         return _core.read_json(await self._transport.request("GET", f"{self.path}/metric-types"))
-
-
-class AsyncUsers(AsyncNoun[models.User]):
-    path = "/admin/users"
-    kind = models.User
-
-    async def create(self, **members: Unpack[requests.CreateUserRequest]) -> models.User:
-        return await self._create(members)
-
-    async def update(
-        self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateUserRequest]
-    ) -> models.User:
-        return await self._update(id, members, if_match)
-
-
-class AsyncApiKeys(AsyncNoun[models.ApiKey]):
-    path = "/admin/api-keys"
-    kind = models.ApiKey
-
-    async def create(self, **members: Unpack[requests.CreateApiKeyRequest]) -> models.NewApiKey:
-        """The answer is the only one that has the key itself."""
-        made: models.NewApiKey = await self._transport.json("POST", self.path, models.NewApiKey, body=members)
-        return made
-
-    async def rotate(self, id: str, overlap_hours: float = 0) -> models.NewApiKey:
-        made: models.NewApiKey = await self._transport.json(
-            "POST", f"{self.path}/{segment(id)}/rotate", models.NewApiKey, body={"overlap_hours": overlap_hours}
-        )
-        return made
-
-
-class AsyncAdmin(AsyncResource):
-    """What operators do: circuit breakers and the audit log."""
-
-    async def breakers(self) -> list[models.Breaker]:
-        found: models.BreakerStatus = await self._transport.json(
-            "GET", "/admin/circuit-breaker/status", models.BreakerStatus
-        )
-        return found.breakers
-
-    async def open_breaker(self, service: str) -> models.Breaker:
-        return await self._breaker("open", service)
-
-    async def close_breaker(self, service: str) -> models.Breaker:
-        return await self._breaker("close", service)
-
-    async def _breaker(self, what: str, service: str) -> models.Breaker:
-        after: models.Breaker = await self._transport.json(
-            "POST", f"/admin/circuit-breaker/{what}", models.Breaker, body={"service": service}
-        )
-        return after
-
-    async def audit_events(self, **filters: Any) -> Page[models.AuditEvent]:
-        return await self._page("/admin/audit-logs", models.AuditEvent, filters)
-
-    def iterate_audit_events(self, **filters: Any) -> AsyncIterator[models.AuditEvent]:
-        return self._every("/admin/audit-logs", models.AuditEvent, filters)
-
-    async def audit_statistics(self, **filters: Any) -> models.AuditStatistics:
-        found: models.AuditStatistics = await self._transport.json(
-            "GET", "/admin/audit-logs/statistics", models.AuditStatistics, params=filters
-        )
-        return found

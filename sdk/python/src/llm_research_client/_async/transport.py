@@ -12,7 +12,7 @@ import httpx
 
 from .. import _core
 from ..config import Config, Login
-from ..errors import ApiError, AuthenticationError, NetworkError
+from ..errors import ApiError, AuthenticationError, ConfigurationError, NetworkError
 
 
 class AsyncTransport:
@@ -67,6 +67,10 @@ class AsyncTransport:
             )
         except httpx.TransportError as error:
             raise _core.network_error(error) from error
+        except RuntimeError as error:
+            if self.http.is_closed:
+                raise ConfigurationError("the client is closed") from error
+            raise
         self.config.logger.debug("%s %s: %d", spec.method, spec.path, response.status_code)
         return response
 
@@ -82,7 +86,7 @@ class AsyncTransport:
                 content=spec.content,
                 timeout=timeout or _core.timeout_of(self.config),
             ) as response:
-                if response.status_code >= 400:
+                if not response.is_success:
                     await response.aread()
                     _core.raise_for(response)
                 yield response

@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from .. import models
 from ..config import Config
-from . import resources
+from . import operations, resources
 from .transport import Transport
 
 
@@ -29,9 +29,12 @@ class Client:
         self.datasets = resources.Datasets(self._transport)
         self.prompts = resources.Prompts(self._transport)
         self.evaluations = resources.Evaluations(self._transport)
-        self.users = resources.Users(self._transport)
-        self.api_keys = resources.ApiKeys(self._transport)
-        self.admin = resources.Admin(self._transport)
+        self.users = operations.Users(self._transport)
+        self.api_keys = operations.ApiKeys(self._transport)
+        self.credentials = operations.Credentials(self._transport)
+        self.artifacts = operations.Artifacts(self._transport)
+        self.analyses = operations.Analyses(self._transport)
+        self.admin = operations.Admin(self._transport)
 
     def me(self) -> models.Identity:
         """Who the caller is and may do."""
@@ -39,6 +42,7 @@ class Client:
         return found
 
     def ready(self) -> models.Health:
+        """Whether the service can take requests."""
         found: models.Health = self._transport.json("GET", "/health/ready", models.Health, signed=False)
         return found
 

@@ -59,6 +59,7 @@ class Noun(Resource, Generic[T]):
     kind: type[T]
 
     def get(self, id: str) -> T:
+        """The one with this id. Raises NotFoundError."""
         found: T = self._transport.json("GET", f"{self.path}/{segment(id)}", self.kind)
         return found
 
@@ -71,6 +72,7 @@ class Noun(Resource, Generic[T]):
         return self._every(self.path, self.kind, filters)
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Takes it away. Raises ConflictError while something refers to it."""
         self._transport.request("DELETE", f"{self.path}/{segment(id)}", if_match=if_match)
 
     def _create(self, body: Mapping[str, Any], idempotency_key: str | None = None) -> T:
@@ -89,11 +91,13 @@ class Experiments(Noun[models.Experiment]):
     kind = models.Experiment
 
     def create(self, **members: Unpack[requests.CreateExperimentRequest]) -> models.Experiment:
+        """Makes one of the members given."""
         return self._create(members)
 
     def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateExperimentRequest]
     ) -> models.Experiment:
+        """Changes the members that are given, and no other."""
         return self._update(id, members, if_match)
 
     def _step(self, id: str, what: str, body: Mapping[str, Any] | None = None) -> models.Experiment:
@@ -107,24 +111,31 @@ class Experiments(Noun[models.Experiment]):
         return self._step(id, "start")
 
     def pause(self, id: str) -> models.Experiment:
+        """Nothing more is sent; what is in flight is finished and kept."""
         return self._step(id, "pause")
 
     def resume(self, id: str) -> models.Experiment:
+        """Goes on where it was paused."""
         return self._step(id, "resume")
 
     def cancel(self, id: str) -> models.Experiment:
+        """Ends it; what is stored stays."""
         return self._step(id, "cancel")
 
     def archive(self, id: str) -> models.Experiment:
+        """Puts it away."""
         return self._step(id, "archive")
 
     def unarchive(self, id: str) -> models.Experiment:
+        """Takes it out again."""
         return self._step(id, "unarchive")
 
     def clone(self, id: str, name: str | None = None) -> models.Experiment:
+        """A draft with the same config."""
         return self._step(id, "clone", {} if name is None else {"name": name})
 
     def metrics(self, id: str) -> models.ExperimentMetrics:
+        """The figures of its runs."""
         found: models.ExperimentMetrics = self._transport.json(
             "GET", f"{self.path}/{segment(id)}/metrics", models.ExperimentMetrics
         )
@@ -164,18 +175,20 @@ class ClientRun:
         self.id = run.id
 
     def log_metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        self._buffer.points.extend(self._buffer.points_of(values, step))
+        """Numbers by their names; `step` orders them. Raises SerializationError for NaN."""
+        self._buffer.add_points(values, step)
         if self._buffer.is_due():
             self.flush()
 
     def log_samples(self, samples: Iterable[Mapping[str, Any]]) -> None:
         """Each has an `id`; one that was sent before is not stored twice."""
         for sample in samples:
-            self._buffer.samples.append(dict(sample))
+            self._buffer.add_sample(sample)
             if self._buffer.is_due():
                 self.flush()
 
     def log_sample(self, **members: Any) -> None:
+        """One sample: `id`, `input`, `output`, `scores` and what else the service knows of it."""
         self.log_samples([members])
 
     def flush(self) -> None:
@@ -195,27 +208,37 @@ class ClientRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self.flush()
+            try:
+                self.flush()
+            except Exception as lost:
+                self._fail(lost)
+                raise
             self.run = self._runs.complete(self.run.experiment_id, self.id)
             return
-        words = (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)[:10_000]
         try:
             self.flush()
-        except LlmResearchError as lost:
+        except Exception as lost:  # what went wrong first is what the caller must see
             self._runs._transport.config.logger.warning("not all of the run was sent: %s", lost)
+        self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        words = (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)[:10_000]
         try:
             self.run = self._runs.fail(self.run.experiment_id, self.id, words)
-        except LlmResearchError as untold:  # what went wrong first is what the caller must see
+        except LlmResearchError as untold:
             self._runs._transport.config.logger.warning("the failure could not be told: %s", untold)
 
 
 class Runs(Resource):
+    """Runs of experiments: those that the service carries out, and those that the client reports."""
+
     @staticmethod
     def _of(experiment_id: str, run_id: str | None = None) -> str:
         path = f"/experiments/{segment(experiment_id)}/runs"
         return path if run_id is None else f"{path}/{segment(run_id)}"
 
     def create(self, experiment_id: str, **members: Unpack[requests.CreateRunRequest]) -> models.Run:
+        """Makes one of the members given."""
         made: models.Run = self._transport.json("POST", self._of(experiment_id), models.Run, body=members)
         return made
 
@@ -229,13 +252,16 @@ class Runs(Resource):
         return ClientRun(self, self.create(experiment_id, **members), flush_at)
 
     def get(self, experiment_id: str, run_id: str) -> models.Run:
+        """The one with this id. Raises NotFoundError."""
         found: models.Run = self._transport.json("GET", self._of(experiment_id, run_id), models.Run)
         return found
 
     def list(self, experiment_id: str, **place: Any) -> Page[models.Run]:
+        """One page; `limit` and `offset`, or `cursor`."""
         return self._page(self._of(experiment_id), models.Run, place)
 
     def iterate(self, experiment_id: str) -> Iterator[models.Run]:
+        """All of them, page by page."""
         return self._every(self._of(experiment_id), models.Run, {})
 
     def _deed(self, experiment_id: str, run_id: str, what: str, body: Any = None) -> models.Run:
@@ -245,17 +271,21 @@ class Runs(Resource):
         return after
 
     def cancel(self, experiment_id: str, run_id: str) -> models.Run:
+        """Ends it; what is stored stays."""
         return self._deed(experiment_id, run_id, "cancel")
 
     def complete(self, experiment_id: str, run_id: str) -> models.Run:
+        """Ends a run of the client as completed."""
         return self._deed(experiment_id, run_id, "complete")
 
     def fail(self, experiment_id: str, run_id: str, error: str) -> models.Run:
+        """Ends a run of the client as failed, with the reason."""
         return self._deed(experiment_id, run_id, "fail", {"error": error})
 
     def log_metrics(
         self, experiment_id: str, run_id: str, points: Sequence[Mapping[str, Any]]
     ) -> models.Received:
+        """Up to 1,000 points of a run of the client."""
         got: models.Received = self._transport.json(
             "POST", f"{self._of(experiment_id, run_id)}/metrics", models.Received, body=list(points)
         )
@@ -264,18 +294,22 @@ class Runs(Resource):
     def log_samples(
         self, experiment_id: str, run_id: str, samples: Sequence[Mapping[str, Any]]
     ) -> models.Received:
+        """Up to 1,000 samples of a run of the client; one that was sent before is not stored twice."""
         got: models.Received = self._transport.json(
             "POST", f"{self._of(experiment_id, run_id)}/samples", models.Received, body=list(samples)
         )
         return got
 
     def samples(self, experiment_id: str, run_id: str, **filters: Any) -> Page[models.Sample]:
+        """One page; filters: `variant`, `outcome`, `status`, `tag`, `q`."""
         return self._page(f"{self._of(experiment_id, run_id)}/samples", models.Sample, filters)
 
     def iterate_samples(self, experiment_id: str, run_id: str, **filters: Any) -> Iterator[models.Sample]:
+        """All samples, page by page; the filters of `samples`."""
         return self._every(f"{self._of(experiment_id, run_id)}/samples", models.Sample, filters)
 
     def sample(self, experiment_id: str, run_id: str, sample_id: str) -> models.Sample:
+        """One sample with its row, prompt and output."""
         path = f"{self._of(experiment_id, run_id)}/samples/{segment(sample_id)}"
         found: models.Sample = self._transport.json("GET", path, models.Sample)
         return found
@@ -283,6 +317,7 @@ class Runs(Resource):
     def report(
         self, experiment_id: str, run_id: str, format: ReportFormat = "json", compare: Sequence[str] = ()
     ) -> bytes:
+        """Of this run."""
         return _report(self._transport, f"{self._of(experiment_id, run_id)}/report", format, compare)
 
     def events(
@@ -334,14 +369,17 @@ class Models(Noun[models.Model]):
     kind = models.Model
 
     def create(self, **members: Unpack[requests.CreateModelRequest]) -> models.Model:
+        """Makes one of the members given."""
         return self._create(members)
 
     def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateModelRequest]
     ) -> models.Model:
+        """Changes the members that are given, and no other."""
         return self._update(id, members, if_match)
 
     def providers(self) -> list[models.Provider]:
+        """What models can come from."""
         found: list[models.Provider] = self._transport.json("GET", "/models/providers", list[models.Provider])
         return found
 
@@ -351,14 +389,17 @@ class Datasets(Noun[models.Dataset]):
     kind = models.Dataset
 
     def create(self, **members: Unpack[requests.CreateDatasetRequest]) -> models.Dataset:
+        """Makes one of the members given."""
         return self._create(members)
 
     def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateDatasetRequest]
     ) -> models.Dataset:
+        """Changes the members that are given, and no other."""
         return self._update(id, members, if_match)
 
     def versions(self, id: str) -> list[models.DatasetVersion]:
+        """The versions, newest first."""
         found: list[models.DatasetVersion] = self._transport.json(
             "GET", f"/datasets/{segment(id)}/versions", list[models.DatasetVersion]
         )
@@ -385,7 +426,7 @@ class Datasets(Noun[models.Dataset]):
         address: models.Upload = self._transport.json(
             "POST", f"/datasets/{segment(id)}/upload", models.Upload, body=said
         )
-        content: Any = source if isinstance(source, bytes) else _chunks(Path(source))
+        content: Any = source if isinstance(source, bytes) else chunks_of(Path(source))
         size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
         headers = {**address.headers, "Content-Length": str(size)}
         stored: models.DatasetVersion = self._transport.json(
@@ -394,6 +435,7 @@ class Datasets(Noun[models.Dataset]):
         return stored
 
     def download_url(self, id: str, version: str | int | None = None) -> models.Download:
+        """An address to get the rows from, for a while."""
         found: models.Download = self._transport.json(
             "GET", f"/datasets/{segment(id)}/download", models.Download, params={"version": version}
         )
@@ -414,21 +456,25 @@ class Datasets(Noun[models.Dataset]):
 
     def download(self, id: str, target: str | os.PathLike[str], version: str | int | None = None) -> int:
         """Writes the rows to a file, whole or not at all; gives its bytes."""
-        path = Path(target)
-        part = path.with_name(path.name + ".part")
-        try:
-            with part.open("wb") as file:
-                with self.open(id, version) as response:
-                    for chunk in response.iter_bytes(_core.CHUNK_BYTES):
-                        file.write(chunk)
-                size = file.tell()
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return size
+        with self.open(id, version) as response:
+            return save_body(response, Path(target))
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def save_body(response: httpx.Response, path: Path) -> int:
+    """The body as a file, whole or not at all; gives its bytes."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            for chunk in response.iter_bytes(_core.CHUNK_BYTES):
+                file.write(chunk)
+            size = file.tell()
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return size
+
+
+def chunks_of(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_core.CHUNK_BYTES):
             yield chunk
@@ -439,29 +485,35 @@ class Prompts(Noun[models.Prompt]):
     kind = models.Prompt
 
     def create(self, **members: Unpack[requests.CreatePromptRequest]) -> models.Prompt:
+        """Makes one of the members given."""
         return self._create(members)
 
     def update(
         self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdatePromptRequest]
     ) -> models.Prompt:
+        """Changes the members that are given, and no other."""
         return self._update(id, members, if_match)
 
     def render(self, id: str, **said: Unpack[requests.RenderPromptRequest]) -> models.RenderedPrompt:
+        """Fills the template in."""
         found: models.RenderedPrompt = self._transport.json(
             "POST", f"/prompts/{segment(id)}/render", models.RenderedPrompt, body=said
         )
         return found
 
     def validate(self, **said: Unpack[requests.ValidatePromptRequest]) -> models.PromptInspection:
+        """Checks a template without storing it."""
         found: models.PromptInspection = self._transport.json(
             "POST", "/prompts/validate", models.PromptInspection, body=said
         )
         return found
 
     def versions(self, id: str, **place: Any) -> Page[models.PromptVersion]:
+        """The versions, newest first."""
         return self._page(f"/prompts/{segment(id)}/versions", models.PromptVersion, place)
 
     def version(self, id: str, version_id: str) -> models.PromptVersion:
+        """One version."""
         found: models.PromptVersion = self._transport.json(
             "GET", f"/prompts/{segment(id)}/versions/{segment(version_id)}", models.PromptVersion
         )
@@ -470,6 +522,7 @@ class Prompts(Noun[models.Prompt]):
     def create_version(
         self, id: str, **members: Unpack[requests.CreatePromptVersionRequest]
     ) -> models.PromptVersion:
+        """Adds a version."""
         made: models.PromptVersion = self._transport.json(
             "POST", f"/prompts/{segment(id)}/versions", models.PromptVersion, body=members
         )
@@ -494,6 +547,7 @@ class Evaluations(Resource):
         return path if run_id is None else f"{path}/runs/{segment(run_id)}"
 
     def create(self, **members: Any) -> Open:
+        """Makes one of the members given."""
         return self._post(self.path, members)
 
     def create_many(self, evaluations: Sequence[Mapping[str, Any]]) -> list[Open]:
@@ -502,19 +556,24 @@ class Evaluations(Resource):
         return made
 
     def get(self, id: str) -> Open:
+        """The one with this id. Raises NotFoundError."""
         return self._get(self._of(id))
 
     def page(self, **filters: Any) -> Page[Open]:
+        """One page; `limit` and `offset`, or `cursor`."""
         return self._page(self.path, Open, filters)
 
     def iterate(self, **filters: Any) -> Iterator[Open]:
+        """All of them, page by page."""
         return self._every(self.path, Open, filters)
 
     def update(self, id: str, *, if_match: str | None = None, **members: Any) -> Open:
+        """Changes the members that are given, and no other."""
         changed: Open = self._transport.json("PUT", self._of(id), Open, body=members, if_match=if_match)
         return changed
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Takes it away. Raises ConflictError while something refers to it."""
         self._transport.request("DELETE", self._of(id), if_match=if_match)
 
     def run(self, id: str, **members: Any) -> Open:
@@ -522,12 +581,15 @@ class Evaluations(Resource):
         return self._post(f"{self._of(id)}/run", members)
 
     def runs(self, id: str, **place: Any) -> Page[Open]:
+        """Its runs, newest first."""
         return self._page(f"{self._of(id)}/runs", Open, place)
 
     def get_run(self, id: str, run_id: str) -> Open:
+        """One of its runs."""
         return self._get(self._of(id, run_id))
 
     def results(self, id: str, run_id: str, **filters: Any) -> Open:
+        """The figures of one run."""
         return self._get(f"{self._of(id, run_id)}/results", **filters)
 
     def log_scores(self, id: str, run_id: str, scores: Any) -> Open:
@@ -535,70 +597,9 @@ class Evaluations(Resource):
         return self._post(f"{self._of(id, run_id)}/metrics", scores)
 
     def compare(self, run_ids: Sequence[str], **how: Any) -> Open:
+        """Runs beside each other, with tests."""
         return self._post(f"{self.path}/compare", {"run_ids": list(run_ids), **how})
 
     def metric_types(self) -> Any:
+        """What can be measured."""
         return _core.read_json(self._transport.request("GET", f"{self.path}/metric-types"))
-
-
-class Users(Noun[models.User]):
-    path = "/admin/users"
-    kind = models.User
-
-    def create(self, **members: Unpack[requests.CreateUserRequest]) -> models.User:
-        return self._create(members)
-
-    def update(
-        self, id: str, *, if_match: str | None = None, **members: Unpack[requests.UpdateUserRequest]
-    ) -> models.User:
-        return self._update(id, members, if_match)
-
-
-class ApiKeys(Noun[models.ApiKey]):
-    path = "/admin/api-keys"
-    kind = models.ApiKey
-
-    def create(self, **members: Unpack[requests.CreateApiKeyRequest]) -> models.NewApiKey:
-        """The answer is the only one that has the key itself."""
-        made: models.NewApiKey = self._transport.json("POST", self.path, models.NewApiKey, body=members)
-        return made
-
-    def rotate(self, id: str, overlap_hours: float = 0) -> models.NewApiKey:
-        made: models.NewApiKey = self._transport.json(
-            "POST", f"{self.path}/{segment(id)}/rotate", models.NewApiKey, body={"overlap_hours": overlap_hours}
-        )
-        return made
-
-
-class Admin(Resource):
-    """What operators do: circuit breakers and the audit log."""
-
-    def breakers(self) -> list[models.Breaker]:
-        found: models.BreakerStatus = self._transport.json(
-            "GET", "/admin/circuit-breaker/status", models.BreakerStatus
-        )
-        return found.breakers
-
-    def open_breaker(self, service: str) -> models.Breaker:
-        return self._breaker("open", service)
-
-    def close_breaker(self, service: str) -> models.Breaker:
-        return self._breaker("close", service)
-
-    def _breaker(self, what: str, service: str) -> models.Breaker:
-        after: models.Breaker = self._transport.json(
-            "POST", f"/admin/circuit-breaker/{what}", models.Breaker, body={"service": service}
-        )
-        return after
-
-    def audit_events(self, **filters: Any) -> Page[models.AuditEvent]:
-        return self._page("/admin/audit-logs", models.AuditEvent, filters)
-
-    def iterate_audit_events(self, **filters: Any) -> Iterator[models.AuditEvent]:
-        return self._every("/admin/audit-logs", models.AuditEvent, filters)
-
-    def audit_statistics(self, **filters: Any) -> models.AuditStatistics:
-        found: models.AuditStatistics = self._transport.json(
-            "GET", "/admin/audit-logs/statistics", models.AuditStatistics, params=filters
-        )
-        return found
