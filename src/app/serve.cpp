@@ -46,16 +46,6 @@ constexpr Duration kDrainAudit = std::chrono::seconds(2);
 constexpr double kLoginRate = 1;
 constexpr double kLoginBurst = 20;
 
-/// A run's own loop, workers and HTTP client.
-class ProgramParts final : public service::RunnerParts {
-  public:
-    explicit ProgramParts(std::unique_ptr<Program> program) : program_(std::move(program)) {}
-    service::Deps& deps() override { return program_->deps(); }
-
-  private:
-    std::unique_ptr<Program> program_;
-};
-
 service::TextCache::Options cache_options(const CacheSettings& settings) {
     service::TextCache::Options out;
     out.entries_max = settings.enabled ? static_cast<std::size_t>(settings.entries_max) : 0;
@@ -92,9 +82,7 @@ class Service {
           runs_(
               platform_->deps(),
               {&run_workers_[0], &run_workers_[1]},
-              [this]() -> Result<std::unique_ptr<service::RunnerParts>> {
-                  return std::make_unique<ProgramParts>(platform_->make_program());
-              },
+              [this] { return platform_->make_runner(); },
               events_,
               [this] { return maintenance_.on(); },
               {}
