@@ -91,9 +91,9 @@ class LocalApi final : public cli::Transport {
         deps.check_rate = [](const service::Caller&, api::LimitClass) {
             return service::RateDecision{.allowed = true, .limited = false};
         };
-        deps.audit = [this](
-                         const auto& request, const auto& route, auto* reply, auto* error, auto took
-                     ) { return audit_route(audit_, request, route, reply, error, took); };
+        deps.audit = [this](const auto& request, const auto& route, const auto&... what) {
+            return audit_route(audit_, request, route, what...);
+        };
         deps.served = [](const api::Served&) {};
         deps.maintenance = &maintenance_;
         deps.admission = &admission_;

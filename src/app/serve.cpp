@@ -116,13 +116,6 @@ class Service {
     void go_round();
     void drain();
     service::RateDecision check_rate(const service::Caller& caller, api::LimitClass limit);
-    Status audit(
-        const service::Request& request,
-        const api::Route& route,
-        const api::Reply* reply,
-        const Error* error,
-        Duration took
-    );
     void served(const api::Served& served);
     api::ApplicationDeps application_deps();
 
@@ -174,16 +167,6 @@ service::RateDecision Service::check_rate(const service::Caller& caller, api::Li
     return decision;
 }
 
-Status Service::audit(
-    const service::Request& request,
-    const api::Route& route,
-    const api::Reply* reply,
-    const Error* error,
-    Duration took
-) {
-    return audit_route(audit_, request, route, reply, error, took);
-}
-
 void Service::served(const api::Served& served) {
     if (served.status == info(Code::unauthorized).http_status) {
         counted_.auth_failed(served.cause);
@@ -204,9 +187,9 @@ api::ApplicationDeps Service::application_deps() {
     deps.check_rate = [this](const service::Caller& caller, api::LimitClass limit) {
         return check_rate(caller, limit);
     };
-    deps.audit = [this](
-                     const auto& request, const auto& route, auto* reply, auto* error, auto took
-                 ) { return audit(request, route, reply, error, took); };
+    deps.audit = [this](const auto& request, const auto& route, const auto&... what) {
+        return audit_route(audit_, request, route, what...);
+    };
     deps.served = [this](const api::Served& one) {
         http_metrics_->observe(one);
         served(one);
