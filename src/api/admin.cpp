@@ -38,8 +38,11 @@ Route breaker_route(std::string_view path, std::string_view summary, Deed deed) 
     };
     out.errors = {404};
     out.handler = [deed](Call& call) -> Result<Reply> {
-        LAB_TRY(Json state, deed(call.request(), call.body()["service"].get<std::string>()));
-        return reply_json(std::move(state));
+        const std::string service = call.body()["service"].get<std::string>();
+        LAB_TRY(Json state, deed(call.request(), service));
+        Reply reply = reply_json(std::move(state));
+        reply.audit_id = service;
+        return reply;
     };
     return out;
 }
@@ -120,7 +123,9 @@ Route set_maintenance_route(service::MaintenanceFlag& flag) {
         const Json& body = call.body();
         const bool on = body["enabled"].get<bool>();
         LAB_TRY(Json state, service::set_maintenance(call.request(), on, body.value("reason", "")));
-        return reply_json(shown_maintenance(std::move(state), flag));
+        Reply reply = reply_json(shown_maintenance(std::move(state), flag));
+        reply.audit_id = "maintenance";
+        return reply;
     };
     return out;
 }

@@ -365,12 +365,14 @@ Result<Reply> Application::carry_out(
     std::optional<AuditClass> audit_as;
     const auto audited = [&](const Reply* reply, const Error* error) {
         const Duration took = deps_.clock->now() - visit.begun;
+        const AuditClass& what = audit_as ? *audit_as : route.audit;
+        const std::string id = audited_id(route.path, what, visit.match.path_values, reply);
         if (!audit_as) {
-            return deps_.audit(request, route, reply, error, took);
+            return deps_.audit(request, route, id, reply, error, took);
         }
         Route as = route;
         as.audit = *audit_as;
-        return deps_.audit(request, as, reply, error, took);
+        return deps_.audit(request, as, id, reply, error, took);
     };
     if (const Status known = identify(visit, head, request); !known) {
         if (known.error().code == Code::unauthorized) {

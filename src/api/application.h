@@ -53,9 +53,15 @@ struct ApplicationDeps {
     std::function<Result<service::Caller>(const Ctx&, storage::Session&, const service::Presented&)>
         authenticate;
     std::function<service::RateDecision(const service::Caller&, LimitClass)> check_rate;
-    /// Errors: those of an audit that must not be lost.
-    std::function<
-        Status(const service::Request&, const Route&, const Reply*, const Error*, Duration)>
+    /// What was done, or was not, and to what. Errors: those of an audit that must not be lost.
+    std::function<Status(
+        const service::Request&,
+        const Route&,
+        const std::string& resource_id,
+        const Reply*,
+        const Error*,
+        Duration
+    )>
         audit;
     std::function<void(const Served&)> served;
     const service::MaintenanceFlag* maintenance = nullptr;

@@ -188,14 +188,15 @@ class Face : public testing::Test {
             steps_.emplace_back("rate");
             return rate_;
         };
-        out.audit = [this](const auto&, const Route& used, const Reply*, const Error* error, auto) {
-            const std::lock_guard lock(mutex_);
-            audited_.push_back(
-                std::string(used.path) + " " +
-                (error != nullptr ? std::string(info(error->code).wire_name) : "ok")
-            );
-            return audit_fails_ ? Status(Error(Code::unavailable, "no room")) : ok();
-        };
+        out.audit =
+            [this](const auto&, const Route& used, const auto& id, auto*, auto* error, auto) {
+                const std::lock_guard lock(mutex_);
+                audited_.push_back(
+                    std::string(used.path) + " " + (id.empty() ? "" : id + " ") +
+                    (error != nullptr ? std::string(info(error->code).wire_name) : "ok")
+                );
+                return audit_fails_ ? Status(Error(Code::unavailable, "no room")) : ok();
+            };
         out.served = [this](const Served& served) {
             served_.push_back(
                 std::string(served.path) + " " + std::to_string(served.status) + " " +

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
+
 namespace lab::api {
 namespace {
 
@@ -76,12 +78,21 @@ Result<Reply> keep(Call& call) {
     return bytes->keep(call);
 }
 
+/// What the head says of the body's size; 0 = nothing.
+std::int64_t announced_bytes(const Call& call) {
+    std::int64_t out = 0;
+    const std::string_view text = call.header("content-length");
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), out);
+    return read.ec == std::errc() ? out : 0;
+}
+
 Result<std::unique_ptr<BodyWriter>> open_direct(Call& call) {
     const std::string type(call.header("content-type"));
     const service::ArtifactPlan plan{
         .name = call.query("name").value_or(""),
         .type = call.query("artifact_type").value_or("other"),
         .mime_type = call.query("mime_type").value_or(type),
+        .bytes = announced_bytes(call),
     };
     LAB_TRY(auto bytes, service::begin_artifact(call.request(), call.path(0), call.path(1), plan));
     return std::make_unique<Bytes>(std::move(bytes), std::nullopt);
@@ -90,7 +101,7 @@ Result<std::unique_ptr<BodyWriter>> open_direct(Call& call) {
 Result<std::unique_ptr<BodyWriter>> open_signed(Call& call, const std::string& key) {
     const service::Request& request = call.request();
     LAB_TRY(
-        const auto link,
+        auto link,
         service::read_artifact_link(
             call.query("token").value_or(""),
             call.path(0),
@@ -99,6 +110,7 @@ Result<std::unique_ptr<BodyWriter>> open_signed(Call& call, const std::string& k
             key
         )
     );
+    link.plan.bytes = announced_bytes(call);
     const service::Caller bearer = service::artifact_link_caller(link, request.caller);
     const service::Request mine{request.ctx, request.deps, request.session, bearer};
     LAB_TRY(auto bytes, service::begin_artifact(mine, link.experiment, link.run, link.plan));

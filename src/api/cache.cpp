@@ -26,6 +26,12 @@ Route cache_route(std::string_view path, std::string_view summary, Handler handl
     return out;
 }
 
+Reply accepted(Json said) {
+    Reply reply = reply_json(std::move(said), 202);
+    reply.audit_id = "cache";
+    return reply;
+}
+
 }  // namespace
 
 std::vector<Route> cache_routes(const CacheControl& control) {
@@ -37,7 +43,7 @@ std::vector<Route> cache_routes(const CacheControl& control) {
             if (!control.warm || !control.warm()) {
                 return Error(Code::unavailable, "there is more to do than can be done: try again");
             }
-            return reply_json({{"status", "accepted"}, {"cache", "reports"}}, 202);
+            return accepted({{"status", "accepted"}, {"cache", "reports"}});
         }
     ));
     out.push_back(cache_route(
@@ -45,9 +51,7 @@ std::vector<Route> cache_routes(const CacheControl& control) {
         "Forget everything that is kept for speed; nothing is lost",
         [control](Call&) -> Result<Reply> {
             const std::size_t cleared = control.clear ? control.clear() : 0;
-            return reply_json(
-                {{"status", "accepted"}, {"cache", "reports"}, {"cleared", cleared}}, 202
-            );
+            return accepted({{"status", "accepted"}, {"cache", "reports"}, {"cleared", cleared}});
         }
     ));
     return out;

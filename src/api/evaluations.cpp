@@ -60,7 +60,7 @@ Result<Reply> create(const Call& call, const std::function<void(std::size_t)>& c
         count(made.count);
     }
     if (made.shown.is_array()) {
-        return reply_json(std::move(made.shown), 201);
+        return reply_batch(made.shown.get<std::vector<Json>>());
     }
     std::string id = made.shown["id"].get<std::string>();
     Reply reply = reply_shown({.json = std::move(made.shown), .revision = made.revision}, 201);

@@ -22,15 +22,6 @@ constexpr std::string_view kOrigin = "http://in-process.invalid";
 constexpr Duration kRunsGrace = std::chrono::seconds(30);
 constexpr Duration kAuditGrace = std::chrono::seconds(2);
 
-class ProgramParts final : public service::RunnerParts {
-  public:
-    explicit ProgramParts(std::unique_ptr<Program> program) : program_(std::move(program)) {}
-    service::Deps& deps() override { return program_->deps(); }
-
-  private:
-    std::unique_ptr<Program> program_;
-};
-
 /// A run is carried out from here as soon as something is started, and not before: looking at a
 /// store is no reason to go on with what lies in it.
 class LazyQueue final : public service::RunControl {
@@ -60,9 +51,7 @@ class LocalApi final : public cli::Transport {
           runs_(
               platform_->deps(),
               {&run_worker_},
-              [this]() -> Result<std::unique_ptr<service::RunnerParts>> {
-                  return std::make_unique<ProgramParts>(platform_->make_program());
-              },
+              [this] { return platform_->make_runner(); },
               events_,
               [] { return false; },
               {}
@@ -102,9 +91,9 @@ class LocalApi final : public cli::Transport {
         deps.check_rate = [](const service::Caller&, api::LimitClass) {
             return service::RateDecision{.allowed = true, .limited = false};
         };
-        deps.audit = [this](
-                         const auto& request, const auto& route, auto* reply, auto* error, auto took
-                     ) { return audit_route(audit_, request, route, reply, error, took); };
+        deps.audit = [this](const auto& request, const auto& route, const auto&... what) {
+            return audit_route(audit_, request, route, what...);
+        };
         deps.served = [](const api::Served&) {};
         deps.maintenance = &maintenance_;
         deps.admission = &admission_;

@@ -23,6 +23,15 @@ constexpr int kSecretBits = 256;
 constexpr std::size_t kSessionsMax = 16;
 constexpr Duration kSessionWait = std::chrono::seconds(3);
 
+class ProgramParts final : public service::RunnerParts {
+  public:
+    explicit ProgramParts(std::unique_ptr<Program> program) : program_(std::move(program)) {}
+    service::Deps& deps() override { return program_->deps(); }
+
+  private:
+    std::unique_ptr<Program> program_;
+};
+
 /// The secret in a file that only its owner may read; made when it is not there.
 Result<std::string> secret_file(const std::string& path, RandomSource& random) {
     const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -235,6 +244,10 @@ std::unique_ptr<Program> Platform::make_program() const {
         return next(model);
     };
     return program;
+}
+
+Result<std::unique_ptr<service::RunnerParts>> Platform::make_runner() const {
+    return std::make_unique<ProgramParts>(make_program());
 }
 
 }  // namespace lab::app

@@ -4,6 +4,7 @@
 #include "platform/config/server_settings.h"
 #include "platform/crypto/random.h"
 #include "service/identity.h"
+#include "service/run_queue.h"
 #include "storage/store/session_pool.h"
 
 namespace lab::app {
@@ -30,14 +31,15 @@ class Platform {
     storage::SessionPool& sessions();
     service::Identity& identity();
     RandomSource& random();
-    /// Another set of loops and workers on the same store, for a run.
-    std::unique_ptr<Program> make_program() const;
+    /// A loop, workers and an HTTP client of its own on the same store, for a run.
+    Result<std::unique_ptr<service::RunnerParts>> make_runner() const;
     /// Signs cursors and addresses: derived from the secret of tokens, so the same in every
     /// process.
     const std::string& signing_key() const;
 
   private:
     Platform();
+    std::unique_ptr<Program> make_program() const;
     struct Parts;
     std::unique_ptr<Parts> parts_;
 };

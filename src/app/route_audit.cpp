@@ -10,6 +10,7 @@ Status audit_route(
     service::AuditLog& log,
     const service::Request& request,
     const api::Route& route,
+    const std::string& resource_id,
     const api::Reply* reply,
     const Error* error,
     Duration took
@@ -33,9 +34,8 @@ Status audit_route(
     LAB_ASSERT(type && action, "a route names an audit type and action that exist");
     std::string resource(route.audit.resource.empty() ? "system" : route.audit.resource);
     resource = resource == "prompt" ? "prompt_template" : resource;
-    service::AuditEvent event = service::audit_event(
-        request.caller, *type, *action, resource, reply ? reply->audit_id : ""
-    );
+    service::AuditEvent event =
+        service::audit_event(request.caller, *type, *action, resource, resource_id);
     event.outcome = error == nullptr               ? service::AuditOutcome::success
                     : denied && !is_bad_credential ? service::AuditOutcome::denied
                                                    : service::AuditOutcome::failure;

@@ -29,16 +29,6 @@ constexpr Duration kDrainAudit = std::chrono::seconds(2);
 constexpr double kLoginRate = 1;
 constexpr double kLoginBurst = 20;
 
-/// A run's own loop, workers and HTTP client.
-class ProgramParts final : public service::RunnerParts {
-  public:
-    explicit ProgramParts(std::unique_ptr<Program> program) : program_(std::move(program)) {}
-    service::Deps& deps() override { return program_->deps(); }
-
-  private:
-    std::unique_ptr<Program> program_;
-};
-
 service::TextCache::Options cache_options(const CacheSettings& settings) {
     service::TextCache::Options out;
     out.entries_max = settings.enabled ? static_cast<std::size_t>(settings.entries_max) : 0;
@@ -73,9 +63,7 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
       runs_(
           platform_->deps(),
           {&run_workers_[0], &run_workers_[1]},
-          [this]() -> Result<std::unique_ptr<service::RunnerParts>> {
-              return std::make_unique<ProgramParts>(platform_->make_program());
-          },
+          [this] { return platform_->make_runner(); },
           events_,
           [this] { return maintenance_.on(); },
           {}
@@ -93,16 +81,6 @@ service::RateDecision ServerProcess::check_rate(
         counted_.rate_limited(caller);
     }
     return decision;
-}
-
-Status ServerProcess::audit(
-    const service::Request& request,
-    const api::Route& route,
-    const api::Reply* reply,
-    const Error* error,
-    Duration took
-) {
-    return audit_route(audit_, request, route, reply, error, took);
 }
 
 void ServerProcess::served(const api::Served& served) {
@@ -125,9 +103,9 @@ api::ApplicationDeps ServerProcess::application_deps() {
     deps.check_rate = [this](const service::Caller& caller, api::LimitClass limit) {
         return check_rate(caller, limit);
     };
-    deps.audit = [this](
-                     const auto& request, const auto& route, auto* reply, auto* error, auto took
-                 ) { return audit(request, route, reply, error, took); };
+    deps.audit = [this](const auto& request, const auto& route, const auto&... what) {
+        return audit_route(audit_, request, route, what...);
+    };
     deps.served = [this](const api::Served& one) {
         http_metrics_->observe(one);
         served(one);

@@ -56,13 +56,6 @@ class ServerProcess {
     void go_round();
     void drain();
     service::RateDecision check_rate(const service::Caller& caller, api::LimitClass limit);
-    Status audit(
-        const service::Request& request,
-        const api::Route& route,
-        const api::Reply* reply,
-        const Error* error,
-        Duration took
-    );
     void served(const api::Served& served);
     api::ApplicationDeps application_deps();
 

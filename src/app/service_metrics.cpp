@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace lab::app {
 namespace {
 
 using Names = Metrics::Names;
+using providers::Breaker;
 
 const std::vector<double> kStatementBounds{
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
@@ -373,15 +375,40 @@ void ServiceMetrics::health_checked(const api::ComponentHealth& component) {
 
 void ServiceMetrics::breakers_seen(std::span<const std::string> open) {
     const std::lock_guard lock(mutex_);
+    open_.assign(open.begin(), open.end());
+    show_breakers();
+}
+
+void ServiceMetrics::breakers_of_run(const std::string& run, const service::BreakerStates& states) {
+    service::BreakerStates bad = states;
+    std::erase_if(bad, [](const auto& one) { return one.second == Breaker::State::closed; });
+    const std::lock_guard lock(mutex_);
+    const auto known = of_runs_.find(run);
+    if (bad.empty() ? known == of_runs_.end() : known != of_runs_.end() && known->second == bad) {
+        return;  // as it was
+    }
+    if (bad.empty()) {
+        of_runs_.erase(known);
+    } else {
+        of_runs_[run] = std::move(bad);
+    }
+    show_breakers();
+}
+
+void ServiceMetrics::show_breakers() {
     for (const std::string& service : service::breaker_names()) {
-        const bool is_open = std::ranges::find(open, service) != open.end();
-        const bool was_open = std::ranges::find(open_, service) != open_.end();
-        families_->breaker_state.with({service}).set(is_open ? 2 : 0);
-        if (is_open != was_open) {
+        const bool forced = std::ranges::find(open_, service) != open_.end();
+        int state = forced ? static_cast<int>(Breaker::State::open) : 0;
+        for (const auto& [run, states] : of_runs_) {
+            const auto found = states.find(service);
+            state = std::max(state, found == states.end() ? 0 : static_cast<int>(found->second));
+        }
+        int& shown = breakers_[service];
+        families_->breaker_state.with({service}).set(state);
+        if (state != std::exchange(shown, state)) {
             families_->breaker_transitions.with({service}).add();
         }
     }
-    open_.assign(open.begin(), open.end());
 }
 
 void ServiceMetrics::cache_seen(std::string_view name, const service::CacheStats& stats) {

@@ -42,6 +42,7 @@ class ServiceMetrics final : public service::Observer,
     void evaluations_processed(std::int64_t count) override;
     void dataset_uploaded(std::int64_t bytes) override;
     void breaker_refused(std::string_view service) override;
+    void breakers_of_run(const std::string& run, const service::BreakerStates& states) override;
     // storage::StatementObserver
     storage::StatementMeter& meter(const storage::StatementKind& kind) override;
     void connection_failed(const Error& error) override;
@@ -67,7 +68,12 @@ class ServiceMetrics final : public service::Observer,
     Logger& log_;
     std::mutex mutex_;
     std::map<std::string, std::unique_ptr<Meter>, std::less<>> meters_;
-    std::vector<std::string> open_;
+    /// Writes what the forced and the runs' own breakers come to; with the lock.
+    void show_breakers();
+
+    std::vector<std::string> open_;                          ///< forced
+    std::map<std::string, service::BreakerStates> of_runs_;  ///< those that are not closed
+    std::map<std::string, int, std::less<>> breakers_;       ///< as shown
     std::map<std::string, service::CacheStats, std::less<>> caches_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/clock.h"
+#include "providers/breaker.h"
 
 #include <cstdint>
 #include <string>
@@ -26,6 +27,8 @@ struct LaneStatus {
     /// How its last failed call ended, for people: "answers 500", "openai cannot be reached". With
     /// given_up: why, with its name. Empty = none failed.
     std::string last_error;
+    /// Of the breaker before its server, whatever the lane does.
+    providers::Breaker::State breaker = providers::Breaker::State::closed;
 };
 
 }  // namespace lab::engine

@@ -122,7 +122,11 @@ bool Machine::waits_for_budget(std::size_t lane_index) const {
 
 LaneStatus Machine::lane_status(std::size_t lane_index, TimePoint now) const {
     const Lane& lane = lanes_[lane_index];
-    LaneStatus out{.name = lane.config.name, .last_error = lane.last_error};
+    LaneStatus out{
+        .name = lane.config.name,
+        .last_error = lane.last_error,
+        .breaker = lane.breaker.state(now),
+    };
     const auto is = [&out](LaneState state, TimePoint until = {}) {
         out.state = state;
         out.until = until;

@@ -96,6 +96,10 @@ Result<Artifact> need_artifact(const Request& request, const Run& run, const std
     return *std::move(found);
 }
 
+Error no_room() {
+    return Error(Code::payload_too_large, "the run may not take so many bytes: 50 GiB at most");
+}
+
 /// How many bytes the run may still take.
 Result<std::int64_t> room_of(const Request& request, const Run& run) {
     LAB_TRY(const auto totals, Artifacts(request.session).totals(request.ctx, run.key));
@@ -124,7 +128,7 @@ ArtifactBytes::~ArtifactBytes() = default;
 Status ArtifactBytes::write(std::string_view bytes) {
     impl_->written += std::ssize(bytes);
     if (impl_->written > impl_->room) {
-        return Error(Code::payload_too_large, "the run may not take so many bytes: 50 GiB at most");
+        return no_room();
     }
     return impl_->writer.write(bytes);
 }
@@ -166,6 +170,9 @@ Result<std::unique_ptr<ArtifactBytes>> begin_artifact(
     LAB_TRY(const Run found, need_run_to_change(request, experiment, run));
     LAB_CHECK(check_plan(plan));
     LAB_TRY(const std::int64_t room, room_of(request, found));
+    if (plan.bytes > room) {
+        return no_room();
+    }
     LAB_TRY(storage::ObjectFolder * objects, request.deps.objects());
     LAB_TRY(auto writer, objects->create());
     auto out = std::make_unique<ArtifactBytes>();

@@ -15,9 +15,10 @@ namespace lab::service {
 
 /// What is said of an artifact before its bytes come.
 struct ArtifactPlan {
-    std::string name;       ///< a file name, see check_artifact_name
-    std::string type;       ///< model_output, intermediate_result, log, visualization, report ...
-    std::string mime_type;  ///< "text/csv"; empty = application/octet-stream
+    std::string name;        ///< a file name, see check_artifact_name
+    std::string type;        ///< model_output, intermediate_result, log, visualization, report ...
+    std::string mime_type;   ///< "text/csv"; empty = application/octet-stream
+    std::int64_t bytes = 0;  ///< that are to come; 0 = not said
 };
 /// JSON Schema of {name, artifact_type, mime_type}.
 const Json& artifact_plan_schema();

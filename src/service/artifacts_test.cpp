@@ -122,6 +122,14 @@ TEST_F(RunArtifacts, AreForWhoMayRun) {
     EXPECT_EQ(code_of(artifact_file(as(eve_), experiment_, run_, id)), Code::not_found);
 }
 
+TEST_F(RunArtifacts, MoreBytesThanTheRunTakesAreRefusedBeforeTheyCome) {
+    ArtifactPlan plan{.name = "a", .type = "other", .mime_type = ""};
+    plan.bytes = std::int64_t{50} << 30;
+    EXPECT_TRUE(begin_artifact(as(ann_), experiment_, run_, plan));
+    ++plan.bytes;
+    EXPECT_EQ(code_of(begin_artifact(as(ann_), experiment_, run_, plan)), Code::payload_too_large);
+}
+
 TEST_F(RunArtifacts, LinksOpenOneRunForAWhile) {
     const ArtifactPlan plan{.name = "a.bin", .type = "checkpoint", .mime_type = ""};
     auto link = prepare_artifact(as(ann_), experiment_, run_, plan);

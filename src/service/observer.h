@@ -1,11 +1,17 @@
 #pragma once
 #include "base/clock.h"
+#include "providers/breaker.h"
 #include "storage/store/resources.h"
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 
 namespace lab::service {
+
+using BreakerStates = std::map<std::string, providers::Breaker::State, std::less<>>;
 
 /// Is told what the use cases did, for metrics: the one place where they say so. Called after the
 /// store has it, on whatever thread it happened; never blocks. What is not overridden is ignored.
@@ -24,6 +30,9 @@ class Observer {
     virtual void dataset_uploaded(std::int64_t /*bytes*/) {}
     /// A run waits, because a breaker before one of its providers is open.
     virtual void breaker_refused(std::string_view /*service*/) {}
+    /// How the breakers of a run's own stand now, by the name of the service ("openai-api"), the
+    /// worst of its models; empty when the run is over. Told again and again, changed or not.
+    virtual void breakers_of_run(const std::string& /*run*/, const BreakerStates& /*states*/) {}
 };
 
 /// Ignores everything.

@@ -3,11 +3,14 @@
 #include "base/rng.h"
 #include "engine/driver.h"
 #include "platform/crypto/sha256.h"
+#include "service/breakers.h"
 #include "storage/store/journal.h"
 #include "storage/store/run_lock.h"
 #include "storage/store/runs.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace lab::service {
 namespace {
@@ -91,6 +94,30 @@ class Ticker {
     Executor::TimerId timer_ = 0;
 };
 
+/// Tells the observer how the breakers of a run stand, and at its end that there are none.
+class BreakerWatch {
+  public:
+    BreakerWatch(const Deps& deps, const Experiment& experiment, std::string run)
+        : deps_(deps), models_(experiment.spec.models), run_(std::move(run)) {}
+    ~BreakerWatch() { deps_.observer->breakers_of_run(run_, {}); }
+    BreakerWatch(const BreakerWatch&) = delete;
+    BreakerWatch& operator=(const BreakerWatch&) = delete;
+
+    void look(const std::vector<engine::LaneStatus>& lanes) {
+        BreakerStates states;
+        for (std::size_t i = 0; i < lanes.size(); ++i) {
+            auto& state = states[breaker_of_provider(models_[i].provider)];
+            state = std::max(state, lanes[i].breaker);
+        }
+        deps_.observer->breakers_of_run(run_, states);
+    }
+
+  private:
+    const Deps& deps_;
+    const std::vector<domain::ModelSpec>& models_;
+    const std::string run_;
+};
+
 /// Drives the run on this thread until it ends, then books the end.
 Result<RunResult> drive(
     const Ctx& ctx,
@@ -154,7 +181,9 @@ Result<RunResult> drive(
     };
     std::optional<engine::RunEnd> end;
     {
+        BreakerWatch breakers(deps, experiment, run.id);
         Ticker ticker(deps, [&] {
+            breakers.look(driver.lane_status());
             if (hooks.progress) {
                 hooks.progress(progress());
             }

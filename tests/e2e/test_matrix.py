@@ -149,6 +149,29 @@ class Matrix(unittest.TestCase):
         self.assertEqual(wrong, [], f"{len(wrong)} of {len(cases)}")
         self.assertEqual(after, before, "what was refused has changed something")
         self.assertEqual(never, set(MEETS))
+        self.check_audit()
+
+    # What changes nothing, and what says itself in the log what it did.
+    READS = ("/prompts/{id}/render", "/prompts/validate", "/evaluations/compare", "/api/v1/agents/", "/research-lab/")
+    SPEAKS_FOR_ITSELF = ("/auth/", "/admin/users", "/admin/api-keys")
+
+    def check_audit(self):
+        """Every change that was made above is in the audit log, and says to what."""
+        changed = {route.name for route in world.routes if route.method != "GET" and route.key not in MEETS
+                   and not route.path.startswith(self.READS + self.SPEAKS_FOR_ITSELF)} | {"POST /experiments/{id}/start"}
+        told, nameless, cursor = set(), [], ""
+        while cursor is not None:
+            page = world.must(200, "GET", f"/admin/audit-logs?outcome=success&limit=100{cursor}", None, world.admin)
+            for row in page["data"]:
+                name = row["details"].get("route")
+                told.add(name)
+                # A whole collection has no id, and a batch names what it made.
+                whole = row["action"] == "export" and "{" not in name
+                if not row["resource"]["id"] and not whole and not row["details"].get("made"):
+                    nameless.append((name, row))
+            cursor = page["pagination"]["next_cursor"] and f"&cursor={page['pagination']['next_cursor']}"
+        self.assertEqual(nameless, [])
+        self.assertEqual(changed - told, set())
 
     def test_another_scope_opens_what_it_may_open_and_only_to_roles_that_could(self):
         routes = [route for route in world.routes if route.or_scope]

@@ -10,7 +10,9 @@ import threading
 import time
 import unittest
 
+import mock_llm
 import support
+import test_credentials
 import test_serve
 
 #: The contract's families of the embedded engines: name -> (type, labels).
@@ -136,6 +138,30 @@ class Metrics(Pressure):
             "the breaker is seen open", lambda: self.value(server, "circuit_breaker_state", service="openai-api") == 2, 10
         )
         self.assertEqual(self.value(server, "circuit_breaker_transitions_total", service="openai-api"), 1)
+
+
+class OwnBreakers(Pressure, test_credentials.Outbound):
+    def test_the_breaker_of_a_run_is_seen_while_it_stands(self):
+        with mock_llm.MockLLM(script=lambda request: mock_llm.Status(500)) as broken:
+            server, token, _ = self.lab(PROVIDER_ALLOWED_HOSTS="127.0.0.1")
+            rows = [{"id": f"q{i}", "question": f"What is {i}?", "answer": str(i)} for i in range(30)]
+            dataset = test_credentials.experiments(self)(server, token, "many", rows)
+            model = self.made(server, token, "/models", {"name": "m", "provider": "custom", "model_identifier": "m", "config": {
+                "base_url": broken.base_url}})["id"]
+            path = "/experiments/" + self.made(server, token, "/experiments", {"name": "e", "config": {
+                "model_ids": [model], "dataset_ids": [dataset], "prompt_template_ids": [self.prompt(server, token, "p")],
+                "scorers": [{"type": "exact_match", "reference": "{{answer}}"}]}})["id"]
+
+            def state():
+                return self.value(server, "circuit_breaker_state", service="openai-api")
+            self.assertEqual(state(), 0)
+            self.assertEqual(server.call("POST", f"{path}/start", token=token)[0], 200)
+            self.wait_for("the breaker opens", lambda: state() == 2, 30)
+            self.assertEqual(self.value(server, "circuit_breaker_transitions_total", service="openai-api"), 1)
+            self.assertEqual(self.value(server, "circuit_breaker_state", service="anthropic-api"), 0)
+            self.assertEqual(server.call("POST", f"{path}/cancel", token=token)[0], 200)
+            self.wait_for("it goes with its run", lambda: state() == 0, 30)
+            self.assertEqual(self.value(server, "circuit_breaker_transitions_total", service="openai-api"), 2)
 
 
 class Maintenance(Pressure):

@@ -224,6 +224,26 @@ Json error_json(const Error& error, std::string_view request_id) {
     return {{"error", std::move(body)}};
 }
 
+std::string audited_id(
+    std::string_view path,
+    const AuditClass& audit,
+    const std::vector<std::string>& path_values,
+    const Reply* reply
+) {
+    if (reply != nullptr && !reply->audit_id.empty()) {
+        return reply->audit_id;
+    }
+    if (!path_values.empty()) {
+        const bool of_run = audit.resource == "run" && path.find("{run}") != std::string_view::npos;
+        return path_values[of_run ? 1 : 0];
+    }
+    if (reply != nullptr && reply->json && reply->json->is_object()) {
+        const auto id = reply->json->find("id");
+        return id != reply->json->end() && id->is_string() ? id->get<std::string>() : "";
+    }
+    return "";
+}
+
 Reply problem_reply(
     int status, std::string_view code, std::string_view message, std::string_view request_id
 ) {

@@ -15,6 +15,14 @@ std::string client_address(
 );
 /// Whether somebody between says that it passed the request on: then the peer is not the client.
 bool came_through_a_proxy(const http::RequestHead& head);
+/// The id of what a route was used on, for the audit log: what the handler says, else what the path
+/// names (of a run {run}, else the first of it), else that of the answer; empty for a collection.
+std::string audited_id(
+    std::string_view path,
+    const AuditClass& audit,
+    const std::vector<std::string>& path_values,
+    const Reply* reply
+);
 /// A finished error answer that is no Error of ours, because only HTTP knows it (405, 415 ...).
 Reply problem_reply(
     int status, std::string_view code, std::string_view message, std::string_view request_id

@@ -34,6 +34,10 @@ Reply replayed(const service::KeptAnswer& kept) {
     reply.status = kept.status;
     reply.text = kept.response;
     reply.headers.emplace_back("Idempotency-Replayed", "true");
+    if (const auto said = parse_json(kept.response); said && said->is_object()) {
+        const auto id = said->find("id");
+        reply.audit_id = id != said->end() && id->is_string() ? id->get<std::string>() : "";
+    }
     return reply;
 }
 

@@ -179,6 +179,28 @@ class Run(Base):
     created_at: AwareDatetime
 
 
+class EvaluationRun(Base):
+    id: str
+    evaluation_id: str
+    run_number: int
+    name: str
+    status: Literal['pending', 'queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out']
+    origin: Literal['engine', 'client']
+    config: dict[str, Any]
+    started_at: AwareDatetime | None
+    completed_at: AwareDatetime | None
+    duration_ms: int | None
+    error: str | None
+    progress: RunProgress
+    totals: RunTotals
+    steps: list[RunStep]
+    environment: dict[str, Any]
+    manifest: dict[str, Any]
+    parent_run_id: str | None
+    created_by: str | None
+    created_at: AwareDatetime
+
+
 class Usage(Base):
     input_tokens: int
     cache_read_tokens: int
@@ -594,16 +616,233 @@ class Health(Base):
     message: str | None = None
 
 
+class Metrics(Base):
+    name: str
+    metric_type: str | None = None
+    parameters: dict[str, Any] | None = None
+    weight: float | None = None
+    higher_is_better: bool | None = None
+    threshold: Threshold | None = None
+
+
+class Criterion(Base):
+    name: str
+    description: str | None = None
+    weight: float | None = None
+
+
+class Scale(Base):
+    min: float
+    max: float
+    labels: dict[str, str] | None = None
+
+
+class JudgeConfig(Base):
+    model_id: str
+    prompt_template_id: str | None = None
+    criteria: list[Criterion] | None = None
+    scale: Scale | None = None
+
+
+class EvaluationConfig(Base):
+    metrics: list[str | Metrics] | None = None
+    dataset_id: str | None = None
+    model_ids: list[str] | None = None
+    prompt_template_id: str | None = None
+    sample_size: int | None = None
+    random_seed: int | None = None
+    reference_field: str | None = None
+    budget: dict[str, Any] | None = None
+    judge_config: JudgeConfig | None = None
+    parameters: dict[str, Any] | None = None
+
+
 class Evaluation(Base):
-    model_config = ConfigDict(
-        extra='allow',
-    )
     id: str
     kind: Literal['sample', 'run_summary', 'definition']
+    status: Literal['pending', 'running', 'completed', 'failed', 'cancelled']
+    visibility: Literal['private', 'team', 'org']
+    collaborators: list[str]
+    tags: list[str]
+    metadata: dict[str, Any]
+    owner_id: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    description: str | None = None
+    name: str | None = None
+    evaluation_type: Literal['automated', 'human', 'comparison', 'llm_judge', 'custom'] | None = (
+        None
+    )
+    config: EvaluationConfig | None = None
+    run_count: int | None = None
+    last_run_at: AwareDatetime | None = None
+    experiment_id: str | None = None
+    run_id: str | None = None
+    metrics: dict[str, float] | None = None
+    sample_id: str | None = None
+    input: str | None = None
+    output: str | None = None
+    expected_output: str | None = None
+    latency_ms: float | None = None
+    token_count: int | None = None
+    cost: Decimal | None = None
 
 
 class EvaluationsMade(RootModel[Evaluation | list[Evaluation]]):
     root: Evaluation | list[Evaluation]
+
+
+class ScoresReceived(Base):
+    received: int
+    added: int
+    run: EvaluationRun
+
+
+class MetricType(Base):
+    name: str
+    metric: str
+    description: str
+    kind: Literal['binary', 'continuous', 'corpus']
+    direction: Literal['higher_is_better', 'lower_is_better']
+    minimum: float | None
+    maximum: float | None
+    needs_reference: bool
+    parameters: dict[str, Any]
+    aliases: list[str] | None = None
+
+
+class ConfidenceInterval(Base):
+    low: float | None
+    high: float | None
+    method: str
+
+
+class MetricThreshold(Base):
+    above: float | None = None
+    below: float | None = None
+    equal: float | None = None
+    between: list[float] | None = None
+
+
+class MetricFigure(Base):
+    mean: float | None
+    std: float | None
+    standard_error: float | None
+    median: float | None
+    n: int
+    missing: int
+    confidence_interval: ConfidenceInterval
+    higher_is_better: bool
+    minimum: float | None
+    maximum: float | None
+    notes: list[str] | None = None
+    threshold: MetricThreshold | None = None
+    passed: bool | None = None
+
+
+class RunTest(Base):
+    run_a: str
+    run_b: str
+    paired: bool
+    n: int
+    dropped: int
+    value_a: float | None
+    value_b: float | None
+    difference: float | None
+    confidence_interval: ConfidenceInterval
+    test: str | None
+    p_value: float | None
+    corrected_p_value: float | None
+    significant: bool
+    effect_size: float | None
+    effect_size_name: str
+    verdict: str
+    sentence: str
+    reason: str | None = None
+    notes: list[str] | None = None
+
+
+class VariantTest(Base):
+    metric: str
+    variant_a: str
+    variant_b: str
+    paired: bool
+    n: int
+    dropped: int
+    value_a: float | None
+    value_b: float | None
+    difference: float | None
+    confidence_interval: ConfidenceInterval
+    test: str | None
+    p_value: float | None
+    corrected_p_value: float | None
+    significant: bool
+    effect_size: float | None
+    effect_size_name: str
+    verdict: str
+    sentence: str
+    reason: str | None = None
+    notes: list[str] | None = None
+
+
+class VariantFigures(Base):
+    variant: str
+    model: str | None
+    planned: int
+    completed: int
+    unparsed: int
+    metrics: dict[str, MetricFigure]
+    overall_score: float | None
+
+
+class Pagination(Base):
+    limit: int
+    has_more: bool
+    next_cursor: str | None
+
+
+class Samples(Base):
+    data: list[Sample]
+    pagination: Pagination
+
+
+class EvaluationResults(Base):
+    evaluation_id: str
+    run_id: str
+    status: str
+    items: int
+    metrics: dict[str, MetricFigure]
+    overall_score: float | None
+    by_model: list[VariantFigures]
+    comparisons: list[VariantTest]
+    reported: dict[str, float | None]
+    samples: Samples
+    run: EvaluationRun
+
+
+class Improvement(Base):
+    baseline_run_id: str
+    absolute: float
+    relative: float | None
+
+
+class MetricComparison(Base):
+    higher_is_better: bool
+    values: dict[str, float | None]
+    best_run_id: str | None
+    improvement: Improvement | None
+    tests: list[RunTest]
+    winner: str | None
+
+
+class RunComparison(Base):
+    run_ids: list[str]
+    metrics: dict[str, MetricComparison]
+    winner: str | None
+    significance_level: float
+    confidence_level: float
+    correction: str | None
+    comparisons: int
 
 
 class Agent(Base):
@@ -618,7 +857,7 @@ class AgentList(Base):
     status: str | None = None
 
 
-class Pagination(Base):
+class Pagination1(Base):
     total: int | None
     limit: int
     offset: int
@@ -676,60 +915,6 @@ class ErrorBody(Base):
 
 class Error(Base):
     error: ErrorBody
-
-
-class RunEvaluationResponse(Base):
-    id: str
-    evaluation_id: str
-    run_number: int | None = None
-    status: Literal['pending', 'queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out']
-    progress: dict[str, Any] | None = None
-    totals: dict[str, Any] | None = None
-
-
-class ListEvaluationRunsResponse(Base):
-    data: list[dict[str, Any]]
-    pagination: dict[str, Any]
-    meta: dict[str, Any]
-    links: dict[str, Any]
-
-
-class GetEvaluationResultsResponse(Base):
-    evaluation_id: str
-    run_id: str
-    status: str
-    metrics: dict[str, dict[str, Any]]
-    by_model: list[dict[str, Any]]
-    comparisons: list[dict[str, Any]] | None = None
-    samples: dict[str, Any]
-    run: dict[str, Any] | None = None
-
-
-class LogScoresResponse(Base):
-    pass
-
-
-class CompareRunsResponse(Base):
-    run_ids: list[str]
-    metrics: dict[str, dict[str, Any]]
-    winner: str | None
-    significance_level: float | None = None
-    correction: str | None = None
-
-
-class ListMetricTypesResponseItem(Base):
-    name: str
-    metric: str
-    description: str
-    kind: Literal['binary', 'continuous', 'corpus'] | None = None
-    direction: Literal['higher_is_better', 'lower_is_better']
-    minimum: float | None = None
-    maximum: float | None = None
-    parameters: dict[str, Any]
-
-
-class ListMetricTypesResponse(RootModel[list[ListMetricTypesResponseItem]]):
-    root: list[ListMetricTypesResponseItem]
 
 
 class GetMaintenanceResponse(Base):
