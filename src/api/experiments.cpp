@@ -261,6 +261,7 @@ void add_runs(std::vector<Route>& out, const ExperimentRoutesDeps& deps) {
             LAB_TRY(Json run, service::create_run(call.request(), call.path(0), call.body()));
             Reply reply = reply_json(std::move(run), 201);
             reply.audit_id = (*reply.json)["id"].get<std::string>();
+            reply.headers.emplace_back("Location", call.head().path + "/" + reply.audit_id);
             return reply;
         }
     );

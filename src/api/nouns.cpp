@@ -1,6 +1,7 @@
 #include "api/nouns.h"
 
 #include "api/lists.h"
+#include "platform/json/schema.h"
 
 #include <nlohmann/json.hpp>
 
@@ -40,12 +41,42 @@ Route route_of(const NounFace& face, std::string_view method, std::string_view p
     return out;
 }
 
+/// With null for members that may be absent: to take them away, or because there is no value.
+Json nullable_schema(const Json& schema) {
+    Json out = schema;
+    const Json required = schema.value("required", Json::array());
+    for (auto& [name, value] : out["properties"].items()) {
+        if (std::ranges::find(required, Json(name)) == required.end()) {
+            value = Json{{"anyOf", Json::array({value, Json{{"type", "null"}}})}};
+        }
+    }
+    return out;
+}
+
+/// What update_noun takes: any of the members.
+Json changes_schema(const Json& schema) {
+    Json out = nullable_schema(schema);
+    out.erase("required");
+    return out;
+}
+
+/// Kept as long as the schema that it is made of. For the making of routes, on one thread.
+const Json* kept_changes_schema(const Json* schema) {
+    static std::map<const Json*, Json> kept;
+    return &kept.try_emplace(schema, changes_schema(*schema)).first->second;
+}
+const Json* kept_nullable_schema(const Json* schema) {
+    static std::map<const Json*, Json> kept;
+    return &kept.try_emplace(schema, nullable_schema(*schema)).first->second;
+}
+
 Route create_route(const NounFace& face) {
     Route out = route_of(face, "POST", face.collection);
     out.summary = "Make a new one, or all of an array of up to 1,000 or none";
     out.permission = face.noun->create;
     out.body = BodyKind::json;
     out.request_schema = face.noun->schema;
+    out.shown_request_schema = kept_nullable_schema(face.noun->schema);
     out.takes_batch = true;
     out.body_bytes_max = kBatchBytesMax;
     out.success = 201;
@@ -54,7 +85,11 @@ Route create_route(const NounFace& face) {
     out.errors = {409};
     out.handler = [noun = face.noun](Call& call) -> Result<Reply> {
         if (call.body().is_array()) {
-            LAB_TRY(auto all, service::create_nouns(call.request(), *noun, call.body()));
+            Json bodies = Json::array();
+            for (const Json& body : call.body()) {
+                bodies.push_back(without_absent(body, *noun->schema));
+            }
+            LAB_TRY(auto all, service::create_nouns(call.request(), *noun, bodies));
             return reply_batch(std::move(all));
         }
         LAB_TRY(auto made, service::create_noun(call.request(), *noun, call.body()));
@@ -64,26 +99,6 @@ Route create_route(const NounFace& face) {
         return reply;
     };
     return out;
-}
-
-/// What update_noun takes: any of the members, and null to take an optional one away.
-Json changes_schema(const Json& schema) {
-    Json out = schema;
-    const Json required = schema.value("required", Json::array());
-    out.erase("required");
-    for (auto& [name, value] : out["properties"].items()) {
-        if (std::ranges::find(required, Json(name)) == required.end()) {
-            value = Json{{"anyOf", Json::array({value, Json{{"type", "null"}}})}};
-        }
-    }
-    return out;
-}
-
-/// The same, kept as long as the schema that it is made of. For the making of routes, on one
-/// thread.
-const Json* kept_changes_schema(const Json* schema) {
-    static std::map<const Json*, Json> kept;
-    return &kept.try_emplace(schema, changes_schema(*schema)).first->second;
 }
 
 Route update_route(const NounFace& face) {

@@ -192,6 +192,7 @@ Result<Run> end_client_run(
     const std::string& error
 ) {
     LAB_CHECK(require(request.caller, Permission::run_experiment));
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
     LAB_TRY(Run run, need_run(request, experiment, id, Deed::run));
     if (run.state == wanted) {
         return run;
@@ -205,12 +206,18 @@ Result<Run> end_client_run(
         );
     }
     Runs runs(request.session);
+    // Held: of two who end it at once one is late, and nobody adds samples meanwhile.
+    LAB_TRY(const bool held, runs.move_state(request.ctx, run.key, run.state, run.state));
+    if (!held) {
+        return Error(Code::conflict, "somebody else is ending this run: try again");
+    }
     if (!error.empty()) {
         LAB_TRY(Json body, parse_json(run.body));
         body["error"] = error;
         LAB_CHECK(runs.set_body(request.ctx, run.key, dump_json(body)));
     }
     LAB_CHECK(runs.set_state(request.ctx, run.key, wanted, error, now_text(request)));
+    LAB_CHECK(transaction.commit(request.ctx));
     request.deps.observer->run_ended(to_string(wanted));
     return need_run(request, experiment, id, Deed::run);
 }
@@ -231,23 +238,27 @@ void merge(Json& into, const Json& from) {
 Result<Run> queue_compiled(
     const Request& request, const Resource& one, const CompiledConfig& compiled, const Json& body
 ) {
-    LAB_TRY(
-        const auto experiment,
-        load_stored_experiment(
-            request.ctx, request.deps, compiled.source, "/", compiled.dataset_hash, Purpose::run
-        )
+    auto experiment = load_stored_experiment(
+        request.ctx, request.deps, compiled.source, "/", compiled.dataset_hash, Purpose::run
     );
+    if (!experiment) {
+        Error error = experiment.error();
+        if (error.code == Code::validation) {
+            error.message = "this experiment cannot be run as it is";  // nothing is stored yet
+        }
+        return error;
+    }
     Run run;
     run.id = request.deps.uuids->next();
     run.experiment_id = one.id;
     run.experiment_name = one.name;
     run.state = RunState::queued;
     run.spec = dump_json(compiled.source);
-    Json manifest = make_manifest(request.deps, *experiment);
+    Json manifest = make_manifest(request.deps, **experiment);
     run.manifest = dump_json(manifest);
     run.dataset_hash = compiled.dataset_hash;
     run.created_at = now_text(request);
-    run.planned = experiment->plan->samples();
+    run.planned = (*experiment)->plan->samples();
     run.created_by = request.caller.user_id;
     run.body = dump_json(body);
     return Runs(request.session).create_in(request.ctx, one.key, std::move(run));

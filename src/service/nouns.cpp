@@ -253,7 +253,7 @@ struct Prepared {
 };
 
 Result<Prepared> prepare(const Request& request, const Noun& noun, const Json& body) {
-    Prepared out{.noun = &noun, .one = {}, .whole = without_absent(body, *noun.schema)};
+    Prepared out{.noun = &noun, .one = {}, .whole = body};
     std::vector<Detail> problems = check_schema(out.whole, *noun.schema);
     if (!problems.empty()) {
         return refuse(noun, std::move(problems)).error();

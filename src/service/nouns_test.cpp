@@ -109,22 +109,6 @@ TEST_F(OneNoun, BelongsToWhoMakesItOrToWhomAnAdministratorNames) {
     );
 }
 
-TEST_F(OneNoun, TakesNullForWhatIsLeftOut) {
-    const Json made = create(
-        ann_,
-        prompt_noun(),
-        R"({"name": "a", "template": "x", "description": null, "tags": null, "metadata": null,
-            "visibility": null, "collaborators": null, "owner_id": null})"
-    );
-    EXPECT_EQ(made["description"], "");
-    EXPECT_EQ(made["tags"], Json::array());
-    EXPECT_EQ(made["visibility"], "org");
-    EXPECT_EQ(
-        code_of(create_noun(as(ann_), prompt_noun(), {{"name", nullptr}, {"template", "x"}})),
-        Code::validation
-    );
-}
-
 TEST_F(OneNoun, HasANameThatCanBeRead) {
     for (const char* const name : {" ", "a\nb", "\t", "a\x7f"}) {
         EXPECT_EQ(

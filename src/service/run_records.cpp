@@ -1,5 +1,6 @@
 // What clients report of their runs, and what the engine stored of its own.
 #include "base/text.h"
+#include "base/time_text.h"
 #include "platform/json/document.h"
 #include "service/experiments.h"
 #include "service/impl/score_summary.h"
@@ -67,6 +68,25 @@ Result<Run> hold_running(
     return need_run(request, experiment, id, Deed::run);
 }
 
+/// The schema knows the form of a time, not the calendar.
+Status check_times(const Json& points) {
+    std::vector<Detail> problems;
+    for (std::size_t i = 0; i < points.size() && problems.size() < kProblemsMax; ++i) {
+        if (points[i].contains("timestamp") &&
+            !parse_rfc3339(points[i]["timestamp"].get<std::string>())) {
+            problems.push_back(
+                {path_index("", i) + ".timestamp", "must be a time such as 2030-01-31T00:00:00Z"}
+            );
+        }
+    }
+    return problems.empty() ? ok()
+                            : Status(Error(
+                                  Code::validation,
+                                  "nothing was stored: some points cannot be as given",
+                                  std::move(problems)
+                              ));
+}
+
 /// Scores are numbers, true, false or null.
 Status check_samples(const Json& samples) {
     std::vector<Detail> problems;
@@ -115,6 +135,7 @@ Result<Json> log_metrics(
     const std::string& run,
     const Json& points
 ) {
+    LAB_CHECK(check_times(points));
     LAB_TRY(const Run open, need_open_client_run(request, experiment, run));
     std::vector<storage::MetricPoint> values;
     const std::string now = now_text(request);

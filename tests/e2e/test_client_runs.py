@@ -77,6 +77,27 @@ class ClientRuns(test_serve.ServeTest):
         self.assertEqual(shown["totals"]["successful_samples"], 25 + 6 * 25)
         self.assertEqual(shown["totals"]["total_cost"], "1.75")
 
+    def test_of_several_who_end_a_run_at_once_one_decides(self):
+        run = self.begun()
+        answers = {}
+
+        def end(who):
+            answers[who] = self.call("POST", f"{run}/complete") if who % 2 else self.call("POST", f"{run}/fail", {"error": "no"})
+
+        threads = [threading.Thread(target=end, args=(who,)) for who in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        shown = self.call("GET", run)[2]
+        completed = shown["status"] == "completed"
+        for who, (status, _, answer) in answers.items():
+            wins = (who % 2 == 1) == completed
+            self.assertEqual((status, answer.get("status") or answer["error"]["code"]), (200, shown["status"]) if wins else (400, "INVALID_STATE"), answer)
+        self.assertEqual(shown["error"], None if completed else "no")
+        _, headers, another = self.call("POST", f"{self.path}/runs", {})
+        self.assertEqual(headers["Location"], f"{self.path}/runs/{another['id']}")
+
     def test_what_cannot_be_is_refused_with_its_place(self):
         run = self.begun()
         for sample, field in [
@@ -87,6 +108,9 @@ class ClientRuns(test_serve.ServeTest):
             status, _, answer = self.call("POST", f"{run}/samples", [{"id": "fine"}, sample])
             self.assertEqual((status, answer["error"]["details"][0]["field"]), (422, field), answer)
         self.assertEqual(self.call("GET", run)[2]["totals"]["successful_samples"], 0)
+        point = {"name": "loss", "value": 1, "timestamp": "2026-99-01T00:00:00Z"}
+        status, _, answer = self.call("POST", f"{run}/metrics", [point])
+        self.assertEqual((status, answer["error"]["details"][0]["field"]), (422, "[0].timestamp"), answer)
         status, _, answer = self.call("POST", f"{self.path}/runs", {"parent_run_id": "11111111-1111-4111-8111-111111111111"})
         self.assertEqual((status, answer["error"]["details"][0]["field"]), (422, "parent_run_id"), answer)
 
@@ -118,6 +142,7 @@ class ClientRuns(test_serve.ServeTest):
             self.wait(lambda: self.call("GET", run)[2]["status"] == "completed")
             self.assertEqual(self.call("GET", path)[2]["status"], "paused")
             self.assertEqual(self.call("POST", f"{path}/resume")[2]["status"], "completed")
+            self.at.stop()
 
     def test_figures_of_the_engine_are_those_of_its_samples(self):
         right = lambda prompt: "x" if int(prompt) % 4 else "no"
@@ -125,7 +150,8 @@ class ClientRuns(test_serve.ServeTest):
             path = self.engine_experiment(endpoint, 40)
             self.assertEqual(self.call("POST", f"{path}/start")[0], 200)
             self.wait(lambda: self.call("GET", path)[2]["status"] == "completed")
-        metrics = self.call("GET", f"{path}/metrics")[2]
+            metrics = self.call("GET", f"{path}/metrics")[2]
+            self.at.stop()
         scores = [1.0 if i % 4 else 0.0 for i in range(40)]
         found = metrics["aggregated_metrics"]["exact_match"]
         self.assertAlmostEqual(found["std"], statistics.stdev(scores))

@@ -60,6 +60,8 @@ class Conventions(test_serve.ServeTest):
         status, _, made = self.call("POST", "/experiments", body)
         self.assertEqual((status, made["owner_id"], made["hypothesis"], made["config"]), (201, me, None, {}), made)
         self.refused(422, "name", self.call("POST", "/experiments", {"name": None}))
+        status, _, several = self.call("POST", "/prompts", [{"name": "a", "template": "x", "tags": None, "system_prompt": None}])
+        self.assertEqual((status, several[0]["tags"]), (201, []), several)
         nobody = "11111111-1111-4111-8111-111111111111"
         self.refused(422, "owner_id", self.call("POST", "/experiments", {"name": "f", "owner_id": nobody}))
         self.refused(422, "owner_id", self.call("PUT", f"/experiments/{made['id']}", {"owner_id": nobody}))

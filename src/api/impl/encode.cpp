@@ -333,7 +333,9 @@ Result<Call> read_call(
         }
         const bool batch = route.takes_batch && body.is_array();
         if (route.request_schema != nullptr && !batch) {
-            body = without_absent(body, *route.request_schema);
+            if (route.shown_request_schema != nullptr) {
+                body = without_absent(body, *route.request_schema);  // and it shows null
+            }
             std::vector<Detail> problems = check_schema(body, *route.request_schema);
             if (problems.size() > kProblemsShown) {
                 problems.resize(kProblemsShown);  // a long list can be wrong in every entry

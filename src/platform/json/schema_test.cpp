@@ -189,5 +189,17 @@ TEST(Schema, ChoosesTheFormWithTheFewestProblems) {
     EXPECT_EQ(problems(kSchema, R"({"a":1})"), "b: required key \"b\" is missing");
 }
 
+TEST(Schema, NullStandsForAbsenceWhereItIsNoValue) {
+    const Json schema = Json::parse(R"({"properties": {"name": {"type": "string"},
+        "text": {"type": "string"}, "time": {"type": ["string", "null"]}}, "required": ["name"]})");
+    EXPECT_EQ(
+        without_absent(
+            Json::parse(R"({"name": null, "text": null, "time": null, "other": null})"), schema
+        ),
+        Json::parse(R"({"name": null, "time": null, "other": null})")
+    );
+    EXPECT_EQ(without_absent(Json::parse("[null]"), schema), Json::parse("[null]"));
+}
+
 }  // namespace
 }  // namespace lab

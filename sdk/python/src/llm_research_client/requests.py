@@ -100,16 +100,16 @@ class Config(TypedDict):
 
 class CreateModelRequest(TypedDict):
     name: str
-    description: NotRequired[str]
+    description: NotRequired[str | None]
     provider: Literal['openai', 'anthropic', 'google', 'azure', 'huggingface', 'cohere', 'aws', 'local', 'custom']
     model_identifier: str
-    version: NotRequired[str]
-    config: NotRequired[Config]
-    owner_id: NotRequired[str]
-    visibility: NotRequired[Literal['private', 'team', 'org']]
-    collaborators: NotRequired[list[str]]
-    tags: NotRequired[list[str]]
-    metadata: NotRequired[dict[str, Any]]
+    version: NotRequired[str | None]
+    config: NotRequired[Config | None]
+    owner_id: NotRequired[str | None]
+    visibility: NotRequired[Literal['private', 'team', 'org'] | None]
+    collaborators: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    metadata: NotRequired[dict[str, Any] | None]
 
 
 class Config1(TypedDict):
@@ -133,15 +133,15 @@ class UpdateModelRequest(TypedDict):
 
 class CreateDatasetRequest(TypedDict):
     name: str
-    description: NotRequired[str]
-    format: NotRequired[Literal['jsonl', 'json', 'csv', 'tsv', 'parquet', 'text']]
-    schema: NotRequired[dict[str, Any]]
-    s3_path: NotRequired[str]
-    owner_id: NotRequired[str]
-    visibility: NotRequired[Literal['private', 'team', 'org']]
-    collaborators: NotRequired[list[str]]
-    tags: NotRequired[list[str]]
-    metadata: NotRequired[dict[str, Any]]
+    description: NotRequired[str | None]
+    format: NotRequired[Literal['jsonl', 'json', 'csv', 'tsv', 'parquet', 'text'] | None]
+    schema: NotRequired[dict[str, Any] | None]
+    s3_path: NotRequired[str | None]
+    owner_id: NotRequired[str | None]
+    visibility: NotRequired[Literal['private', 'team', 'org'] | None]
+    collaborators: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    metadata: NotRequired[dict[str, Any] | None]
 
 
 class UpdateDatasetRequest(TypedDict):
@@ -183,16 +183,16 @@ class Variables(TypedDict):
 
 class CreatePromptRequest(TypedDict):
     name: str
-    description: NotRequired[str]
+    description: NotRequired[str | None]
     template: str
-    system_prompt: NotRequired[str]
-    variables: NotRequired[list[str | Variables]]
-    default_values: NotRequired[dict[str, Any]]
-    owner_id: NotRequired[str]
-    visibility: NotRequired[Literal['private', 'team', 'org']]
-    collaborators: NotRequired[list[str]]
-    tags: NotRequired[list[str]]
-    metadata: NotRequired[dict[str, Any]]
+    system_prompt: NotRequired[str | None]
+    variables: NotRequired[list[str | Variables] | None]
+    default_values: NotRequired[dict[str, Any] | None]
+    owner_id: NotRequired[str | None]
+    visibility: NotRequired[Literal['private', 'team', 'org'] | None]
+    collaborators: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    metadata: NotRequired[dict[str, Any] | None]
 
 
 class UpdatePromptRequest(TypedDict):
@@ -768,14 +768,14 @@ class ExperimentConfig(TypedDict):
 
 class CreateExperimentRequest(TypedDict):
     name: str
-    description: NotRequired[str]
-    hypothesis: NotRequired[str]
-    config: NotRequired[ExperimentConfig]
-    owner_id: NotRequired[str]
-    visibility: NotRequired[Literal['private', 'team', 'org']]
-    collaborators: NotRequired[list[str]]
-    tags: NotRequired[list[str]]
-    metadata: NotRequired[dict[str, Any]]
+    description: NotRequired[str | None]
+    hypothesis: NotRequired[str | None]
+    config: NotRequired[ExperimentConfig | None]
+    owner_id: NotRequired[str | None]
+    visibility: NotRequired[Literal['private', 'team', 'org'] | None]
+    collaborators: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    metadata: NotRequired[dict[str, Any] | None]
 
 
 class UpdateExperimentRequest(TypedDict):
