@@ -113,6 +113,9 @@ class Words(test_cli_api.ApiTest):
             self.assertIn(words, done.err)
             self.assertNotIn("body is not JSON", done.err)
         self.assert_code(self.client.run("agent", "list"), support.PASSED)
+        types = self.client.run("evaluations", "metric-types", "-o", "compact").out
+        self.assertIn("exact_match\texact_match\taccuracy\t", types)
+        self.assertIn("rouge\trougeL\t", types)
         made = self.client.run("prompts", "create", "-n", "p", "-t", "{{a}}", "-o", "json").json()
         done = self.client.run("prompts", "render", made["id"], "--vars", '{"a": "x"}', "-o", "csv")
         self.assertIn("rendered_system_prompt,\n", done.out)
