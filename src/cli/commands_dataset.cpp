@@ -82,14 +82,21 @@ Result<int> do_upload(const Invocation& in, ApiClient& client, ApiValues& values
     return 0;
 }
 
-/// To a file as a whole or not at all; to standard output as it comes.
+/// A device or a pipe is written into; in the place of one there must be no file.
+bool is_in_place(const std::string& target) {
+    std::error_code code;
+    return std::filesystem::exists(target, code) && !std::filesystem::is_regular_file(target, code);
+}
+
+/// To a file as a whole or not at all; to standard output, devices and pipes as it comes.
 Result<int> do_download(const Invocation& in, ApiClient& client, ApiValues& values) {
     LAB_TRY(
         const Json link,
         client.call({.path = fill_path("/datasets/{ID}/download", values), .query = values.query})
     );
     const std::string target = values.arguments["to"];
-    const std::string temporary = target + ".tmp";
+    const bool in_place = is_in_place(target);
+    const std::string temporary = in_place ? target : target + ".tmp";
     std::FILE* file = target.empty() ? in.console.out : std::fopen(temporary.c_str(), "wb");
     if (file == nullptr) {
         return Error(Code::io, "cannot write " + target + ": " + std::strerror(errno));
@@ -111,13 +118,17 @@ Result<int> do_download(const Invocation& in, ApiClient& client, ApiValues& valu
     const int number = closed ? EIO : errno;
     std::error_code code;
     if (got && written && closed) {
-        std::filesystem::rename(temporary, target, code);
+        if (!in_place) {
+            std::filesystem::rename(temporary, target, code);
+        }
         if (!code) {
             note(in.console, "written to " + target);
             return 0;
         }
     }
-    std::filesystem::remove(temporary, code);
+    if (!in_place) {
+        std::filesystem::remove(temporary, code);
+    }
     if (!written) {
         return Error(Code::io, target + ": " + written.error().message);
     }

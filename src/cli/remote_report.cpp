@@ -65,7 +65,10 @@ Status stream_report(
 /// As a whole or not at all.
 Status save_report(ApiClient& client, const ApiRequest& request, const std::string& path) {
     LAB_TRY(const report::Format format, report::format_of_path(path));
-    const std::string temporary = path + ".tmp";
+    std::error_code code;
+    // A device or a pipe is written into; in the place of one there must be no file.
+    const bool in_place = fs::exists(path, code) && !fs::is_regular_file(path, code);
+    const std::string temporary = in_place ? path : path + ".tmp";
     const auto cannot = [&](int number) {
         return Error(Code::io, "cannot write " + path + ": " + std::strerror(number));
     };
@@ -75,12 +78,16 @@ Status save_report(ApiClient& client, const ApiRequest& request, const std::stri
     }
     const Status got = stream_report(client, request, format, file);
     const int number = std::fclose(file) == 0 ? 0 : errno;
-    std::error_code code;
+    code.clear();
     if (got && number == 0) {
-        fs::rename(temporary, path, code);
+        if (!in_place) {
+            fs::rename(temporary, path, code);
+        }
         return code ? Status(cannot(code.value())) : ok();
     }
-    fs::remove(temporary, code);
+    if (!in_place) {
+        fs::remove(temporary, code);
+    }
     if (!got && got.error().code == Code::io) {
         return Error(Code::io, path + ": " + got.error().message);
     }

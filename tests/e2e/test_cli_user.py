@@ -3,6 +3,7 @@ import fcntl
 import os
 import pty
 import signal
+import stat
 import subprocess
 import termios
 
@@ -129,3 +130,16 @@ class Words(test_cli_api.ApiTest):
         self.assert_code(done, support.OTHER)
         self.assertIn("cannot make the folder", done.err)
         self.assertIn("Not a directory", done.err)
+
+    def test_rows_go_into_a_pipe_and_not_in_its_place(self):
+        made = self.client.run("datasets", "create", "-n", "d", "-o", "json").json()
+        rows = self.folder / "client/rows.jsonl"
+        rows.write_text('{"id": 1}\n')
+        self.assert_code(self.client.run("datasets", "upload", made["id"], "--filename", "rows.jsonl"), support.PASSED)
+        pipe = self.folder / "client/pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.assert_code(self.client.run("datasets", "download", made["id"], "-O", "pipe"), support.PASSED)
+        self.assertTrue(stat.S_ISFIFO(pipe.lstat().st_mode))
+        self.assertEqual(os.read(reader, 100), b'{"id":1}\n')
