@@ -8,6 +8,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 program=${LLM_RESEARCH:-$here/../../build/release/llm-research}
 gsm8k=$here/../gsm8k
+[ -x "$program" ] || { echo "there is no program $program: build it first (make build), or name it by LLM_RESEARCH" >&2; exit 1; }
 work=$(mktemp -d)
 out=${1:-$work}
 mkdir -p "$out"
@@ -64,8 +65,9 @@ lab experiments start "$experiment" >/dev/null
 lab experiments follow "$experiment"
 
 say "what came out"
-lab experiments report "$experiment"
+lab experiments report "$experiment" --save "$out/gsm8k.html"
 run=$(lab experiments runs "$experiment" -o json | jq -r '.data[0].id')
 lab experiments metrics "$experiment" -o json |
     jq -r '.custom_metrics | to_entries[] | "\(.key): \(.value.accuracy.value) [\(.value.accuracy.low), \(.value.accuracy.high)]"'
 echo "run $run"
+[ $# -gt 0 ] || echo "the report as a page is gone at the end: name a folder to keep it"

@@ -10,6 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 program=${LLM_RESEARCH:-$here/../../build/release/llm-research}
 gsm8k=$here/../gsm8k
+[ -x "$program" ] || { echo "there is no program $program: build it first (make build), or name it by LLM_RESEARCH" >&2; exit 1; }
 work=$(mktemp -d)
 out=${1:-$work}
 mkdir -p "$out"
@@ -113,4 +114,5 @@ call GET "/experiments/$clone/runs/$small/report" |
 
 say "the report as a page"
 curl -sf "$api/experiments/$experiment/runs/$run/report?format=html" -H "X-API-Key: $key" -o "$out/gsm8k.html"
-echo "$out/gsm8k.html: $(wc -c <"$out/gsm8k.html") bytes"
+kept=$([ $# -gt 0 ] || echo " (gone at the end: name a folder to keep it)")
+echo "$out/gsm8k.html: $(wc -c <"$out/gsm8k.html") bytes$kept"

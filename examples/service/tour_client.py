@@ -83,10 +83,13 @@ def take_tour(client, out):
         print(f"{variant['id']}: {accuracy['value']} [{low}, {high}]")
     page = out / "gsm8k.html"
     page.write_bytes(client.experiments.report(experiment.id, "html"))
-    print(f"{page}: {page.stat().st_size} bytes")
+    kept = "" if len(sys.argv) > 1 else " (gone at the end: name a folder to keep it)"
+    print(f"{page}: {page.stat().st_size} bytes{kept}")
 
 
 def main():
+    if not os.access(PROGRAM, os.X_OK):
+        sys.exit(f"there is no program {PROGRAM}: build it first (make build), or name it by LLM_RESEARCH")
     with tempfile.TemporaryDirectory() as work:
         home = pathlib.Path(work) / "home"
         out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(work)

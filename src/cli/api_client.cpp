@@ -237,8 +237,8 @@ Error ApiClient::explain(const ApiRequest& request, const ApiResponse& response)
     if (out.code == Code::unauthorized) {
         out.details.push_back(
             {"",
-             "log in to " + transport_.where() +
-                 " with `llm-research auth login`, or give LLM_RESEARCH_API_KEY"}
+             "log in to " + transport_.where() + " with `llm-research auth login" +
+                 options_.login_option + "`, or give LLM_RESEARCH_API_KEY"}
         );
     }
     return out;

@@ -20,6 +20,8 @@ struct ApiClientOptions {
     std::function<Result<bool>()> renew = {};
     /// Told of every try, for --verbose: "GET /models -> 200". Never of headers or bodies.
     std::function<void(const std::string&)> trace = {};
+    /// What `auth login` needs besides, in the advice after a 401: " -p lab".
+    std::string login_option = {};
 };
 
 /// Requests that are tried again where that does no harm, and answers as values or errors. A

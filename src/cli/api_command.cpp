@@ -48,11 +48,11 @@ T must(Result<T> result, const std::string& flags) {
     return *std::move(result);
 }
 
-Result<Json> json_of(const std::string& given, const std::string& what) {
-    LAB_TRY(const std::string text, text_or_file(given, what));
+Result<Json> json_of(const std::string& given) {
+    LAB_TRY(const std::string text, text_or_file(given));
     auto parsed = parse_json(text);
     if (!parsed) {
-        return Error(Code::validation, "is not JSON: " + parsed.error().message);
+        return Error(Code::validation, "it is " + parsed.error().message);
     }
     return parsed;
 }
@@ -76,20 +76,20 @@ std::string fill_path(const std::string& path, const ApiValues& values) {
     return out;
 }
 
-Result<std::string> text_or_file(const std::string& given, const std::string& what) {
+Result<std::string> text_or_file(const std::string& given) {
     if (!given.starts_with('@')) {
         return given;
     }
     const std::string path = given.substr(1);
     std::ifstream file(path, std::ios::binary);
     if (!file) {
-        return Error(Code::validation, what + ": cannot read the file " + path);
+        return Error(Code::validation, "cannot read the file " + path);
     }
     std::string text(kFileBytesMax + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
     if (text.size() > kFileBytesMax) {
-        return Error(Code::validation, what + ": " + path + " has more than 8 MiB");
+        return Error(Code::validation, path + " has more than 8 MiB");
     }
     return text;
 }
@@ -134,10 +134,11 @@ ApiCommand& ApiCommand::id(const std::string& name, const std::string& help) {
 ApiCommand& ApiCommand::text(
     const std::string& flags, const std::string& member, const std::string& help, bool required
 ) {
+    takes_body_ = true;
     app_->add_option_function<std::string>(
             flags,
             [values = values_, member, flags](const std::string& given) {
-                put(values->body, member, must(text_or_file(given, flags), flags));
+                put(values->body, member, must(text_or_file(given), flags));
             },
             help
     )
@@ -149,6 +150,7 @@ ApiCommand& ApiCommand::text(
 ApiCommand& ApiCommand::list(
     const std::string& flags, const std::string& member, const std::string& help
 ) {
+    takes_body_ = true;
     app_->add_option_function<std::string>(
             flags,
             [values = values_, member](const std::string& given) {
@@ -169,10 +171,11 @@ ApiCommand& ApiCommand::list(
 ApiCommand& ApiCommand::json(
     const std::string& flags, const std::string& member, const std::string& help
 ) {
+    takes_body_ = true;
     app_->add_option_function<std::string>(
             flags,
             [values = values_, member, flags](const std::string& given) {
-                put(values->body, member, must(json_of(given, flags), flags));
+                put(values->body, member, must(json_of(given), flags));
             },
             help
     )
@@ -181,10 +184,11 @@ ApiCommand& ApiCommand::json(
 }
 
 ApiCommand& ApiCommand::whole(const std::string& flags, const std::string& help) {
+    takes_body_ = true;
     app_->add_option_function<std::string>(
             flags,
             [values = values_, flags](const std::string& given) {
-                Json whole = must(json_of(given, flags), flags);
+                Json whole = must(json_of(given), flags);
                 if (!whole.is_object()) {
                     throw CLI::ValidationError(flags, "is not a JSON object");
                 }
@@ -200,6 +204,7 @@ ApiCommand& ApiCommand::whole(const std::string& flags, const std::string& help)
 ApiCommand& ApiCommand::yes(
     const std::string& flags, const std::string& member, const std::string& help
 ) {
+    takes_body_ = true;
     app_->add_flag_function(
         flags, [values = values_, member](std::int64_t) { put(values->body, member, true); }, help
     );
@@ -273,13 +278,13 @@ void ApiCommand::sends(
 ) {
     does(
         choose,
-        [method = std::move(method),
-         path = std::move(path),
-         columns](const Invocation& in, ApiClient& client, ApiValues& values) -> Result<int> {
+        [method = std::move(method), path = std::move(path), columns, takes_body = takes_body_](
+            const Invocation& in, ApiClient& client, ApiValues& values
+        ) -> Result<int> {
             if (method == "PUT" && values.body.empty()) {
                 return Error(Code::validation, "nothing to change: give at least one option");
             }
-            const bool bare = method == "GET" || (values.body.empty() && method == "POST");
+            const bool bare = method == "GET" || (!takes_body && method == "POST");
             LAB_TRY(
                 const Json answer,
                 client.call({

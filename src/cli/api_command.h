@@ -64,12 +64,13 @@ class ApiCommand {
   private:
     CLI::App* app_;
     std::shared_ptr<ApiValues> values_ = std::make_shared<ApiValues>();
+    bool takes_body_ = false;  ///< then one is sent, if it is empty
 };
 
 /// "/experiments/{ID}" with the arguments in it.
 std::string fill_path(const std::string& path, const ApiValues& values);
-/// Text, or what the file holds when it is @FILE. Errors: validation, naming `what`.
-Result<std::string> text_or_file(const std::string& given, const std::string& what);
+/// Text, or what the file holds when it is @FILE. Errors: validation.
+Result<std::string> text_or_file(const std::string& given);
 /// The client of this invocation, made when it is first asked for.
 Result<ApiClient*> api_of(const Invocation& in);
 /// Asks whether it shall be done; an error without a terminal. Errors: validation.

@@ -45,6 +45,19 @@ std::string text_of(const Json& value) {
     return join(parts, ",");
 }
 
+/// Without quotes where YAML of any version reads a text.
+std::string yaml_key(const std::string& name) {
+    static const std::vector<std::string> kOtherThings{
+        "true", "false", "null", "yes", "no", "on", "off", "y", "n"
+    };
+    const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    });
+    return plain && std::ranges::find(kOtherThings, to_lower(name)) == kOtherThings.end()
+               ? name
+               : dump_json(Json(name));
+}
+
 void append_yaml(std::string& out, const Json& value, int depth, bool in_list) {
     const std::string lead(static_cast<std::size_t>(depth) * 2, ' ');
     const auto child = [&](const Json& one) {
@@ -60,7 +73,7 @@ void append_yaml(std::string& out, const Json& value, int depth, bool in_list) {
         for (const auto& [name, one] : value.items()) {
             out += in_list && first ? "" : lead;
             first = false;
-            out += dump_json(Json(name));
+            out += yaml_key(name);
             out += ':';
             child(one);
         }
@@ -116,7 +129,8 @@ void tell_of_rest(const Console& console, const Json& answer) {
 Status print_object(const Console& console, const std::string& format, const Json& object) {
     std::vector<Field> fields;
     for (const auto& [name, value] : object.items()) {
-        fields.push_back({name, text_of(value), false});
+        const bool bare = value.is_null() && (format == "csv" || format == "compact");
+        fields.push_back({name, bare ? "" : text_of(value), false});
     }
     return print_fields(console, fields, format);
 }

@@ -76,8 +76,13 @@ std::string chosen_path(const CLI::App& app) {
     return app.get_name() + (subs.empty() ? "" : " " + chosen_path(*subs.front()));
 }
 
-/// The first argument that no command knows, with what may have been meant.
-std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
+/// The first argument that no command knows, and what may have been meant; empty = nothing.
+struct Unknown {
+    std::string word;
+    std::string near;
+};
+
+Unknown find_unknown(const CLI::App& app, int argc, const char* const* argv) {
     const CLI::App& command = chosen(app);
     std::vector<std::string> words = names_below(command);
     add_option_names(command, words);
@@ -94,10 +99,10 @@ std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
             continue;
         }
         if (const std::string near = nearest(word, words); !near.empty()) {
-            return "did you mean \"" + near + "\"?";
+            return {word, near};
         }
     }
-    return "";
+    return {};
 }
 
 int usage_error(
@@ -109,10 +114,15 @@ int usage_error(
 ) {
     const Console console = make_console(deps.out, deps.err, !deps.env("NO_COLOR"), false);
     std::string words = message;
-    const std::string hint = suggestion(app, argc, argv);
+    const Unknown unknown = find_unknown(app, argc, argv);
     std::vector<Detail> details;
-    if (!hint.empty()) {
-        details.push_back({"", hint});
+    if (!unknown.near.empty()) {
+        details.push_back({"", "did you mean \"" + unknown.near + "\"?"});
+    }
+    if (message == "A subcommand is required") {
+        words = unknown.word.empty() || unknown.word.starts_with('-')
+                    ? "a command is needed: " + join(names_below(chosen(app)), ", ")
+                    : "there is no command \"" + shorten(unknown.word, 64) + "\"";
     }
     details.push_back({"", "see: " + chosen_path(app) + " --help"});
     print_error(console, Error(Code::bad_request, std::move(words), std::move(details)));

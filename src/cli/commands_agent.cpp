@@ -123,6 +123,7 @@ Result<int> do_info(const Invocation& in, ApiClient& client, ApiValues& values) 
 
 void add_agent_commands(CLI::App& app, const Choose& choose) {
     CLI::App* agents = app.add_subcommand("agents", "Analyses of data that you give");
+    agents->alias("agent");
     agents->require_subcommand(1);
     agents->footer(examples({"llm-research agents list"}));
     CLI::App* hypothesis = agents->add_subcommand("hypothesis", "Test a hypothesis");

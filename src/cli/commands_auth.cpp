@@ -6,22 +6,66 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <cstdio>
+#include <optional>
 
 namespace lab::cli {
 namespace {
 
 constexpr std::size_t kSecretBytesMax = 1024;
 
+/// What the terminal was like, for a handler of signals, which has nowhere else to look.
+termios& terminal_before() {
+    static termios before{};
+    return before;
+}
+
+extern "C" void give_terminal_back(int signal) {
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before());
+    ::raise(signal);  // SA_RESETHAND has put the default action back, which follows
+}
+
+/// Nothing that is typed is shown while this lives, and also not once a signal has ended the
+/// program.
+class HiddenTyping {
+  public:
+    HiddenTyping() {
+        termios quiet = terminal_before();
+        quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        struct sigaction action{};
+        action.sa_handler = give_terminal_back;
+        action.sa_flags = static_cast<int>(SA_RESETHAND);
+        for (std::size_t i = 0; i < kSignals.size(); ++i) {
+            ::sigaction(kSignals[i], &action, &actions_[i]);
+        }
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    }
+    ~HiddenTyping() {
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before());
+        for (std::size_t i = 0; i < kSignals.size(); ++i) {
+            ::sigaction(kSignals[i], &actions_[i], nullptr);
+        }
+    }
+    HiddenTyping(const HiddenTyping&) = delete;
+    HiddenTyping& operator=(const HiddenTyping&) = delete;
+
+  private:
+    static constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    std::array<struct sigaction, kSignals.size()> actions_{};
+};
+
 /// One line; not shown where it is typed on a terminal.
 Result<std::string> ask(const Invocation& in, const std::string& what, bool secret) {
-    termios before{};
-    const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::tcgetattr(STDIN_FILENO, &before) == 0;
+    const bool terminal =
+        ::isatty(STDIN_FILENO) == 1 && ::tcgetattr(STDIN_FILENO, &terminal_before()) == 0;
+    std::optional<HiddenTyping> hidden;
     if (terminal) {
         LAB_CHECK(write_all(in.console.err, what + ": "));
-        termios quiet = before;
-        quiet.c_lflag &= ~static_cast<tcflag_t>(secret ? ECHO : 0);
-        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        if (secret) {
+            hidden.emplace();
+        }
     }
     std::string out;
     for (int c = std::fgetc(stdin); c != EOF && c != '\n'; c = std::fgetc(stdin)) {
@@ -29,11 +73,9 @@ Result<std::string> ask(const Invocation& in, const std::string& what, bool secr
             out += static_cast<char>(c);
         }
     }
-    if (terminal) {
-        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        if (secret) {
-            note(in.console, "");
-        }
+    if (hidden) {
+        hidden.reset();
+        note(in.console, "");
     }
     if (out.ends_with('\r')) {
         out.pop_back();
@@ -42,6 +84,14 @@ Result<std::string> ask(const Invocation& in, const std::string& what, bool secr
         return Error(Code::validation, "no " + what + " was given");
     }
     return out;
+}
+
+/// A login that is refused needs no advice to log in.
+Error refused_login(Error error, const std::string& what) {
+    if (error.code == Code::unauthorized) {
+        return Error(Code::unauthorized, "the server does not take " + what);
+    }
+    return error;
 }
 
 Error nobody_to_log_in_to() {
@@ -91,19 +141,24 @@ Result<int> do_login(const Invocation& in, const LoginOptions& options) {
         LAB_TRY(email, ask(in, "e-mail address", false));
     }
     if (email.empty()) {
-        LAB_TRY(credential.email, check_key(in, *transport, in.api_key));
+        auto owner = check_key(in, *transport, in.api_key);
+        if (!owner) {
+            return refused_login(owner.error(), "this API key");
+        }
+        credential.email = *owner;
         credential.api_key = in.api_key;
     } else {
         LAB_TRY(const std::string password, ask(in, "password", true));
         ApiClientOptions client_options;
         client_options.timeout = std::chrono::seconds(in.settings.timeout_secs);
         ApiClient client(*transport, in.uuids, std::move(client_options));
-        LAB_TRY(
-            const Json tokens,
-            client.post("/auth/login", Json{{"email", email}, {"password", password}})
-        );
+        const auto tokens =
+            client.post("/auth/login", Json{{"email", email}, {"password", password}});
+        if (!tokens) {
+            return refused_login(tokens.error(), "this e-mail address with this password");
+        }
         credential.email = email;
-        take_tokens(tokens, unix_now(), credential);
+        take_tokens(*tokens, unix_now(), credential);
     }
     LAB_TRY(const auto held, store.lock());
     LAB_CHECK(store.save(credential));
@@ -143,7 +198,13 @@ Result<int> do_logout(const Invocation& in, bool all) {
         LAB_CHECK(store.remove(one.server, one.profile));
         ++gone;
     }
-    note(in.console, gone == 0 ? "there was no login" : "logged out");
+    std::string none = "there was no login";
+    if (gone == 0 && !all && !kept.empty()) {
+        none += server.empty()
+                    ? ": say of which server (--api-url), or --all"
+                    : " at " + server + "; `llm-research auth status` shows those there are";
+    }
+    note(in.console, gone == 0 ? none : "logged out");
     return 0;
 }
 

@@ -82,14 +82,21 @@ Result<int> do_upload(const Invocation& in, ApiClient& client, ApiValues& values
     return 0;
 }
 
-/// To a file as a whole or not at all; to standard output as it comes.
+/// A device or a pipe is written into; in the place of one there must be no file.
+bool is_in_place(const std::string& target) {
+    std::error_code code;
+    return std::filesystem::exists(target, code) && !std::filesystem::is_regular_file(target, code);
+}
+
+/// To a file as a whole or not at all; to standard output, devices and pipes as it comes.
 Result<int> do_download(const Invocation& in, ApiClient& client, ApiValues& values) {
     LAB_TRY(
         const Json link,
         client.call({.path = fill_path("/datasets/{ID}/download", values), .query = values.query})
     );
     const std::string target = values.arguments["to"];
-    const std::string temporary = target + ".tmp";
+    const bool in_place = is_in_place(target);
+    const std::string temporary = in_place ? target : target + ".tmp";
     std::FILE* file = target.empty() ? in.console.out : std::fopen(temporary.c_str(), "wb");
     if (file == nullptr) {
         return Error(Code::io, "cannot write " + target + ": " + std::strerror(errno));
@@ -108,17 +115,25 @@ Result<int> do_download(const Invocation& in, ApiClient& client, ApiValues& valu
         return 0;
     }
     const bool closed = std::fclose(file) == 0;
+    const int number = closed ? EIO : errno;
     std::error_code code;
     if (got && written && closed) {
-        std::filesystem::rename(temporary, target, code);
+        if (!in_place) {
+            std::filesystem::rename(temporary, target, code);
+        }
         if (!code) {
             note(in.console, "written to " + target);
             return 0;
         }
     }
-    std::filesystem::remove(temporary, code);
+    if (!in_place) {
+        std::filesystem::remove(temporary, code);
+    }
+    if (!written) {
+        return Error(Code::io, target + ": " + written.error().message);
+    }
     LAB_CHECK(got);
-    return Error(Code::io, "cannot write " + target);
+    return Error(Code::io, "cannot write " + target + ": " + std::strerror(number));
 }
 
 void add_fields(ApiCommand& command, bool creates) {
@@ -157,7 +172,7 @@ void add_resources(const NounGroup& group, const Choose& choose) {
         .sends(choose, "POST", "/datasets/{ID}/versions", kVersions);
     ApiCommand(*group.app, "upload", "Send rows; all are taken or none")
         .id("ID", "Id of the dataset")
-        .value("--filename", "File with the rows: JSONL, JSON, CSV or TSV", true)
+        .value("--filename", "File with the rows: JSONL, JSON, CSV, TSV, Parquet or text", true)
         .text("--content-type", "content_type", "What it holds; else its name tells")
         .text("--changelog", "changelog", "What is different from the version before")
         .sample({"llm-research datasets upload ID --filename questions.jsonl"})
@@ -189,7 +204,7 @@ void add_dataset_commands(CLI::App& app, const Choose& choose) {
     CLI::App* import = datasets->add_subcommand(
         "import", "Import rows for experiment files; the same rows again give the same version"
     );
-    import->add_option("FILE", request->path, "JSONL, JSON, CSV or TSV")->required();
+    import->add_option("FILE", request->path, "JSONL, JSON, CSV, TSV, Parquet or text")->required();
     import->add_option("--name", request->name, "Name; default: from the path");
     import->add_option("--format", request->format, "Format; default: from the extension")
         ->check(CLI::IsMember({"jsonl", "json", "csv", "tsv", "parquet", "text"}));

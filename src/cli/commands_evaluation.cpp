@@ -28,6 +28,8 @@ const Columns kRuns = {
 
 const Columns kMetricTypes = {
     {.title = "name", .member = "name"},
+    {.title = "metric", .member = "metric"},
+    {.title = "also called", .member = "aliases"},
     {.title = "description", .member = "description"},
 };
 

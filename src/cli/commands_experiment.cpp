@@ -1,5 +1,6 @@
 #include "cli/follow.h"
 #include "cli/nouns.h"
+#include "cli/remote_report.h"
 
 #include <CLI/CLI.hpp>
 
@@ -80,6 +81,22 @@ ApiCommand::Work writes(bool creates) {
     };
 }
 
+/// The exit code of a run that is complete: as `run` would have given it.
+Result<int> gates_of(ApiClient& client, const std::string& id, const Json& run) {
+    if (run.value("origin", "") != "engine") {
+        return 0;
+    }
+    const auto passed = remote_gates_passed(
+        client,
+        "/experiments/" + encode_segment(id) + "/runs/" + encode_segment(run.value("id", ""))
+    );
+    if (!passed && passed.error().code == Code::forbidden) {
+        return 0;  // who may not read figures is not told of them
+    }
+    LAB_CHECK(passed);
+    return *passed ? 0 : 100;
+}
+
 /// Where nobody else carries a run out, the command that starts it does.
 Result<int> after_start(const Invocation& in, ApiClient& client, const std::string& id) {
     LAB_TRY(const Json run, newest_run(client, id));
@@ -87,7 +104,10 @@ Result<int> after_start(const Invocation& in, ApiClient& client, const std::stri
     LAB_TRY(const auto end, follow_run(in, client, id, run_id));
     if (end) {
         LAB_CHECK(print_answer(in.console, in.settings.output, *end, kRuns));
-        return end->value("status", "") == "completed" ? 0 : 1;
+        if (end->value("status", "") != "completed") {
+            return 1;
+        }
+        return gates_of(client, id, *end);
     }
     note(
         in.console,
@@ -166,9 +186,14 @@ void add_runs(const NounGroup& group, const Choose& choose) {
         .sends(choose, "GET", "/experiments/{ID}/metrics");
     ApiCommand(*group.app, "report", "The report of the newest run with results")
         .id("ID", "Id of the experiment")
-        .query("--format", "format", "md (default), json, html, csv, junit or yaml")
+        .query(
+            "--format", "format", "md, json, html, csv, junit or yaml; like --output when not given"
+        )
         .query("--compare", "compare", "Ids of other runs on the same rows")
-        .sample({"llm-research experiments report ID --format html > report.html"})
+        .sample(
+            {"llm-research experiments report ID --save report.html",
+             "llm-research experiments report ID --format md"}
+        )
         .does(
             choose,
             [](const Invocation& in, ApiClient& client, ApiValues& values) -> Result<int> {
@@ -179,9 +204,13 @@ void add_runs(const NounGroup& group, const Choose& choose) {
                     return one.first == "format";
                 });
                 if (!chosen) {
-                    const std::string& output = in.settings.output;
-                    const bool same = output == "json" || output == "yaml" || output == "csv";
-                    request.query.emplace_back("format", same ? output : "md");
+                    LAB_CHECK(deliver_remote(in, client, request, {}));
+                    return 0;
+                }
+                if (!in.save.empty()) {
+                    return Error(
+                        Code::validation, "--format prints; --save has a format by its ending"
+                    );
                 }
                 Status written = ok();
                 LAB_CHECK(client.stream(std::move(request), [&](std::string_view piece) {

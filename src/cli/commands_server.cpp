@@ -1,3 +1,4 @@
+#include "cli/api_view.h"
 #include "cli/commands.h"
 #include "cli/transport.h"
 
@@ -25,18 +26,6 @@ Result<std::string> read_line(std::FILE* from) {
         out.pop_back();
     }
     return out;
-}
-
-Status print_json(const Invocation& in, const Json& value) {
-    if (in.settings.output == "json" || in.settings.output == "yaml") {
-        return write_all(in.console.out, dump_json_pretty(value) + "\n");
-    }
-    std::vector<Field> fields;
-    for (const auto& [name, member] : value.items()) {
-        const bool text = member.is_string();
-        fields.push_back({name, text ? member.get<std::string>() : dump_json(member), !text});
-    }
-    return print_fields(in.console, fields, in.settings.output);
 }
 
 void add_serve(CLI::App& app, const Choose& choose) {
@@ -73,9 +62,12 @@ void choose_admin(
         choose([request, password](const Invocation& in) -> Result<int> {
             if (password) {
                 LAB_TRY(request->password, read_line(stdin));
+                if (request->password.empty()) {
+                    note(in.console, "no password was given: this user has only tokens and keys");
+                }
             }
             LAB_TRY(const Json made, in.deps.administer(in.settings, *request));
-            LAB_CHECK(print_json(in, made));
+            LAB_CHECK(print_answer(in.console, in.settings.output, made, {}));
             return 0;
         });
     });
@@ -83,21 +75,29 @@ void choose_admin(
 
 void add_maintenance(CLI::App& admin, const Choose& choose) {
     CLI::App* maintenance = admin.add_subcommand(
-        "maintenance", "Writes and new runs wait while it lasts, in every process of this store"
+        "maintenance", "Servers of this store refuse writes and new runs while it lasts"
     );
     maintenance->require_subcommand(1);
-    const auto add = [&](const char* name, const char* help, AdminRequest::What what) {
-        const auto request = std::make_shared<AdminRequest>();
-        request->what = what;
-        CLI::App* command = maintenance->add_subcommand(name, help);
-        if (what == AdminRequest::What::maintenance_on) {
-            command->add_option("--reason", request->reason, "Why, for those who ask");
-        }
-        choose_admin(choose, *command, request, false);
-    };
-    add("on", "Begin; running runs go on", AdminRequest::What::maintenance_on);
-    add("off", "End", AdminRequest::What::maintenance_off);
-    add("status", "Whether there is any", AdminRequest::What::maintenance_status);
+    const auto add =
+        [&](const char* name, const char* help, AdminRequest::What what, const char* sample) {
+            const auto request = std::make_shared<AdminRequest>();
+            request->what = what;
+            CLI::App* command = maintenance->add_subcommand(name, help);
+            if (what == AdminRequest::What::maintenance_on) {
+                command->add_option("--reason", request->reason, "Why, for those who ask");
+            }
+            command->footer(examples({sample}));
+            choose_admin(choose, *command, request, false);
+        };
+    add("on",
+        "Begin; running runs go on",
+        AdminRequest::What::maintenance_on,
+        "llm-research admin maintenance on --reason \"new disk, back at 14:00\"");
+    add("off", "End", AdminRequest::What::maintenance_off, "llm-research admin maintenance off");
+    add("status",
+        "Whether there is any",
+        AdminRequest::What::maintenance_status,
+        "llm-research admin maintenance status -o json");
     maintenance->footer(examples({
         "llm-research admin maintenance on --reason \"new disk, back at 14:00\"",
         "llm-research admin maintenance off",
@@ -182,7 +182,7 @@ void add_admin(CLI::App& app, const Choose& choose) {
         choose([token, seconds](const Invocation& in) -> Result<int> {
             token->life = std::chrono::seconds(*seconds);
             LAB_TRY(const Json made, in.deps.administer(in.settings, *token));
-            LAB_CHECK(print_json(in, made));
+            LAB_CHECK(print_answer(in.console, in.settings.output, made, {}));
             return 0;
         });
     });

@@ -159,8 +159,11 @@ Result<std::vector<Credential>> CredentialStore::list() {
 
 Result<std::shared_ptr<void>> CredentialStore::lock() {
     const std::string path = path_ + ".lock";
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
     std::error_code code;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), code);
+    if (!folder.empty() && !std::filesystem::create_directories(folder, code) && code) {
+        return Error(Code::io, "cannot make the folder " + folder.string() + ": " + code.message());
+    }
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     int number = file < 0 ? errno : EWOULDBLOCK;
     for (int tries = 0; file >= 0 && number == EWOULDBLOCK && tries < kLockTries; ++tries) {

@@ -4,6 +4,7 @@
 #include "cli/api_command.h"
 #include "cli/follow.h"
 #include "cli/remote_parts.h"
+#include "cli/remote_report.h"
 #include "report/write.h"
 #include "service/experiment.h"
 
@@ -16,33 +17,6 @@ namespace fs = std::filesystem;
 
 std::string absolute(const std::string& base, const std::string& path) {
     return fs::path(path).is_absolute() ? path : (fs::path(base) / path).string();
-}
-
-/// The name of a format of a report in the API's query.
-std::string_view format_name(report::Format format) {
-    switch (format) {
-        case report::Format::html:
-            return "html";
-        case report::Format::json:
-            return "json";
-        case report::Format::yaml:
-            return "yaml";
-        case report::Format::csv:
-            return "csv";
-        case report::Format::comparisons_csv:
-            return "comparisons-csv";
-        case report::Format::items_csv:
-            return "items-csv";
-        case report::Format::markdown:
-            return "md";
-        case report::Format::junit:
-            return "junit";
-        case report::Format::text:
-            return "text";
-        case report::Format::compact:
-            return "compact";
-    }
-    return "json";
 }
 
 class RemoteRun {
@@ -145,84 +119,12 @@ class RemoteRun {
     const service::Experiment& experiment_;
 };
 
-/// One report of the run, whole, into a file of its own or to the output.
-Result<std::string> get_report(
-    ApiClient& client, const std::string& run_path, report::Format format
-) {
-    std::string text;
-    LAB_CHECK(client.stream(
-        {.path = run_path + "/report", .query = {{"format", std::string(format_name(format))}}},
-        [&](std::string_view piece) {
-            text += piece;
-            return true;
-        }
-    ));
-    return text;
-}
-
-Status save_text(const std::string& path, const std::string& text) {
-    const std::string temporary = path + ".tmp";
-    std::FILE* file = std::fopen(temporary.c_str(), "wb");
-    if (file == nullptr) {
-        return Error(Code::io, "cannot write " + path);
-    }
-    Status written = write_all(file, text);
-    std::error_code code;
-    if (std::fclose(file) == 0 && written) {
-        fs::rename(temporary, path, code);
-        if (!code) {
-            return ok();
-        }
-    }
-    fs::remove(temporary, code);
-    return Error(Code::io, "cannot write " + path);
-}
-
-report::Format printed_format(const std::string& output) {
-    return output == "json"      ? report::Format::json
-           : output == "yaml"    ? report::Format::yaml
-           : output == "csv"     ? report::Format::csv
-           : output == "compact" ? report::Format::compact
-                                 : report::Format::text;
-}
-
-/// Prints and saves the reports of a run; tells whether its gates passed.
-Result<bool> deliver_remote(
-    const Invocation& in,
-    ApiClient& client,
-    const std::string& run_path,
-    std::vector<std::string> paths
-) {
-    LAB_TRY(const std::string json, get_report(client, run_path, report::Format::json));
-    const report::Format format = printed_format(in.settings.output);
-    LAB_TRY(
-        const std::string shown,
-        format == report::Format::json ? Result<std::string>(json)
-                                       : get_report(client, run_path, format)
-    );
-    LAB_CHECK(write_all(in.console.out, shown));
-    paths.insert(paths.end(), in.save.begin(), in.save.end());
-    Status saved = ok();
-    for (const std::string& path : paths) {
-        LAB_TRY(const report::Format wanted, report::format_of_path(path));
-        LAB_TRY(const std::string text, get_report(client, run_path, wanted));
-        if (Status one = save_text(path, text); !one) {
-            saved = std::move(one);
-        } else {
-            note(in.console, "saved " + path);
-        }
-    }
-    LAB_CHECK(saved);
-    LAB_TRY(const Json report, parse_json(json, {.bytes_max = 256U << 20}));
-    return report.value("gates_passed", true);
-}
-
 Result<int> end_of(
     const Invocation& in,
     ApiClient& client,
     const std::string& run_path,
     const Json& run,
-    std::vector<std::string> paths
+    const std::vector<std::string>& paths
 ) {
     const std::string status = run.value("status", "");
     const Json totals = run.value("totals", Json::object());
@@ -236,8 +138,12 @@ Result<int> end_of(
             return 1;
         }
     }
-    LAB_TRY(const bool passed, deliver_remote(in, client, run_path, std::move(paths)));
-    return status != "completed" ? 1 : passed ? 0 : 100;
+    LAB_CHECK(deliver_remote(in, client, {.path = run_path + "/report"}, paths));
+    if (status != "completed") {
+        return 1;
+    }
+    LAB_TRY(const bool passed, remote_gates_passed(client, run_path));
+    return passed ? 0 : 100;
 }
 
 }  // namespace
@@ -248,6 +154,13 @@ Result<int> run_remote(const Invocation& in, const std::string& file, bool detac
             Code::validation,
             "--remote needs a server: give --api-url, LLM_RESEARCH_API_URL or a profile with "
             "api_url"
+        );
+    }
+    if (detach && !in.save.empty()) {
+        return Error(
+            Code::validation,
+            "--save writes the report of a run that is over, and --detach does not wait for it: "
+            "later `llm-research experiments report ID --save FILE` does"
         );
     }
     LAB_TRY(service::Deps * services, in.services());
@@ -286,7 +199,7 @@ Result<int> run_remote(const Invocation& in, const std::string& file, bool detac
         );
         return 130;
     }
-    return end_of(in, *client, "/experiments/" + id + "/runs/" + run_id, *end, std::move(paths));
+    return end_of(in, *client, "/experiments/" + id + "/runs/" + run_id, *end, paths);
 }
 
 }  // namespace lab::cli

@@ -98,6 +98,9 @@ Result<ApiClientOptions> client_options(const Invocation& in, Transport& transpo
     if (transport.is_local()) {
         return options;
     }
+    if (!in.settings.profile.empty()) {
+        options.login_option = " -p " + in.settings.profile;
+    }
     if (!in.api_key.empty()) {
         options.credential = [key = in.api_key]() -> Result<http::Headers> {
             return http::Headers{{"X-API-Key", key}};

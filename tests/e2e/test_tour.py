@@ -41,3 +41,4 @@ class Tours(support.LabTest):
         printed = self.take("tour-cli.sh")
         self.check_figures(printed)
         self.assertIn("175b_verification", printed)
+        self.assertIn("<!doctype html>", (self.folder / "out" / "gsm8k.html").read_text().lower())

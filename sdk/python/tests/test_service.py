@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pathlib
 import uuid
 from typing import Any
@@ -236,6 +237,11 @@ def test_files_of_runs(client: Client, name: str, tmp_path: pathlib.Path) -> Non
     assert client.artifacts.get(made.id, run.id, sent.id).content_hash == sent.content_hash
     assert client.artifacts.download(made.id, run.id, sent.id, tmp_path / "back") == 6000
     assert (tmp_path / "back").read_bytes() == b"<svg/>" * 1000
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert client.artifacts.download(made.id, run.id, sent.id, tmp_path / "pipe") == 6000
+    assert (tmp_path / "pipe").is_fifo() and len(os.read(reader, 10_000)) == 6000
+    os.close(reader)
     assert [one.id for one in client.artifacts.iterate(made.id, run.id)] == [sent.id]
     client.artifacts.delete(made.id, run.id, sent.id)
     assert client.artifacts.list(made.id, run.id).data == []

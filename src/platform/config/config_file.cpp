@@ -45,8 +45,11 @@ Json value_of(const std::string& text) {
 }  // namespace
 
 Status replace_file(const std::string& path, std::string_view text, unsigned mode) {
+    const fs::path folder = fs::path(path).parent_path();
     std::error_code code;
-    fs::create_directories(fs::path(path).parent_path(), code);
+    if (!folder.empty() && !fs::create_directories(folder, code) && code) {
+        return cannot("make the folder", folder.string(), code.value());
+    }
     const std::string temporary = path + ".tmp";
     ::unlink(temporary.c_str());
     const int file =
@@ -160,6 +163,13 @@ Status ConfigFile::set(
         return ok();
     }
     LAB_CHECK(check_setting(key, value));
+    if (key == "api_url" && !value.starts_with("http://") && !value.starts_with("https://")) {
+        return Error(
+            Code::validation,
+            "\"" + shorten(value, 80) +
+                "\" is not the address of a server: it looks like https://lab.example.org"
+        );
+    }
     target[key] = value_of(value);
     return ok();
 }

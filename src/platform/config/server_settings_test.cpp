@@ -254,7 +254,7 @@ TEST(ServerSettings, TellsEverythingThatIsWrongAtOnceAndNoValue) {
             "7d "
             "or a number of seconds",
             "CACHE_ENABLED: has to be true, false, 1 or 0",
-            "REDIS_URL: has to be a URL that begins with redis or rediss://",
+            "REDIS_URL: has to be a URL that begins with redis:// or rediss://",
             "LOG_LEVEL: has to be trace, debug, info, warn, warning, error or off",
         })
     );

@@ -157,7 +157,13 @@ Parsed<std::string> parse_url(std::string_view text, std::string_view schemes, b
     const bool known =
         separator != text.npos && parse_choice(text.substr(0, separator), schemes).has_value();
     if (!known) {
-        return std::unexpected("has to be a URL that begins with " + quoted_words(schemes) + "://");
+        std::string beginnings;
+        for (const std::string_view scheme : split(schemes, '|')) {
+            beginnings += (beginnings.empty() ? "" : "://|") + std::string(scheme);
+        }
+        return std::unexpected(
+            "has to be a URL that begins with " + quoted_words(beginnings + "://")
+        );
     }
     if (text.size() > kUrlBytesMax || std::ranges::any_of(text, [](char c) {
             return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;

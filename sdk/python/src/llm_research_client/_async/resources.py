@@ -462,7 +462,13 @@ class AsyncDatasets(AsyncNoun[models.Dataset]):
 
 
 async def save_body(response: httpx.Response, path: Path) -> int:
-    """The body as a file, whole or not at all; gives its bytes."""
+    """The body as a file, whole or not at all; into a device or a pipe as it comes. Gives its bytes."""
+    if path.exists() and not path.is_file():  # in its place there must be no file
+        size = 0
+        with path.open("wb") as into:
+            async for chunk in response.aiter_bytes(_core.CHUNK_BYTES):
+                size += into.write(chunk)
+        return size
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
