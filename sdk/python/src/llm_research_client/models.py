@@ -616,6 +616,17 @@ class Health(Base):
     message: str | None = None
 
 
+class HealthDetails(Base):
+    status: Literal['healthy', 'degraded', 'unhealthy']
+    components: dict[str, ComponentHealth]
+    timestamp: AwareDatetime
+    version: str
+    uptime_seconds: float
+    pools: dict[str, dict[str, int]]
+    versions: dict[str, str]
+    message: str | None = None
+
+
 class Metrics(Base):
     name: str
     metric_type: str | None = None
