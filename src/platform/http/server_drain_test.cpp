@@ -82,14 +82,31 @@ TEST_F(ServerDrainTest, PipelinedRequestsThatWaitTheirTurnAreAnsweredToo) {
     drained.get();
 }
 
-TEST_F(ServerDrainTest, IdleConnectionsAreClosedAtOnce) {
+TEST_F(ServerDrainTest, IdleConnectionsAreClosedSoon) {
     start();
     auto client = connect();
     EXPECT_EQ(ask(client, kGet), 200);
+    const auto before = std::chrono::steady_clock::now();
     server->drain(seconds(20));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(15));
     EXPECT_TRUE(client.is_closed());
     EXPECT_TRUE(is_port_closed());
     server->drain(seconds(20));  // a second time is no harm
+}
+
+TEST_F(ServerDrainTest, ARequestThatIsOnItsWayOnAnIdleConnectionIsAnswered) {
+    start();
+    auto client = connect();
+    EXPECT_EQ(ask(client, kGet), 200);
+    auto drained = begin_drain();
+    client.send(kGet);
+    const auto response = client.receive();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 200);
+    EXPECT_EQ(response->header("Connection"), "close");
+    EXPECT_TRUE(client.is_closed());
+    client.close();
+    drained.get();
 }
 
 TEST_F(ServerDrainTest, AHalfSentRequestMayBeCompleted) {

@@ -16,8 +16,9 @@ constexpr std::size_t kInputMax = 64U << 10;
 constexpr std::size_t kOutputMark = 512U << 10;
 /// What may come behind the last request while it is worked on.
 constexpr std::size_t kDroppedMax = 64U << 10;
-/// How long a connection may take for its first request when the server stops.
-constexpr Duration kFreshGrace = std::chrono::seconds(1);
+/// How long a connection may take for one more request when the server stops. Who keeps connections
+/// may be sending on one at this moment, and would see it end without an answer.
+constexpr Duration kLastGrace = std::chrono::seconds(1);
 
 TimePoint later(TimePoint from, Duration by) {
     return TimePoint::max() - from < by ? TimePoint::max() : from + by;
@@ -61,7 +62,7 @@ void Connection::start() {
     }
     input_ = peer_.tls ? Input::handshake : Input::head;
     if (shard_.draining()) {
-        fresh_until_ = now_ + kFreshGrace;
+        last_until_ = now_ + kLastGrace;
     }
     settle();
 }
@@ -348,7 +349,7 @@ void Connection::settle() {
     const bool nothing_left = slots_.empty() && out_.empty();
     if ((closing_ && out_.empty()) || (input_ == Input::ended && nothing_left)) {
         end_connection();
-    } else if (shard_.draining() && is_idle() && served_) {
+    } else if (shard_.draining() && is_idle() && now_ >= last_until_) {
         close(CancelReason::shutdown);
     }
     if (closed_) {
@@ -424,9 +425,10 @@ TimePoint Connection::input_limit() const {
                 return later(item_began_, options().header_timeout);
             }
             if (!served_) {
-                return std::min(later(item_began_, options().header_timeout), fresh_until_);
+                return std::min(later(item_began_, options().header_timeout), last_until_);
             }
-            return is_idle() ? later(item_began_, options().idle_timeout) : TimePoint::max();
+            return is_idle() ? std::min(later(item_began_, options().idle_timeout), last_until_)
+                             : TimePoint::max();
         case Input::body:
         case Input::skip: {
             const auto earned =
@@ -535,9 +537,7 @@ void Connection::drain() {
         return;
     }
     now_ = shard_.clock().now();
-    if (!served_) {
-        fresh_until_ = now_ + kFreshGrace;
-    }
+    last_until_ = now_ + kLastGrace;
     if (is_idle()) {
         read_once();  // a request that has arrived is answered
     }

@@ -149,7 +149,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     TimePoint item_began_{};  ///< head, body or pause between requests, whichever it is
     TimePoint first_byte_{};  ///< of the request that is being read
     TimePoint last_input_{};
-    TimePoint fresh_until_ = TimePoint::max();   ///< draining: how long a first request may take
+    TimePoint last_until_ = TimePoint::max();    ///< draining: how long one more request may take
     TimePoint suspended_at_ = TimePoint::max();  ///< since when we do not want input
     TimePoint stall_limit_ = TimePoint::max();
     std::uint64_t stall_mark_ = 0;  ///< of sent_, when stall_limit_ was set

@@ -99,7 +99,9 @@ void Connection::start_request() {
     body_bytes_ = 0;
     last_request_ = !head.keep_alive;
     served_ = true;
-    fresh_until_ = TimePoint::max();
+    if (!shard_.draining()) {
+        last_until_ = TimePoint::max();
+    }
     if (entry_) {
         entry_->set_phase(Phase::busy, now_);
     }
