@@ -14,7 +14,6 @@ namespace {
 
 using domain::Permission;
 
-constexpr std::chrono::seconds kLinkLife{3600};
 constexpr std::string_view kAll = "/experiments/{id}/runs/{run}/artifacts";
 constexpr std::string_view kOne = "/experiments/{id}/runs/{run}/artifacts/{artifact}";
 constexpr std::string_view kContent = "/experiments/{id}/runs/{run}/artifacts/{artifact}/content";
@@ -125,7 +124,7 @@ Result<Reply> prepare(const Call& call, const ArtifactRoutesDeps& deps) {
         .mime_type = body.value("mime_type", ""),
     };
     LAB_TRY(auto link, service::prepare_artifact(call.request(), call.path(0), call.path(1), plan));
-    const WallTime end = call.request().deps.clock->wall() + kLinkLife;
+    const WallTime end = call.request().deps.clock->wall() + deps.link_life;
     link.holder.expires_at =
         std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count();
     const std::string host(call.header("host"));

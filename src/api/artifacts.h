@@ -1,6 +1,7 @@
 #pragma once
 #include "api/route.h"
 
+#include <chrono>
 #include <string>
 
 namespace lab::api {
@@ -8,6 +9,7 @@ namespace lab::api {
 struct ArtifactRoutesDeps {
     std::string signing_key;
     std::string public_url;                     ///< of this service; empty: as it was asked
+    std::chrono::seconds link_life{3600};       ///< of a signed address
     std::size_t direct_bytes_max = 100U << 20;  ///< of a body with a credential
     std::size_t signed_bytes_max = 5ULL << 30;  ///< of a body to a signed address
 };

@@ -21,11 +21,11 @@ using domain::Permission;
 using service::DatasetLink;
 
 constexpr std::string_view kTag = "Datasets";
-constexpr std::chrono::seconds kLinkLife{3600};
 
 struct Settings {
     std::string key;
     std::string public_url;
+    std::chrono::seconds link_life;
     std::size_t upload_bytes_max;
 };
 
@@ -111,7 +111,7 @@ struct SignedAddress {
     std::string expires_at;
 };
 SignedAddress sign(const Call& call, const Settings& settings, DatasetLink link) {
-    const WallTime end = call.request().deps.clock->wall() + kLinkLife;
+    const WallTime end = call.request().deps.clock->wall() + settings.link_life;
     link.holder.expires_at =
         std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count();
     return {
@@ -516,7 +516,10 @@ void add_downloads(std::vector<Route>& out, const Settings& settings) {
 }  // namespace
 
 std::vector<Route> dataset_routes(
-    const std::string& cursor_key, const std::string& public_url, std::size_t upload_bytes_max
+    const std::string& cursor_key,
+    const std::string& public_url,
+    std::chrono::seconds link_life,
+    std::size_t upload_bytes_max
 ) {
     NounFace face{
         .collection = "/datasets",
@@ -532,7 +535,10 @@ std::vector<Route> dataset_routes(
         .read_filters = read_filters,
     };
     const Settings settings{
-        .key = cursor_key, .public_url = public_url, .upload_bytes_max = upload_bytes_max
+        .key = cursor_key,
+        .public_url = public_url,
+        .link_life = link_life,
+        .upload_bytes_max = upload_bytes_max,
     };
     std::vector<Route> out = noun_routes(face, cursor_key);
     add_versions(out, cursor_key);

@@ -41,10 +41,17 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
         )
     );
     append(out, sample_routes(deps.signing_key));
-    append(out, artifact_routes({.signing_key = deps.signing_key, .public_url = deps.public_url}));
+    append(
+        out,
+        artifact_routes(
+            {.signing_key = deps.signing_key,
+             .public_url = deps.public_url,
+             .link_life = deps.link_life}
+        )
+    );
     append(out, report_routes());
     append(out, model_routes(deps.signing_key));
-    append(out, dataset_routes(deps.signing_key, deps.public_url));
+    append(out, dataset_routes(deps.signing_key, deps.public_url, deps.link_life));
     append(out, prompt_routes(deps.signing_key));
     append(out, evaluation_routes(deps.signing_key, deps.count_evaluations));
     append(out, evaluation_run_routes(&deps.control, deps.signing_key));

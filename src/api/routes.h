@@ -23,7 +23,8 @@ struct RouteDeps {
     std::string signing_key;                             ///< of cursors and addresses
     std::string public_url = {
     };  ///< of addresses that are given out; empty = as the request has it
-    service::OidcLogin* oidc = nullptr;  ///< nullptr: no identity provider is configured
+    std::chrono::seconds link_life{3600};  ///< of signed addresses
+    service::OidcLogin* oidc = nullptr;    ///< nullptr: no identity provider is configured
     CacheControl cache = {};
 };
 

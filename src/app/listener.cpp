@@ -23,6 +23,12 @@ http::ServerOptions server_options(const HttpSettings& http) {
     return out;
 }
 
+std::string origin_of(const HttpSettings& http) {
+    std::string out = http.public_url;
+    out.erase(out.find_last_not_of('/') + 1);
+    return out;
+}
+
 std::filesystem::file_time_type certificate_time(const HttpSettings& http) {
     auto out = std::filesystem::file_time_type::min();
     for (const std::string& file : {http.tls_certificate_file, http.tls_key_file}) {

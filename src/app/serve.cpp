@@ -132,7 +132,9 @@ Status ServerProcess::build_routes() {
                 counted_.evaluations_processed(static_cast<std::int64_t>(count));
             },
         .signing_key = platform_->signing_key(),
-        .public_url = settings().http.public_url,
+        .public_url = origin_of(settings().http),
+        .link_life =
+            std::chrono::duration_cast<std::chrono::seconds>(settings().objects.presigned_lifetime),
         .oidc = oidc_.get(),
         .cache =
             {.warm = [this] { return warm_cache(); }, .clear = [this] { return cache_.clear(); }},

@@ -1,5 +1,6 @@
 """What an operator sets of the listener, from outside: TLS and its renewal, the limits of a client,
 the largest bodies, the time an end may take, and what is said about settings without effect."""
+import contextlib
 import http.client
 import json
 import os
@@ -131,6 +132,19 @@ class Limits(Listener):
             one.close()
 
 
+class Addresses(Listener):
+    def test_addresses_begin_and_end_as_the_operator_says(self):
+        server = self.server(PUBLIC_URL="https://lab.example.org/", S3_PRESIGNED_URL_EXPIRY="1s")
+        token = self.user(server)
+        dataset = self.made(server, token, "/datasets", {"name": "d"})["id"]
+        _, _, link = server.call("POST", f"/datasets/{dataset}/upload", {"filename": "d.jsonl"}, token)
+        self.assertTrue(link["upload_url"].startswith("https://lab.example.org/datasets/"), link)
+        path = link["upload_url"].removeprefix("https://lab.example.org")
+        deadline = time.monotonic() + 20
+        while server.call("PUT", path, raw=b'{"a": 1}\n')[0] != 403:
+            self.assertLess(time.monotonic(), deadline)
+
+
 class End(Listener):
     def test_an_end_takes_no_longer_than_the_operator_allows(self):
         server = self.server(GRACEFUL_SHUTDOWN_TIMEOUT="2s")
@@ -187,6 +201,15 @@ class Words(Listener):
 
 
 class ClosedStreams(Listener):
+    @staticmethod
+    def targets(places):
+        """What the open files of a process are; some come and go meanwhile."""
+        out = []
+        for one in places.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                out.append(os.readlink(one))
+        return out
+
     def test_no_file_takes_the_place_of_a_stream_that_is_closed(self):
         env = {"METRICS_PORT": "0", "LOG_LEVEL": "info"}
         home = support.Home(self.folder)
@@ -196,7 +219,7 @@ class ClosedStreams(Listener):
         try:
             deadline = time.monotonic() + 20
             places = pathlib.Path(f"/proc/{process.pid}/fd")
-            while not any("socket" in os.readlink(one) for one in places.iterdir() if one.exists()):
+            while not any("socket" in target for target in self.targets(places)):
                 self.assertLess(time.monotonic(), deadline)
                 self.assertIsNone(process.poll(), "it does not serve")
             for fd in "012":
