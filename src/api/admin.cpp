@@ -122,8 +122,12 @@ Route set_maintenance_route(service::MaintenanceFlag& flag) {
     out.handler = [&flag](Call& call) -> Result<Reply> {
         const Json& body = call.body();
         const bool on = body["enabled"].get<bool>();
-        LAB_TRY(Json state, service::set_maintenance(call.request(), on, body.value("reason", "")));
+        const service::Request& request = call.request();
+        LAB_TRY(Json before, service::maintenance_status(request.ctx, request.session));
+        Json was = shown_maintenance(std::move(before), flag);
+        LAB_TRY(Json state, service::set_maintenance(request, on, body.value("reason", "")));
         Reply reply = reply_json(shown_maintenance(std::move(state), flag));
+        reply.audit_before = std::move(was);
         reply.audit_id = "maintenance";
         return reply;
     };

@@ -222,6 +222,10 @@ class Maintenance(Pressure):
         self.assertEqual((status, on["in_maintenance"], on["reason"]), (200, True, "a new disk"), on)
         self.assertTrue(self.refused(server, token), "at once, in the process that was asked")
         self.assertEqual(server.call("GET", "/admin/maintenance", token=token)[2]["changed_by"], "admin key")
+        self.wait_for("the audit log says why", lambda: any(
+            "a new disk" in str(one["details"])
+            for one in server.call("GET", "/admin/audit-logs?action=config_change", token=token)[2]["data"]
+        ), 10)
         # From the command line, beside the server; it sees it in the store.
         off = server.home.run("admin", "maintenance", "off", "-o", "json", env=server.env)
         self.assertEqual(off.code, 0, str(off))
