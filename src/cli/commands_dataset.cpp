@@ -1,12 +1,9 @@
 #include "cli/nouns.h"
+#include "cli/save_file.h"
 #include "cli/upload.h"
 #include "service/datasets.h"
 
 #include <CLI/CLI.hpp>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 
 namespace lab::cli {
 namespace {
@@ -82,12 +79,6 @@ Result<int> do_upload(const Invocation& in, ApiClient& client, ApiValues& values
     return 0;
 }
 
-/// A device or a pipe is written into; in the place of one there must be no file.
-bool is_in_place(const std::string& target) {
-    std::error_code code;
-    return std::filesystem::exists(target, code) && !std::filesystem::is_regular_file(target, code);
-}
-
 /// To a file as a whole or not at all; to standard output, devices and pipes as it comes.
 Result<int> do_download(const Invocation& in, ApiClient& client, ApiValues& values) {
     LAB_TRY(
@@ -95,45 +86,26 @@ Result<int> do_download(const Invocation& in, ApiClient& client, ApiValues& valu
         client.call({.path = fill_path("/datasets/{ID}/download", values), .query = values.query})
     );
     const std::string target = values.arguments["to"];
-    const bool in_place = is_in_place(target);
-    const std::string temporary = in_place ? target : target + ".tmp";
-    std::FILE* file = target.empty() ? in.console.out : std::fopen(temporary.c_str(), "wb");
-    if (file == nullptr) {
-        return Error(Code::io, "cannot write " + target + ": " + std::strerror(errno));
-    }
-    Status written = ok();
-    const auto got = client.stream(
-        {.path = link.value("download_url", ""), .timeout = client.timeout()},
-        [&](std::string_view piece) {
-            written = write_all(file, piece);
-            return written.has_value();
-        }
-    );
-    if (target.empty()) {
+    const auto write = [&](std::FILE* file) -> Status {
+        Status written = ok();
+        const auto got = client.stream(
+            {.path = link.value("download_url", ""), .timeout = client.timeout()},
+            [&](std::string_view piece) {
+                written = write_all(file, piece);
+                return written.has_value();
+            }
+        );
         LAB_CHECK(written);
         LAB_CHECK(got);
+        return ok();
+    };
+    if (target.empty()) {
+        LAB_CHECK(write(in.console.out));
         return 0;
     }
-    const bool closed = std::fclose(file) == 0;
-    const int number = closed ? EIO : errno;
-    std::error_code code;
-    if (got && written && closed) {
-        if (!in_place) {
-            std::filesystem::rename(temporary, target, code);
-        }
-        if (!code) {
-            note(in.console, "written to " + target);
-            return 0;
-        }
-    }
-    if (!in_place) {
-        std::filesystem::remove(temporary, code);
-    }
-    if (!written) {
-        return Error(Code::io, target + ": " + written.error().message);
-    }
-    LAB_CHECK(got);
-    return Error(Code::io, "cannot write " + target + ": " + std::strerror(number));
+    LAB_CHECK(save_file(target, write));
+    note(in.console, "written to " + target);
+    return 0;
 }
 
 void add_fields(ApiCommand& command, bool creates) {

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/save_file.h"
 #include "report/terminal.h"
 #include "report/write.h"
 #include "service/runs.h"
@@ -9,38 +10,20 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 namespace lab::cli {
 namespace {
 
-/// Writes beside the target and renames, so that a report is whole or the old one.
 Status save_report(const service::RunReport& made, const std::string& path) {
     LAB_TRY(const report::Format format, report::format_of_path(path));
-    const std::string temporary = path + ".tmp";
-    std::FILE* file = std::fopen(temporary.c_str(), "wb");
-    if (file == nullptr) {
-        return Error(Code::io, "cannot write " + path + ": " + std::strerror(errno));
-    }
-    const report::Sink sink = [&](std::string_view text) -> Status {
-        if (std::fwrite(text.data(), 1, text.size(), file) != text.size()) {
-            return Error(Code::io, "cannot write " + path + ": " + std::strerror(errno));
-        }
-        return ok();
-    };
-    Status written = report::write(made.report, made.items.get(), format, sink);
-    if (std::fclose(file) != 0 && written) {
-        written = Error(Code::io, "cannot write " + path + ": " + std::strerror(errno));
-    }
-    std::error_code code;
-    if (written) {
-        std::filesystem::rename(temporary, path, code);
-    }
-    if (!written || code) {
-        std::filesystem::remove(temporary, code);
-        return written ? Status(Error(Code::io, "cannot write " + path)) : written;
-    }
-    return ok();
+    return save_file(path, [&](std::FILE* file) {
+        return report::write(made.report, made.items.get(), format, [&](std::string_view text) {
+            // Not flushed for each piece: a report has one for each item.
+            return std::fwrite(text.data(), 1, text.size(), file) == text.size()
+                       ? ok()
+                       : Status(Error(Code::io, std::strerror(errno)));
+        });
+    });
 }
 
 Status print_report(

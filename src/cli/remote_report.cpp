@@ -1,16 +1,12 @@
 #include "cli/remote_report.h"
 
+#include "cli/save_file.h"
 #include "report/write.h"
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 
 namespace lab::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// The name of a format of a report in the API's query.
 std::string_view format_name(report::Format format) {
@@ -62,36 +58,11 @@ Status stream_report(
     return ok();
 }
 
-/// As a whole or not at all.
 Status save_report(ApiClient& client, const ApiRequest& request, const std::string& path) {
     LAB_TRY(const report::Format format, report::format_of_path(path));
-    std::error_code code;
-    // A device or a pipe is written into; in the place of one there must be no file.
-    const bool in_place = fs::exists(path, code) && !fs::is_regular_file(path, code);
-    const std::string temporary = in_place ? path : path + ".tmp";
-    const auto cannot = [&](int number) {
-        return Error(Code::io, "cannot write " + path + ": " + std::strerror(number));
-    };
-    std::FILE* file = std::fopen(temporary.c_str(), "wb");
-    if (file == nullptr) {
-        return cannot(errno);
-    }
-    const Status got = stream_report(client, request, format, file);
-    const int number = std::fclose(file) == 0 ? 0 : errno;
-    code.clear();
-    if (got && number == 0) {
-        if (!in_place) {
-            fs::rename(temporary, path, code);
-        }
-        return code ? Status(cannot(code.value())) : ok();
-    }
-    if (!in_place) {
-        fs::remove(temporary, code);
-    }
-    if (!got && got.error().code == Code::io) {
-        return Error(Code::io, path + ": " + got.error().message);
-    }
-    return got ? Status(cannot(number)) : got;
+    return save_file(path, [&](std::FILE* file) {
+        return stream_report(client, request, format, file);
+    });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 import unittest
@@ -127,6 +128,17 @@ class Delivery(Replayed):
         self.assert_says(done, "cannot write", "r.html")
         self.assertIn("exact_match", done.out)
         self.assertEqual(json.loads((self.folder / "r.json").read_text())["totals"]["done"], 1)
+
+    def test_a_pipe_is_written_into_and_stays_a_pipe(self):
+        pipe = self.folder / "r.json"
+        os.mkfifo(pipe)
+        process = self.home.start(
+            "run", self.spec_of({"a": ["yes"]}), "--save", pipe, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.assertEqual(json.loads(pipe.read_text())["totals"]["done"], 1)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertTrue(pipe.is_fifo())
 
     def test_a_reader_that_has_left_is_not_an_error(self):
         self.ran(self.spec_of({"a": ["yes"] * 2000}))
