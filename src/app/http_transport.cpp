@@ -110,6 +110,13 @@ class HttpTransport final : public cli::Transport {
         wire.url = (request.is_whole_url() ? "" : url_) + cli::encode_target(request);
         wire.headers = request.headers;
         wire.body = request.body;
+        if (request.source && !request.source->rewind()) {
+            return {
+                .failure = http::TransferFailure::cancelled,
+                .failure_message = "the file cannot be read again",
+            };
+        }
+        wire.source = request.source;
         wire.connect_timeout = std::min(kConnectTimeout, request.timeout);
         wire.total_timeout = timeout;
         wire.body_bytes_max = bytes_max;

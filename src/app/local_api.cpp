@@ -145,6 +145,35 @@ class LocalApi final : public cli::Transport {
         return head;
     }
 
+    /// The body, as fast as it is taken. false: its end did not come, or nobody waits for it.
+    bool feed(const ApiRequest& request, http::BodySink& sink, LocalExchange& exchange) {
+        constexpr std::size_t kPieceBytes = 256U << 10;
+        http::BodySource* const source = request.source.get();
+        if (source == nullptr) {
+            if (!request.body.empty()) {
+                sink.on_bytes(request.body);
+            }
+            return true;
+        }
+        std::string piece(kPieceBytes, '\0');
+        for (std::uint64_t left = source->rewind() ? source->size() : 1; left > 0;) {
+            const std::size_t count =
+                source->read(piece.data(), std::min<std::uint64_t>(left, kPieceBytes));
+            if (count == 0 || exchange.answered()) {
+                return false;
+            }
+            left -= count;
+            const auto flow = sink.on_bytes(std::string_view(piece).substr(0, count));
+            while (flow == http::BodySink::Flow::pause && !exchange.take_resumed()) {
+                if (exchange.answered() || stopped_) {
+                    return false;
+                }
+                loop_.run();
+            }
+        }
+        return true;
+    }
+
     ApiResponse carry_out(const ApiRequest& request, const Sink* sink) {
         ApiResponse out;
         const auto exchange = std::make_shared<LocalExchange>(
@@ -162,12 +191,18 @@ class LocalApi final : public cli::Transport {
                 &exchange->head()
             ));
         } else if (plan.kind == http::BodyPlan::Kind::stream) {
-            // It is here whole, so there is nothing to wait for.
             plan.sink->on_begin(exchange);
-            if (!request.body.empty()) {
-                plan.sink->on_bytes(request.body);
+            if (feed(request, *plan.sink, *exchange)) {
+                plan.sink->on_complete();
+            } else {
+                plan.sink->on_abort();
+                if (!exchange->answered()) {
+                    exchange->leave();
+                    out.failure = http::TransferFailure::cancelled;
+                    out.failure_message = "the file cannot be read to its end";
+                    return out;
+                }
             }
-            plan.sink->on_complete();
         } else {
             application_->on_request(exchange);
         }

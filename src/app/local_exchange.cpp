@@ -57,6 +57,17 @@ http::Sending LocalExchange::write(std::string bytes, std::function<void()> drai
     return http::Sending::wait;
 }
 
+void LocalExchange::resume_body() {
+    const std::lock_guard lock(mutex_);
+    resumed_ = true;
+    tell();
+}
+
+bool LocalExchange::take_resumed() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(resumed_, false);
+}
+
 void LocalExchange::end_stream() {
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -98,6 +109,11 @@ std::optional<std::string> LocalExchange::take_piece() {
         go_on();
     }
     return piece;
+}
+
+bool LocalExchange::answered() const {
+    const std::lock_guard lock(mutex_);
+    return answered_;
 }
 
 bool LocalExchange::ended() const {

@@ -24,7 +24,7 @@ class LocalExchange final : public http::Exchange {
     void begin_stream(int status, http::Headers headers) override;
     http::Sending write(std::string bytes, std::function<void()> drained) override;
     void end_stream() override;
-    void resume_body() override {}
+    void resume_body() override;
     CancelToken cancelled() override { return token_; }
     void on_cancel(std::function<void()> gone) override;
     void set_context(std::shared_ptr<void> context) override { context_ = std::move(context); }
@@ -35,6 +35,9 @@ class LocalExchange final : public http::Exchange {
     /// The next piece of the body; nullopt when there is none now.
     std::optional<std::string> take_piece();
     bool ended() const;
+    bool answered() const;
+    /// Whether resume_body() was called since the last time.
+    bool take_resumed();
     /// Nobody reads any more.
     void leave();
 
@@ -56,6 +59,7 @@ class LocalExchange final : public http::Exchange {
     bool answered_ = false;
     bool ended_ = false;
     bool left_ = false;
+    bool resumed_ = false;
 };
 
 }  // namespace lab::app

@@ -19,6 +19,7 @@ struct ApiRequest {
     std::vector<std::pair<std::string, std::string>> query = {};  ///< not encoded yet
     http::Headers headers = {};
     std::string body = {};
+    std::shared_ptr<http::BodySource> source = {};  ///< instead of `body`
     /// Of the whole answer, or, for a stream, the longest silence.
     Duration timeout = std::chrono::seconds(30);
 

@@ -83,6 +83,36 @@ class Script:
         return text.replace(str(self.test.folder), "<folder>")
 
 
+class LargeFiles(ApiTest):
+    """What an upload holds in memory does not grow with the file."""
+    ROWS, BYTES = 20_000, 2_000
+
+    def peak_mb(self, *arguments, env):
+        process = self.client.start(*arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with process.stdout:
+            said = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0, said)
+        return used.ru_maxrss / 1024
+
+    def test_a_file_is_sent_as_it_is_read(self):
+        file = self.folder / "client" / "large.jsonl"
+        with open(file, "w", encoding="ascii") as out:
+            for number in range(self.ROWS):
+                out.write(json.dumps({"n": number, "q": "x" * self.BYTES}) + "\n")
+        megabytes = file.stat().st_size / 2**20
+        server = self.server()
+        self.user_named(server)
+        for env in (self.remote(server, self.key(server)), {}):
+            made = self.client.run("datasets", "create", "-n", "large", "-o", "json", env=env).json()["id"]
+            idle = self.peak_mb("datasets", "get", made, env=env)
+            taken = self.peak_mb("datasets", "upload", made, "--filename", file, env=env)
+            self.assertLess(taken - idle, megabytes / 2, env)
+            done = self.client.run("datasets", "get", made, "-o", "json", env=env).json()
+            self.assertEqual(done["row_count"], self.ROWS)
+
+
 class OneScript(ApiTest):
     ROWS = 12
     maxDiff = None

@@ -17,11 +17,24 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 /// First value of a header, compared without case; empty when absent.
 std::string_view find_header(const Headers& headers, std::string_view name);
 
+/// A body that is read while it is sent, such as a large file. Used on one thread at a time.
+class BodySource {
+  public:
+    virtual ~BodySource() = default;
+    /// Bytes in all; known before the first is sent.
+    virtual std::uint64_t size() const = 0;
+    /// The next bytes into `to`, at most `bytes_max`; 0 before the end when they cannot be read.
+    virtual std::size_t read(char* to, std::size_t bytes_max) = 0;
+    /// Begins again, for another attempt. false = it cannot.
+    virtual bool rewind() = 0;
+};
+
 struct Request {
     std::string method = "POST";
     std::string url;
     Headers headers;
     std::string body;
+    std::shared_ptr<BodySource> source = {};  ///< instead of `body`
     Duration connect_timeout = std::chrono::seconds(10);
     Duration total_timeout = std::chrono::seconds(120);
     std::size_t body_bytes_max = 64U << 20;  ///< of the response; more ends it with an error

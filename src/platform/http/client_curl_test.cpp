@@ -127,6 +127,58 @@ TEST_F(CurlClientTest, SendsTheRequestAndReceivesTheResponse) {
     EXPECT_EQ(sent.header("expect"), "");
 }
 
+/// `announced` bytes, of which there are as many as in `text`.
+class TextSource final : public BodySource {
+  public:
+    TextSource(std::string text, std::uint64_t announced)
+        : text_(std::move(text)), announced_(announced) {}
+    std::uint64_t size() const override { return announced_; }
+    std::size_t read(char* to, std::size_t bytes_max) override {
+        most = std::max(most, bytes_max);
+        const std::size_t count = text_.copy(to, bytes_max, at_);
+        at_ += count;
+        return count;
+    }
+    bool rewind() override {
+        at_ = 0;
+        ++rewinds;
+        return true;
+    }
+    std::size_t most = 0;
+    int rewinds = 0;
+
+  private:
+    std::string text_;
+    std::uint64_t announced_;
+    std::size_t at_ = 0;
+};
+
+TEST_F(CurlClientTest, SendsABodyAsItIsRead) {
+    FakeLlmServer server([](const ServerRequest& r) {
+        return respond(
+            200, r.method + " " + r.body.substr(0, 9) + " " + std::to_string(r.body.size())
+        );
+    });
+    std::string rows;
+    for (int i = 0; i < 500'000; ++i) {
+        rows += static_cast<char>('0' + i % 10);
+    }
+    const auto source = std::make_shared<TextSource>(rows, rows.size());
+    Request put = post(server.url("/a"), "");
+    put.method = "PUT";
+    put.source = source;
+    EXPECT_EQ(run(start(put))->body, "PUT 012345678 500000");
+    EXPECT_LT(source->most, rows.size());
+    // The handle serves another request then.
+    EXPECT_EQ(run(start(post(server.url("/b"), "x")))->body, "POST x 1");
+    put.source = std::make_shared<TextSource>("", 0);
+    EXPECT_EQ(run(start(put))->body, "PUT  0");
+    put.source = std::make_shared<TextSource>("short", 100);
+    const auto cut = run(start(put));
+    EXPECT_NE(cut->end.failure, TransferFailure::none);
+    EXPECT_EQ(cut->ends, 1);
+}
+
 TEST_F(CurlClientTest, KeepsConnectionsAndChangesWhatChangesOnAReusedHandle) {
     FakeLlmServer server([](const ServerRequest& r) { return respond(200, r.method + r.body); });
     EXPECT_EQ(run(start(post(server.url("/a"), "1")))->body, "POST1");

@@ -86,6 +86,10 @@ Transfer::Transfer(std::uint32_t index) : easy_(curl_easy_init()), index_(index)
     set(easy_, CURLOPT_NETRC, CURL_NETRC_IGNORED);
     curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
     curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
+    curl_easy_setopt(easy_, CURLOPT_READFUNCTION, &on_read);
+    curl_easy_setopt(easy_, CURLOPT_READDATA, this);
+    curl_easy_setopt(easy_, CURLOPT_SEEKFUNCTION, &on_seek);
+    curl_easy_setopt(easy_, CURLOPT_SEEKDATA, this);
     curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &on_header);
     curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &on_body);
@@ -143,7 +147,8 @@ bool Transfer::configure(TimePoint now) {
 }
 
 void Transfer::set_method() {
-    const bool has_body = request_.method == "POST" || !request_.body.empty();
+    BodySource* const source = request_.source.get();
+    const bool has_body = request_.method == "POST" || !request_.body.empty() || source != nullptr;
     if (method_set_ != request_.method || has_body != has_body_set_) {
         method_set_ = request_.method;
         has_body_set_ = has_body;
@@ -152,10 +157,11 @@ void Transfer::set_method() {
         curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, usual ? nullptr : method_set_.c_str());
     }
     if (has_body) {
-        curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request_.body.data());
+        const std::uint64_t size = source != nullptr ? source->size() : request_.body.size();
         curl_easy_setopt(
-            easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size())
+            easy_, CURLOPT_POSTFIELDS, source != nullptr ? nullptr : request_.body.data()
         );
+        curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
     }
 }
 
@@ -222,8 +228,26 @@ TransferEnd Transfer::end_of(CURLcode code) const {
 
 std::shared_ptr<ResponseSink> Transfer::release() {
     request_.body = {};
+    request_.source.reset();
     head_.clear();
     return std::exchange(sink_, nullptr);
+}
+
+std::size_t Transfer::on_read(char* bytes, std::size_t size, std::size_t count, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    BodySource* const source = transfer.request_.source.get();
+    const std::size_t read = source == nullptr ? 0 : source->read(bytes, size * count);
+    // libcurl asks no more once it has all: nothing now is a file that has become shorter.
+    return read > 0 || (source != nullptr && source->size() == 0) ? read : CURL_READFUNC_ABORT;
+}
+
+/// libcurl sends again when a connection it had kept was closed meanwhile.
+int Transfer::on_seek(void* self, curl_off_t offset, int origin) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    BodySource* const source = transfer.request_.source.get();
+    const bool to_begin = offset == 0 && origin == SEEK_SET;
+    return to_begin && source != nullptr && source->rewind() ? CURL_SEEKFUNC_OK
+                                                             : CURL_SEEKFUNC_CANTSEEK;
 }
 
 std::size_t Transfer::on_header(char* bytes, std::size_t, std::size_t count, void* self) {

@@ -207,8 +207,9 @@ class Server {
     virtual ~Server() = default;
     virtual std::uint16_t port() const = 0;
     /// Stops accepting; answers what has been accepted, with Connection: close; closes connections
-    /// that stay idle for a second, since a request may be on its way; returns when all are gone, or cuts those that are left after `limit`. Blocks;
-    /// never on an I/O thread. There is no way back.
+    /// that stay idle for a second, since a request may be on its way; returns when all are gone,
+    /// or cuts those that are left after `limit`. Blocks; never on an I/O thread. There is no way
+    /// back.
     virtual void drain(Duration limit) = 0;
     virtual ServerStats stats() const = 0;
     /// Reads certificate and key again, for new connections. On an error the old ones stay.
