@@ -239,7 +239,8 @@ TEST_F(ExperimentCheck, WithoutCertaintyWhichRowsAreUsedOnlyWhatNoRowHasIsMissin
         "3:11: no row of the dataset has a field \"none\"; its fields are a, id, part, q";
     EXPECT_EQ(
         said("split_field: part, split: 7"),
-        "2:55: expected text or a mapping (name: value), got the number 7: put it in quotes\n" + none
+        "2:55: expected text or a mapping (name: value), got the number 7: put it in quotes\n" +
+            none
     );
     EXPECT_EQ(said("limit: 0"), "2:36: must be at least 1, got 0\n" + none);
     EXPECT_EQ(said("split_field: part, split: tset"), "2:10: no row has part = \"tset\"\n" + none);
