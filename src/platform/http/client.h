@@ -25,7 +25,7 @@ class BodySource {
     virtual std::uint64_t size() const = 0;
     /// The next bytes into `to`, at most `bytes_max`; 0 before the end when they cannot be read.
     virtual std::size_t read(char* to, std::size_t bytes_max) = 0;
-    /// Begins again, for another attempt. false = it cannot.
+    /// Begins again, for another request. false = it cannot.
     virtual bool rewind() = 0;
 };
 

@@ -88,8 +88,6 @@ Transfer::Transfer(std::uint32_t index) : easy_(curl_easy_init()), index_(index)
     curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
     curl_easy_setopt(easy_, CURLOPT_READFUNCTION, &on_read);
     curl_easy_setopt(easy_, CURLOPT_READDATA, this);
-    curl_easy_setopt(easy_, CURLOPT_SEEKFUNCTION, &on_seek);
-    curl_easy_setopt(easy_, CURLOPT_SEEKDATA, this);
     curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &on_header);
     curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &on_body);
@@ -239,15 +237,6 @@ std::size_t Transfer::on_read(char* bytes, std::size_t size, std::size_t count, 
     const std::size_t read = source == nullptr ? 0 : source->read(bytes, size * count);
     // libcurl asks no more once it has all: nothing now is a file that has become shorter.
     return read > 0 || (source != nullptr && source->size() == 0) ? read : CURL_READFUNC_ABORT;
-}
-
-/// libcurl sends again when a connection it had kept was closed meanwhile.
-int Transfer::on_seek(void* self, curl_off_t offset, int origin) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    BodySource* const source = transfer.request_.source.get();
-    const bool to_begin = offset == 0 && origin == SEEK_SET;
-    return to_begin && source != nullptr && source->rewind() ? CURL_SEEKFUNC_OK
-                                                             : CURL_SEEKFUNC_CANTSEEK;
 }
 
 std::size_t Transfer::on_header(char* bytes, std::size_t, std::size_t count, void* self) {

@@ -52,7 +52,6 @@ class Transfer {
 
   private:
     static std::size_t on_read(char* bytes, std::size_t size, std::size_t count, void* self);
-    static int on_seek(void* self, curl_off_t offset, int origin);
     static std::size_t on_header(char* bytes, std::size_t, std::size_t count, void* self);
     static std::size_t on_body(char* bytes, std::size_t, std::size_t count, void* self);
     bool take_header(std::string_view line);
