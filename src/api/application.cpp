@@ -144,6 +144,12 @@ std::shared_ptr<Application::Visit> Application::begin_visit(const http::Request
     visit->caller.ip = client_address(head, options_.trusted_proxies);
     visit->caller.user_agent =
         sanitize_utf8(shorten(http::find_header(head.headers, "user-agent"), kUserAgentMax));
+    // Sent more than once it is no traceparent any more, and a new trace begins.
+    const auto parent = parse_trace_context(
+        joined_header(head.headers, "traceparent"), joined_header(head.headers, "tracestate")
+    );
+    visit->trace =
+        parent ? child_of(*parent, *deps_.trace_ids) : start_trace(*deps_.trace_ids, false);
     const std::string_view origin = http::find_header(head.headers, "origin");
     if (is_welcome(origin)) {
         visit->cors_origin = origin;
@@ -564,6 +570,8 @@ void Application::on_response_sent(const http::Sent& sent) {
         .bytes_out = sent.bytes_out,
         .request_id = visit != nullptr ? std::string_view(visit->caller.request_id) : "",
         .user_id = visit != nullptr ? std::string_view(visit->caller.user_id) : "",
+        .trace_id = visit != nullptr ? std::string_view(visit->trace.trace_id) : "",
+        .span_id = visit != nullptr ? std::string_view(visit->trace.span_id) : "",
         .cause = visit != nullptr ? std::string_view(visit->cause) : "",
         .shed = visit != nullptr && visit->shed,
     });

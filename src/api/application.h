@@ -3,6 +3,7 @@
 #include "api/router.h"
 #include "platform/http/server.h"
 #include "platform/process/work_pool.h"
+#include "platform/telemetry/trace_context.h"
 #include "service/caller.h"
 #include "service/identity.h"
 #include "service/maintenance.h"
@@ -28,8 +29,10 @@ struct Served {
     std::uint64_t bytes_out = 0;
     std::string_view request_id;
     std::string_view user_id;
-    std::string_view cause;  ///< of an error, for the log only
-    bool shed = false;       ///< refused because there was more to do than can be done
+    std::string_view trace_id;  ///< the caller's, or a new one; empty before the head was read
+    std::string_view span_id;   ///< of this request
+    std::string_view cause;     ///< of an error, for the log only
+    bool shed = false;          ///< refused because there was more to do than can be done
 };
 
 struct ApplicationOptions {
@@ -47,6 +50,7 @@ struct ApplicationOptions {
 struct ApplicationDeps {
     const Clock* clock = nullptr;
     UuidSource* uuids = nullptr;
+    TraceIdSource* trace_ids = nullptr;
     const service::Deps* service = nullptr;
     storage::SessionPool* sessions = nullptr;
     WorkPool* pool = nullptr;

@@ -166,6 +166,7 @@ class Face : public testing::Test {
         ApplicationDeps out;
         out.clock = &clock_;
         out.uuids = &uuids_;
+        out.trace_ids = &trace_ids_;
         out.service = &service_;
         out.sessions = sessions_.get();
         out.pool = &pool_;
@@ -198,6 +199,9 @@ class Face : public testing::Test {
                 return audit_fails_ ? Status(Error(Code::unavailable, "no room")) : ok();
             };
         out.served = [this](const Served& served) {
+            trace_ = {
+                .trace_id = std::string(served.trace_id), .span_id = std::string(served.span_id)
+            };
             served_.push_back(
                 std::string(served.path) + " " + std::to_string(served.status) + " " +
                 (served.shed ? "shed" : "") + std::string(served.cause)
@@ -302,6 +306,8 @@ class Face : public testing::Test {
     std::vector<std::string> steps_;
     std::vector<std::string> audited_;
     std::vector<std::string> served_;
+    RandomTraceIds trace_ids_{1, 2};
+    TraceContext trace_;
     std::vector<std::string> shed_;
     std::atomic<int> made_ = 0;
     std::shared_ptr<FakeExchange> last_;
@@ -526,6 +532,37 @@ TEST_F(Face, ShowsNothingOfWhatBrokeInside) {
         .complete = true,
     });
     EXPECT_THAT(served_, testing::ElementsAre("/throws 500 a package did"));
+}
+
+TEST_F(Face, GoesOnWithTheTraceOfWhoAsksAndBeginsOneOtherwise) {
+    const auto trace_of = [&](http::Headers headers) {
+        const http::RequestHead head = head_of("GET", "/open", std::move(headers));
+        ask(head);
+        face().on_response_sent({
+            .head = &head,
+            .context = last_->context(),
+            .status = 200,
+            .bytes_in = 1,
+            .bytes_out = 1,
+            .duration = Duration(1),
+            .complete = true,
+        });
+        return trace_;
+    };
+    const std::string id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const std::string parent = "00-" + id + "-00f067aa0ba902b7-01";
+    const TraceContext known = trace_of({{"traceparent", parent}});
+    EXPECT_EQ(known.trace_id, id);
+    EXPECT_EQ(known.span_id.size(), 16U);
+    EXPECT_NE(known.span_id, "00f067aa0ba902b7");
+    for (const http::Headers& headers :
+         {http::Headers{},
+          http::Headers{{"traceparent", "00-" + id + "-0000000000000000-01"}},
+          http::Headers{{"traceparent", parent}, {"Traceparent", parent}}}) {
+        const TraceContext begun = trace_of(headers);
+        EXPECT_EQ(begun.trace_id.size(), 32U);
+        EXPECT_NE(begun.trace_id, id);
+    }
 }
 
 TEST_F(Face, GivesUpWhenTheTimeOfARequestIsOver) {

@@ -12,8 +12,8 @@ void log_request(Logger& log, const api::Served& served) {
         return;
     }
     const LogContext context{
-        .trace_id = {},
-        .span_id = {},
+        .trace_id = std::string(served.trace_id),
+        .span_id = std::string(served.span_id),
         .request_id = std::string(served.request_id),
         .user_id = std::string(served.user_id),
         .experiment_id = {},

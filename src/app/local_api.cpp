@@ -82,6 +82,7 @@ class LocalApi final : public cli::Transport {
         api::ApplicationDeps deps;
         deps.clock = &clock_;
         deps.uuids = &uuids_;
+        deps.trace_ids = &trace_ids_;
         deps.service = &platform_->deps();
         deps.sessions = &platform_->sessions();
         deps.pool = &pool_;
@@ -236,6 +237,7 @@ class LocalApi final : public cli::Transport {
 
     SystemClock clock_;
     RandomUuids uuids_;
+    RandomTraceIds trace_ids_;
     std::unique_ptr<Platform> platform_;
     std::string home_;
     EventLoop loop_{clock_};

@@ -94,6 +94,7 @@ api::ApplicationDeps ServerProcess::application_deps() {
     api::ApplicationDeps deps;
     deps.clock = &clock_;
     deps.uuids = &uuids_;
+    deps.trace_ids = &trace_ids_;
     deps.service = &platform_->deps();
     deps.sessions = &platform_->sessions();
     deps.pool = &pool_;

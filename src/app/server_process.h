@@ -61,6 +61,7 @@ class ServerProcess {
 
     SystemClock clock_;
     RandomUuids uuids_;
+    RandomTraceIds trace_ids_;
     std::unique_ptr<Platform> platform_;
     Logger& log_;
     Metrics& metrics_;

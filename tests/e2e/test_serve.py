@@ -169,6 +169,22 @@ class FirstHour(ServeTest):
         self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
         self.assertNotIn("Server", headers)
 
+    def test_the_log_tells_the_trace_of_who_asks(self):
+        server = self.server()
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        parent = f"00-{trace}-00f067aa0ba902b7-01"
+        server.call("GET", "/health", headers={"X-Request-ID": "traced-1", "traceparent": parent})
+        server.call("GET", "/health", headers={"X-Request-ID": "traced-2"})
+        found = {}
+        deadline = time.monotonic() + 20
+        while len(found) < 2:
+            self.assertLess(time.monotonic(), deadline)
+            found = {one["request_id"]: one for one in list(server.log) if str(one["request_id"]).startswith("traced-")}
+        self.assertEqual(found["traced-1"]["trace_id"], trace)
+        self.assertRegex(found["traced-1"]["span_id"], "^[0-9a-f]{16}$")
+        self.assertNotEqual(found["traced-1"]["span_id"], "00f067aa0ba902b7")
+        self.assertRegex(found["traced-2"]["trace_id"], "^[0-9a-f]{32}$")
+
     def test_roles_decide_and_what_is_not_visible_does_not_exist(self):
         server = self.server()
         admin = self.user(server)

@@ -11,6 +11,7 @@ struct Application::Visit {
     service::RateDecision rate{.limited = false};
     std::string cause;
     TimePoint begun{};
+    TraceContext trace;
     std::unique_ptr<BodyWriter> writer;  ///< takes the body that is on its way
     bool shed = false;                   ///< refused because there was more to do than can be done
     std::string cors_origin;             ///< of the page that asks, when it may read the answer
