@@ -218,13 +218,13 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     }
     if (!deps_.admission->admits(route->priority) ||
         !deps_.pool->submit(pool_priority(route->priority), [this, exchange, visit] {
+            look_at_refusals();  // first: who has the answer may be the last to need all this
             const Duration waited = deps_.clock->now() - visit->begun;
             if (deps_.admission->is_fresh(visit->match.route->priority, waited)) {
                 handle(exchange, visit);
             } else {
                 exchange->respond(overloaded(*visit));
             }
-            look_at_refusals();
         })) {
         refusals_->hold(deps_.clock->now(), exchange, overloaded(*visit));
         look_at_refusals();
