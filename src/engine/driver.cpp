@@ -398,6 +398,10 @@ Status Driver::write(Batch& batch) {
 
 void Driver::on_written(const Status& status, const Batch& batch) {
     writing_ = false;
+    if (ended_) {
+        tell_end();
+        return;
+    }
     if (!status) {
         fail(status.error());
         return;
@@ -444,6 +448,10 @@ void Driver::sync() {
 
 void Driver::on_synced(const Status& status, const Written& written) {
     syncing_ = false;
+    if (ended_) {
+        tell_end();
+        return;
+    }
     if (!status) {
         fail(status.error());
         return;
@@ -482,6 +490,14 @@ void Driver::finish() {
     if (timer_) {
         deps_.loop->cancel_timer(*timer_);
         timer_.reset();
+    }
+    tell_end();
+}
+
+/// Not before the workers have come back: what they use goes with whoever hears of the end.
+void Driver::tell_end() {
+    if (writing_ || syncing_) {
+        return;
     }
     RunEnd end;
     end.reason = error_ ? StopReason::internal_error : machine_.stop_reason();

@@ -95,6 +95,7 @@ class Driver {
     Status write(Batch& batch);
     void fail(Error error);
     void finish();
+    void tell_end();
     std::string cache_key(const Call& call) const;
     bool answer_from_cache(Call& call);
     std::optional<std::int64_t> next_sample(int lane);
