@@ -51,12 +51,23 @@ def plain(schema: Any, parent: str = "") -> Any:
     return out
 
 
+def closed(schema: Any) -> Any:
+    """A TypedDict has no members but its own: where others may come, it is a dictionary."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "properties" in schema and schema.get("additionalProperties", True) is not False:
+        return {key: value for key, value in schema.items() if key not in ("properties", "required")}
+    return {key: closed(value) for key, value in schema.items()}
+
+
 def split(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Schemas of answers and of requests."""
     answers, requests = {}, {}
     for name, schema in document["components"]["schemas"].items():
         if name.endswith("Request"):
-            requests[name] = plain(schema)
+            requests[name] = plain(closed(schema))
         elif not name.endswith(("Page", "Fields")):  # pages are one generic class of the client
             answers[name] = plain(schema)
     requests["ExperimentConfig"] = answers["ExperimentConfig"]

@@ -54,15 +54,6 @@ class LogMetricsRequestItem(TypedDict):
 LogMetricsRequest: TypeAlias = list[LogMetricsRequestItem]
 
 
-class Usage(TypedDict):
-    input_tokens: NotRequired[int]
-    cache_read_tokens: NotRequired[int]
-    cache_write_tokens: NotRequired[int]
-    output_tokens: NotRequired[int]
-    reasoning_tokens: NotRequired[int]
-    total_tokens: NotRequired[int]
-
-
 class LogSamplesRequestItem(TypedDict):
     id: str
     item_id: NotRequired[str]
@@ -72,7 +63,7 @@ class LogSamplesRequestItem(TypedDict):
     output: NotRequired[str]
     expected_output: NotRequired[str]
     scores: NotRequired[dict[str, Any]]
-    usage: NotRequired[Usage]
+    usage: NotRequired[dict[str, Any]]
     latency_ms: NotRequired[float]
     cost: NotRequired[str]
     error: NotRequired[dict[str, Any]]
@@ -88,33 +79,18 @@ class PrepareArtifactUploadRequest(TypedDict):
     mime_type: NotRequired[str]
 
 
-class Pricing(TypedDict):
-    input_per_million: NotRequired[float | str]
-    output_per_million: NotRequired[float | str]
-
-
-class Config(TypedDict):
-    pricing: NotRequired[Pricing]
-    max_context_window: NotRequired[int]
-
-
 class CreateModelRequest(TypedDict):
     name: str
     description: NotRequired[str | None]
     provider: Literal['openai', 'anthropic', 'google', 'azure', 'huggingface', 'cohere', 'aws', 'local', 'custom']
     model_identifier: str
     version: NotRequired[str | None]
-    config: NotRequired[Config | None]
+    config: NotRequired[dict[str, Any] | None]
     owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
     tags: NotRequired[list[str] | None]
     metadata: NotRequired[dict[str, Any] | None]
-
-
-class Config1(TypedDict):
-    pricing: NotRequired[Pricing]
-    max_context_window: NotRequired[int]
 
 
 class UpdateModelRequest(TypedDict):
@@ -123,7 +99,7 @@ class UpdateModelRequest(TypedDict):
     provider: NotRequired[Literal['openai', 'anthropic', 'google', 'azure', 'huggingface', 'cohere', 'aws', 'local', 'custom']]
     model_identifier: NotRequired[str]
     version: NotRequired[str | None]
-    config: NotRequired[Config1 | None]
+    config: NotRequired[dict[str, Any] | None]
     owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
@@ -265,7 +241,7 @@ class JudgeConfig(TypedDict):
     scale: NotRequired[Scale]
 
 
-class Config2(TypedDict):
+class Config(TypedDict):
     metrics: NotRequired[list[str | Metrics]]
     dataset_id: NotRequired[str]
     model_ids: NotRequired[list[str]]
@@ -283,7 +259,7 @@ class CreateEvaluationRequest1(TypedDict):
     description: NotRequired[str]
     kind: NotRequired[Literal['definition']]
     evaluation_type: Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']
-    config: NotRequired[Config2]
+    config: NotRequired[Config]
     owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
@@ -340,7 +316,7 @@ class JudgeConfig1(TypedDict):
     scale: NotRequired[Scale]
 
 
-class Config3(TypedDict):
+class Config1(TypedDict):
     metrics: NotRequired[list[str | Metrics1]]
     dataset_id: NotRequired[str]
     model_ids: NotRequired[list[str]]
@@ -358,7 +334,7 @@ class CreateEvaluationRequest4(TypedDict):
     description: NotRequired[str]
     kind: NotRequired[Literal['definition']]
     evaluation_type: Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']
-    config: NotRequired[Config3]
+    config: NotRequired[Config1]
     owner_id: NotRequired[str]
     visibility: NotRequired[Literal['private', 'team', 'org']]
     collaborators: NotRequired[list[str]]
@@ -418,7 +394,7 @@ class JudgeConfig2(TypedDict):
     scale: NotRequired[Scale]
 
 
-class Config4(TypedDict):
+class Config2(TypedDict):
     metrics: NotRequired[list[str | Metrics2]]
     dataset_id: NotRequired[str]
     model_ids: NotRequired[list[str]]
@@ -436,7 +412,7 @@ class UpdateEvaluationRequest(TypedDict):
     description: NotRequired[str | None]
     kind: NotRequired[Literal['definition'] | None]
     evaluation_type: NotRequired[Literal['automated', 'human', 'comparison', 'llm_judge', 'custom']]
-    config: NotRequired[Config4 | None]
+    config: NotRequired[Config2 | None]
     owner_id: NotRequired[str | None]
     visibility: NotRequired[Literal['private', 'team', 'org'] | None]
     collaborators: NotRequired[list[str] | None]
@@ -603,7 +579,7 @@ class ExperimentalData(TypedDict):
     quality_metrics: NotRequired[dict[str, Any]]
 
 
-class Config5(TypedDict):
+class Config3(TypedDict):
     test_method: NotRequired[Literal['one_sample_t_test', 't_test', 'welch_t_test', 'paired_t_test', 'mann_whitney_u', 'wilcoxon_signed_rank', 'anova', 'welch_anova', 'kruskal_wallis', 'chi_squared', 'pearson_correlation', 'spearman_correlation', 'linear_regression', 'bayesian', 'bootstrap']]
     apply_correction: NotRequired[bool]
     correction_method: NotRequired[Literal['bonferroni', 'holm', 'benjamini_hochberg', 'benjamini_yekutieli']]
@@ -618,7 +594,7 @@ class AnalyzeHypothesisRequest(TypedDict):
     request_id: NotRequired[str]
     hypothesis: Hypothesis
     experimental_data: ExperimentalData
-    config: NotRequired[Config5]
+    config: NotRequired[Config3]
 
 
 class Parameters(TypedDict):
@@ -640,7 +616,7 @@ class Data(TypedDict):
     observations: list[Observation]
 
 
-class Config6(TypedDict):
+class Config4(TypedDict):
     missing_data: NotRequired[Literal['skip', 'zero_fill', 'mean', 'median', 'fail']]
     precision: NotRequired[int]
     confidence_level: NotRequired[float]
@@ -650,7 +626,7 @@ class AnalyzeMetricsRequest(TypedDict):
     request_id: NotRequired[str]
     metrics: list[Metric]
     data: Data
-    config: NotRequired[Config6]
+    config: NotRequired[Config4]
 
 
 class CreateCredentialRequest(TypedDict):
