@@ -125,7 +125,8 @@ void fail_commit_and_resume(int n, bool done_all_the_same, bool in_memory) {
         Process process(
             world,
             {std::make_unique<FailingSession>(world.open_session(), plan), world.open_session()},
-            [] { return 4ms; }
+            [] { return 4ms; },
+            [] { return 7ms; }  // the disk is still waited for when a commit fails
         );
         const RunEnd& end = process.run();
         ASSERT_GE(plan.commits, n) << "the run has more commits than that";

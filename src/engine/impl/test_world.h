@@ -253,14 +253,15 @@ class Process {
     Process(
         World& world,
         Sessions sessions,
-        std::function<Duration()> commit_latency = [] { return Duration(0); }
+        std::function<Duration()> commit_latency = [] { return Duration(0); },
+        std::function<Duration()> disk_latency = nullptr  ///< as commits, without one
     )
         : world_(world),
           worker_session_(std::move(sessions.first)),
           loop_session_(std::move(sessions.second)),
           disk_session_(world.open_session()),
           worker_(world.loop, commit_latency),
-          disk_(world.loop, commit_latency) {
+          disk_(world.loop, disk_latency ? disk_latency : commit_latency) {
         RunInput input;
         input.spec = &world.spec;
         input.plan = &*world.plan;
@@ -291,6 +292,8 @@ class Process {
     void start() {
         driver->start([this](RunEnd one) {
             EXPECT_FALSE(end) << "the end is told once";
+            EXPECT_EQ(worker_.waiting() + disk_.waiting(), 0U)
+                << "who hears of the end may take away what the workers use";
             end = std::move(one);
         });
     }
