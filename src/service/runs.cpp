@@ -1,10 +1,13 @@
 #include "service/runs.h"
 
 #include "base/rng.h"
+#include "base/time_text.h"
+#include "domain/experiment.h"
 #include "engine/driver.h"
 #include "platform/crypto/sha256.h"
 #include "service/breakers.h"
 #include "storage/store/journal.h"
+#include "storage/store/resources.h"
 #include "storage/store/run_lock.h"
 #include "storage/store/runs.h"
 
@@ -118,6 +121,65 @@ class BreakerWatch {
     const std::string run_;
 };
 
+/// What an interrupt does, also before the driver starts and after it has ended: whoever holds the
+/// handler does not know. Loop thread only.
+class Interrupts {
+  public:
+    Interrupts(const RunHooks& hooks, engine::Driver& driver)
+        : hooks_(hooks), state_(std::make_shared<State>()) {
+        state_->driver = &driver;
+        if (hooks_.on_interrupt) {
+            hooks_.on_interrupt([state = state_] {
+                state->asked = true;
+                if (state->driver != nullptr && state->started) {
+                    state->driver->interrupt();
+                }
+            });
+        }
+    }
+    ~Interrupts() {
+        state_->driver = nullptr;
+        if (hooks_.on_interrupt) {
+            hooks_.on_interrupt(nullptr);
+        }
+    }
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
+
+    void ask() { state_->asked = true; }
+    bool asked() const { return state_->asked; }
+    void started() { state_->started = true; }
+
+  private:
+    struct State {
+        engine::Driver* driver = nullptr;
+        bool asked = false;
+        bool started = false;
+    };
+    const RunHooks& hooks_;
+    std::shared_ptr<State> state_;
+};
+
+/// Makes it `running`, unless it was cancelled, or its experiment paused, since it was taken up.
+/// Whoever does either writes it down before he interrupts, so the interrupts stand already: what
+/// is not seen here is heard there.
+Result<bool> begin(
+    const Ctx& ctx, const Deps& deps, storage::Session& session, const domain::Run& run
+) {
+    storage::Runs runs(session);
+    LAB_CHECK(runs.set_state(
+        ctx, run.key, domain::RunState::running, "", format_rfc3339(deps.clock->wall())
+    ));
+    LAB_TRY(const domain::Run now, runs.get(ctx, run.id));
+    if (now.state != domain::RunState::running || run.state != domain::RunState::running) {
+        return now.state == domain::RunState::running;  // no queue has taken it up
+    }
+    storage::Resources experiments(session, storage::ResourceKind::experiment);
+    LAB_TRY(const auto experiment, experiments.find_anywhere(ctx, run.experiment_id));
+    return !experiment || (experiment->status != to_string(domain::ExperimentState::paused) &&
+                           experiment->status != to_string(domain::ExperimentState::cancelled));
+}
+
 /// Drives the run on this thread until it ends, then books the end.
 Result<RunResult> drive(
     const Ctx& ctx,
@@ -149,12 +211,6 @@ Result<RunResult> drive(
     LAB_TRY(input.opening, cache.ledger(ctx, run.key));
     const std::int64_t already = input.opening.done + input.opening.failed;
     input.finished = std::move(finished);
-    LAB_CHECK(runs.set_state(
-        ctx, run.key, domain::RunState::running, "", format_rfc3339(deps.clock->wall())
-    ));
-    if (hooks.started) {
-        hooks.started(run);
-    }
     const bool cached = experiment.spec.run.cache != domain::CacheMode::off;
     engine::Driver driver(
         std::move(input),
@@ -168,12 +224,18 @@ Result<RunResult> drive(
          .jitter_seed = entropy(),
          .failed = hooks.sample_failed}
     );
+    Interrupts interrupts(hooks, driver);
+    LAB_TRY(const bool wanted, begin(ctx, deps, *sessions.loop, run));
+    if (!wanted) {
+        interrupts.ask();
+    } else if (hooks.started) {
+        hooks.started(run);
+    }
     const TimePoint began = deps.clock->now();
-    bool stopping = false;
     const auto progress = [&] {
         Progress p =
             progress_of(driver.counters(), run.planned, already, deps.clock->now() - began);
-        p.stopping = stopping;
+        p.stopping = interrupts.asked();
         for (const engine::LaneStatus& lane : driver.lane_status()) {
             p.lanes.push_back(lane_progress(lane, deps.clock->now()));
         }
@@ -188,22 +250,19 @@ Result<RunResult> drive(
                 hooks.progress(progress());
             }
         });
-        if (hooks.on_interrupt) {
-            hooks.on_interrupt([&] {
-                stopping = true;
-                driver.interrupt();
-            });
-        }
         deps.loop->post([&] {
+            if (interrupts.asked()) {
+                end = engine::RunEnd{.reason = StopReason::interrupted, .words = "interrupted"};
+                deps.stop_loop();
+                return;
+            }
+            interrupts.started();
             driver.start([&](engine::RunEnd e) {
                 end = std::move(e);
                 deps.stop_loop();
             });
         });
         deps.run_loop();
-        if (hooks.on_interrupt) {
-            hooks.on_interrupt(nullptr);
-        }
     }
     LAB_ASSERT(end.has_value(), "the loop ends after the run");
     RunResult result;
@@ -217,6 +276,10 @@ Result<RunResult> drive(
     }
     run.state = state_of(end->reason);
     run.stop_reason = end->words;
+    if (const auto stored = runs.get(ctx, run.id)) {
+        run.state = stored->state;  // cancelled by somebody, whatever became of it
+        run.stop_reason = stored->stop_reason;
+    }
     result.run = std::move(run);
     return result;
 }

@@ -1,7 +1,9 @@
 #include "service/runs.h"
 
 #include "service/impl/test_lab.h"
+#include "storage/store/resources.h"
 #include "storage/store/run_lock.h"
+#include "storage/store/runs.h"
 
 #include <gtest/gtest.h>
 
@@ -57,9 +59,21 @@ class RunService : public test::Lab {
         }));
         return out;
     }
+    storage::Session& session() {
+        if (!session_) {
+            session_ = deps_.database(ctx_).value()->open_session(ctx_).value();
+        }
+        return *session_;
+    }
+    void cancel(const domain::Run& run) {
+        storage::Runs runs(session());
+        EXPECT_TRUE(runs.set_state(ctx_, run.key, RunState::cancelled, "cancelled by hand", "t"));
+    }
     Result<RunResult> resume(const std::string& id, const domain::Budget& budget = {}) {
         return resume_run(ctx_, deps_, id, budget, {});
     }
+
+    std::unique_ptr<storage::Session> session_;
 };
 
 TEST_F(RunService, RunsAndBooksTheRun) {
@@ -209,6 +223,63 @@ TEST_F(RunService, ACancelledRunStaysCancelled) {
     EXPECT_EQ(cancelled->state, RunState::cancelled);
     EXPECT_EQ(resume(first.run.id).error().code, Code::invalid_state);
     EXPECT_EQ(report({first.run.id})->report.totals.done, 3) << "its results are kept";
+}
+
+TEST_F(RunService, WhatIsCancelledWhileItIsTakenUpSendsNothing) {
+    RunHooks hooks;
+    hooks.on_interrupt = [&](const std::function<void()>& handler) {
+        if (handler) {
+            cancel(storage::Runs(session()).get(ctx_, "last").value());
+        }
+    };
+    hooks.started = [](const domain::Run&) { FAIL() << "it has not started"; };
+    const RunResult result = run(write_qa(), hooks);
+    EXPECT_EQ(result.run.state, RunState::cancelled);
+    EXPECT_EQ(result.run.stop_reason, "cancelled by hand");
+    EXPECT_EQ(provider("m").calls(), 0);
+}
+
+TEST_F(RunService, WhatIsPausedWhileItIsTakenUpSendsNothing) {
+    const RunResult first = run(write_qa("run: {concurrency: 1, budget: {max_calls: 3}}\n"));
+    storage::Runs runs(session());
+    ASSERT_TRUE(runs.set_state(ctx_, first.run.key, RunState::running, "", "t"));  // by a queue
+    RunHooks hooks;
+    hooks.on_interrupt = [&](const std::function<void()>& handler) {
+        storage::Resources experiments(session(), storage::ResourceKind::experiment);
+        auto found = experiments.find_anywhere(ctx_, first.run.experiment_id).value();
+        if (handler && found) {
+            found->status = "paused";
+            EXPECT_TRUE(experiments.update(ctx_, *found).value());
+        }
+    };
+    domain::Budget more;
+    more.max_calls = 100;
+    const auto second = resume_run(ctx_, deps_, first.run.id, more, hooks);
+    ASSERT_TRUE(second) << second.error().message;
+    EXPECT_EQ(second->run.state, RunState::interrupted);
+    EXPECT_EQ(provider("m").calls(), 3);
+    EXPECT_EQ(resume(first.run.id, more)->run.state, RunState::completed) << "by hand it goes on";
+}
+
+TEST_F(RunService, ACancelledRunIsSoWhateverBecomesOfItsLastCalls) {
+    std::function<void()> interrupt;
+    RunHooks hooks;
+    hooks.on_interrupt = [&](std::function<void()> handler) {
+        if (handler) {
+            interrupt = std::move(handler);
+        }
+    };
+    provider("m").on_start = [&](const providers::CallRequest&) {
+        if (provider("m").calls() == 9) {  // the last: the engine will call the run completed
+            cancel(storage::Runs(session()).get(ctx_, "last").value());
+            loop_.post([&] { interrupt(); });
+        }
+    };
+    const RunResult result = run(write_qa("run: {concurrency: 1}\n"), hooks);
+    EXPECT_EQ(result.run.state, RunState::cancelled);
+    EXPECT_EQ(get_run(ctx_, deps_, "last")->state, RunState::cancelled);
+    interrupt();  // by somebody who had the handler still
+    EXPECT_EQ(provider("m").calls(), 10);
 }
 
 TEST_F(RunService, ARunSomebodyWorksOnIsLeftAlone) {

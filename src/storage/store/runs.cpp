@@ -76,10 +76,11 @@ constexpr Query kCountByState{
 constexpr Query kStartRun{"start_run", R"sql(
     UPDATE runs SET state = $2, stop_reason = $3, started_at = COALESCE(started_at, $4),
                     completed_at = NULL
-    WHERE key = $1
+    WHERE key = $1 AND state <> 'cancelled'
 )sql"};
 constexpr Query kEndRun{"end_run", R"sql(
-    UPDATE runs SET state = $2, stop_reason = $3, completed_at = $4 WHERE key = $1
+    UPDATE runs SET state = $2, stop_reason = $3, completed_at = $4
+    WHERE key = $1 AND state <> 'cancelled'
 )sql"};
 
 constexpr const Query* kQueries[] = {
@@ -365,7 +366,12 @@ Status Runs::set_state(
     };
     LAB_TRY(const std::int64_t count, session_.exec(ctx, starts ? kStartRun : kEndRun, values));
     if (count == 0) {
-        return Error(Code::not_found, "there is no run with the key " + std::to_string(run));
+        LAB_TRY(
+            const bool cancelled, move_state(ctx, run, RunState::cancelled, RunState::cancelled)
+        );
+        if (!cancelled) {
+            return Error(Code::not_found, "there is no run with the key " + std::to_string(run));
+        }
     }
     return ok();
 }

@@ -55,7 +55,8 @@ class Runs {
         std::string_view dataset_hash
     );
     /// `at` becomes the time of the start (running, the first time) or of the end (every state but
-    /// pending and running). Errors: not_found.
+    /// pending and running). A run that is cancelled stays so, as it is: whoever carries it out may
+    /// hear of it only after he has written. Errors: not_found.
     Status set_state(
         const Ctx& ctx,
         std::int64_t run,

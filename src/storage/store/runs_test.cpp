@@ -122,6 +122,19 @@ TEST_P(RunsContract, KeepsTheTimesOfStartAndEnd) {
     );
 }
 
+TEST_P(RunsContract, WhatIsCancelledStaysSo) {
+    const std::int64_t key = runs_.create(ctx_, new_run("a")).value().key;
+    ASSERT_TRUE(runs_.set_state(ctx_, key, RunState::cancelled, "by hand", "t1"));
+    for (const RunState late : {RunState::running, RunState::completed, RunState::cancelled}) {
+        EXPECT_TRUE(runs_.set_state(ctx_, key, late, "late", "t2")) << "nobody has to look first";
+    }
+    const domain::Run run = runs_.get(ctx_, "a").value();
+    EXPECT_EQ(run.state, RunState::cancelled);
+    EXPECT_EQ(run.stop_reason, "by hand");
+    EXPECT_EQ(run.started_at, "");
+    EXPECT_EQ(run.completed_at, "t1");
+}
+
 LAB_ALL_BACKENDS(RunsContract);
 
 }  // namespace
