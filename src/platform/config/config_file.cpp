@@ -42,9 +42,29 @@ Json value_of(const std::string& text) {
     return text == "true" || text == "false" ? Json(text == "true") : Json(text);
 }
 
+/// Where the file itself is: whoever keeps it elsewhere and has a link to it keeps the link. It
+/// need not exist yet.
+Result<std::string> behind_links(const std::string& path) {
+    constexpr int kLinksMax = 16;
+    fs::path at = path;
+    std::error_code code;
+    for (int i = 0; i < kLinksMax; ++i) {
+        if (!fs::is_symlink(at, code)) {
+            return at.string();
+        }
+        const fs::path next = fs::read_symlink(at, code);
+        if (code) {
+            return cannot("read the link", at.string(), code.value());
+        }
+        at = at.parent_path() / next;  // an absolute one replaces it all
+    }
+    return cannot("write", path, ELOOP);
+}
+
 }  // namespace
 
-Status replace_file(const std::string& path, std::string_view text, unsigned mode) {
+Status replace_file(const std::string& named, std::string_view text, unsigned mode) {
+    LAB_TRY(const std::string path, behind_links(named));
     const fs::path folder = fs::path(path).parent_path();
     std::error_code code;
     if (!folder.empty() && !fs::create_directories(folder, code) && code) {

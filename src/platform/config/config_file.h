@@ -41,8 +41,9 @@ class ConfigFile {
     Json root_ = Json::object();
 };
 
-/// Writes a file beside `path` with these rights and puts it in its place: there is the old one or
-/// the new one, never half of one, and it is on the disk. Folders are made. Errors: io.
-Status replace_file(const std::string& path, std::string_view text, unsigned mode);
+/// Writes a file beside that of this name with these rights and puts it in its place: there is the
+/// old one or the new one, never half of one, and it is on the disk. Links stay: the file they lead
+/// to is replaced. Folders are made. Errors: io.
+Status replace_file(const std::string& named, std::string_view text, unsigned mode);
 
 }  // namespace lab

@@ -117,5 +117,27 @@ TEST(Toml, NamesTheLineOfAMistakeAndKnowsPlaces) {
     EXPECT_EQ(good->map.locate_key("profiles.ci.home").line, 2);
 }
 
+TEST_F(ConfigFileTest, LinksStayAndTheFileBehindThemChanges) {
+    namespace fs = std::filesystem;
+    fs::create_directories(folder_ + "/deep");
+    fs::create_directories(folder_ + "/kept");
+    fs::create_symlink("../kept/one.toml", path_);
+    fs::create_symlink(folder_ + "/kept/two.toml", folder_ + "/kept/one.toml");
+    for (const char* text : {"new = 1", "old = 2"}) {  // at first there is nothing behind them
+        ASSERT_TRUE(replace_file(path_, text, 0644));
+        EXPECT_TRUE(fs::is_symlink(path_));
+        EXPECT_TRUE(fs::is_symlink(folder_ + "/kept/one.toml"));
+        std::ifstream file(folder_ + "/kept/two.toml");
+        std::string line;
+        std::getline(file, line);
+        EXPECT_EQ(line, text);
+    }
+    fs::create_symlink("round.toml", folder_ + "/round.toml");
+    const auto round = replace_file(folder_ + "/round.toml", "x", 0644);
+    ASSERT_FALSE(round);
+    EXPECT_EQ(round.error().code, Code::io);
+    EXPECT_TRUE(round.error().message.contains("round.toml")) << round.error().message;
+}
+
 }  // namespace
 }  // namespace lab
