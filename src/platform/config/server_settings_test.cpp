@@ -281,6 +281,22 @@ TEST(ServerSettings, AnIdentityProviderIsSetUpWholeOrNotAtAll) {
         problem_of({{"OIDC_ROLE_MAP", "admins"}}),
         "OIDC_ROLE_MAP: has to be a list of group=Role, separated by commas"
     );
+    for (const char* role : {"Boss", "ServiceAccount", "System"}) {
+        EXPECT_EQ(
+            problem_of({{"OIDC_ROLE_MAP", "a=data_engineer,b=" + std::string(role)}}),
+            "OIDC_ROLE_MAP: names a role that nobody can log in with: there are Admin, Researcher, "
+            "Analyst, DataEngineer, ModelEngineer and Viewer"
+        );
+    }
+}
+
+TEST(ServerSettings, AFolderThatMayChangeThingsHasToBeThere) {
+    const std::string folder = testing::TempDir();
+    EXPECT_EQ(load({{"LIVE_CONFIG_DIR", folder}}).general.live_folder, folder);
+    EXPECT_EQ(
+        problem_of({{"LIVE_CONFIG_DIR", folder + "/lab-not-there"}}),
+        "LIVE_CONFIG_DIR: has to be a folder that exists"
+    );
 }
 
 TEST(ServerSettings, EmptyValuesAndBlanksCountAsNothing) {

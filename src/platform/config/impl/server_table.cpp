@@ -3,6 +3,7 @@
 #include "platform/config/impl/setting_value.h"
 
 #include <array>
+#include <filesystem>
 #include <functional>
 
 // What the server can be told. Keys and defaults are a contract with those who operate it.
@@ -95,6 +96,13 @@ constexpr std::array kProviderKeys{
     NamedKey{"LLAMA_API_KEY", "key for a llama.cpp server"},
 };
 
+std::string check_folder(std::string_view text) {
+    std::error_code code;
+    return std::filesystem::is_directory(std::filesystem::path(text), code)
+               ? ""
+               : "has to be a folder that exists";
+}
+
 void general_rows(const Add& add) {
     add(text("APP_NAME", general<&GeneralSettings::app_name>)
             .otherwise("llm-research-api")
@@ -113,6 +121,7 @@ void general_rows(const Add& add) {
             .help("writes and new runs are answered with 503; reading goes on"));
     add(text("LIVE_CONFIG_DIR", general<&GeneralSettings::live_folder>)
             .between(1, 1024)
+            .obeys(check_folder)
             .help(
                 "folder with a file for each key that may change while the server runs, such as a "
                 "mounted ConfigMap; looked at every second"
@@ -339,11 +348,21 @@ void auth_rows(const Add& add) {
             ));
 }
 
+constexpr const char* kRoles = "Admin|Researcher|Analyst|DataEngineer|ModelEngineer|Viewer";
+
 std::string check_role_pair(std::string_view text) {
     const std::size_t equals = text.rfind('=');
-    return equals != text.npos && equals > 0 && equals + 1 < text.size()
+    if (equals == text.npos || equals == 0 || equals + 1 == text.size()) {
+        return "has to be a list of group=Role, separated by commas";
+    }
+    std::string role;
+    for (const char c : text.substr(equals + 1)) {
+        role += c == '_' || c == '-' || c == ' ' ? "" : std::string(1, c);
+    }
+    return parse_choice(role, kRoles)
                ? ""
-               : "has to be a list of group=Role, separated by commas";
+               : "names a role that nobody can log in with: there are Admin, Researcher, Analyst, "
+                 "DataEngineer, ModelEngineer and Viewer";
 }
 
 void oidc_rows(const Add& add) {
@@ -379,11 +398,7 @@ void oidc_rows(const Add& add) {
     add(list("OIDC_ROLE_MAP", oidc<&OidcSettings::role_map>)
             .obeys(check_role_pair)
             .help("`group=Role` pairs; with any, roles follow the groups at each login"));
-    add(choice(
-            "OIDC_DEFAULT_ROLE",
-            oidc<&OidcSettings::default_role>,
-            "Admin|Researcher|Analyst|DataEngineer|ModelEngineer|Viewer"
-    )
+    add(choice("OIDC_DEFAULT_ROLE", oidc<&OidcSettings::default_role>, kRoles)
             .help("role of who is in no group of the map; without a value they are not let in"));
     add(list("OIDC_ALLOWED_DOMAINS", oidc<&OidcSettings::allowed_domains>)
             .obeys(check_host)
