@@ -1,7 +1,11 @@
 #include "cli/follow.h"
 
+#include "base/text.h"
 #include "cli/progress.h"
 #include "platform/http/sse.h"
+
+#include <algorithm>
+#include <deque>
 
 namespace lab::cli {
 namespace {
@@ -10,6 +14,10 @@ namespace {
 constexpr Duration kSilenceMax = std::chrono::seconds(60);
 constexpr Duration kPause = std::chrono::seconds(1);
 constexpr Duration kLostMax = std::chrono::minutes(5);
+/// So many different reasons are told as they come, and so many failures at the end.
+constexpr std::size_t kReasonsToldMax = 5;
+constexpr std::size_t kLastFailures = 3;
+constexpr std::size_t kReasonLength = 300;
 
 service::Progress progress_of(const Json& event) {
     service::Progress out;
@@ -42,6 +50,7 @@ class Follower {
         auto out = listen();
         transport.on_interrupt(nullptr);
         display_.finish(last_);
+        tell_failures();
         return out;
     }
 
@@ -109,12 +118,46 @@ class Follower {
         if (!data || !data->is_object()) {
             return;
         }
-        if (event.type == "done") {
+        if (event.type == "sample_failed") {
+            take_failure(*data);
+        } else if (event.type == "done") {
             take_totals(*data);
             end_ = std::move(*data);
         } else if (event.type == "progress") {
             last_ = progress_of(*data);
             display_.show(last_);
+        }
+    }
+
+    void take_failure(const Json& event) {
+        const Json error = event.value("error", Json::object());
+        std::string why = error.value("message", "");
+        why = shorten(why.empty() ? error.value("code", "") : why, kReasonLength);
+        const std::string line =
+            "item " + shorten(event.value("item_id", ""), kReasonLength) + ": " + why;
+        failures_.push_back(line);
+        if (failures_.size() > kLastFailures) {
+            failures_.pop_front();
+        }
+        if (told_.size() < kReasonsToldMax && std::ranges::find(told_, why) == told_.end()) {
+            told_.push_back(why);
+            display_.say("failed: " + line);
+        }
+    }
+
+    /// Why samples have no output, where their number alone would leave that open.
+    void tell_failures() {
+        if (last_.failed == 0 || failures_.empty()) {
+            return;
+        }
+        note(
+            in_.console,
+            std::to_string(last_.failed) + " of " + std::to_string(last_.planned) +
+                (last_.failed == 1 ? " samples has" : " samples have") +
+                " failed; the last that was heard of:"
+        );
+        for (const std::string& line : failures_) {
+            note(in_.console, "  " + line);
         }
     }
 
@@ -137,6 +180,8 @@ class Follower {
     ProgressDisplay display_;
     service::Progress last_;
     std::optional<Json> end_;
+    std::vector<std::string> told_;     ///< reasons, each once
+    std::deque<std::string> failures_;  ///< the last ones
     std::string last_id_;
     bool interrupted_ = false;
     bool heard_ = false;

@@ -206,6 +206,14 @@ void ProgressDisplay::show(const service::Progress& progress) {
     }
 }
 
+void ProgressDisplay::say(std::string_view line) {
+    if (drawn_) {
+        (void)write_all(console_.err, "\r\033[K");
+        drawn_ = false;
+    }
+    note(console_, line);
+}
+
 void ProgressDisplay::finish(const service::Progress& progress) {
     if (console_.err_is_terminal) {
         if (drawn_) {

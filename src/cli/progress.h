@@ -13,6 +13,8 @@ class ProgressDisplay {
   public:
     explicit ProgressDisplay(const Console& console) : console_(console) {}
     void show(const service::Progress& progress);
+    /// A line of its own; what was drawn is drawn again below it.
+    void say(std::string_view line);
     /// Clears the line (terminal) or prints the last state (elsewhere).
     void finish(const service::Progress& progress);
 

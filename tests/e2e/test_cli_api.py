@@ -4,8 +4,10 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
 
+import mock_llm
 import support
 from test_analyses import A, B, hypothesis
 from test_serve import EMAIL, PASSWORD, ServeTest
@@ -431,6 +433,21 @@ class Remote(ApiTest):
         done = self.client.run("experiments", "follow", ids.json()["experiment_id"], "-o", "json", env=env)
         self.assert_code(done, support.PASSED)
         self.assertEqual((done.json()["id"], done.json()["status"]), (ids.json()["run_id"], "completed"))
+
+    def test_failures_are_told_with_their_reason(self):
+        endpoint = self.endpoint(script=lambda request: mock_llm.Status(400, "no such model here"))
+        server = self.server(OPENAI_API_KEY="x")
+        self.user_named(server)
+        env = self.remote(server, self.key(server))
+        support.write_rows(self.folder / "client/rows.jsonl", 20)
+        value = support.spec(endpoint.base_url, run={"concurrency": 1, "max_error_share": 1})
+        (self.folder / "client/bad.json").write_text(json.dumps(value))
+        done = self.client.run("run", "bad.json", "--remote", env={**env, "OPENAI_API_KEY": "x"})
+        self.assertNotEqual(done.code, support.PASSED)
+        told = [line for line in done.err.splitlines() if "no such model here" in line]
+        self.assertEqual(len([line for line in told if line.startswith("failed: item ")]), 1, "one reason, once\n" + done.err)
+        self.assertEqual(len([line for line in told if line.startswith("  item ")]), 3, done.err)
+        self.assertIn("10 of 20 samples have failed", done.err)
 
     def test_mistakes_are_said_here_before_anything_is_sent(self):
         server = self.server()
