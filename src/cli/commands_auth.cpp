@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/time_text.h"
 #include "cli/api_command.h"
 #include "cli/session.h"
 
@@ -6,7 +7,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -208,35 +211,52 @@ Result<int> do_logout(const Invocation& in, bool all) {
     return 0;
 }
 
+/// To people in words; to programs `renewed_in` in seconds and `expires_at` as a time, null for
+/// keys.
 Result<int> do_status(const Invocation& in) {
     LAB_TRY(CredentialStore store, credential_store(in));
     LAB_TRY(const std::vector<Credential> kept, store.list());
-    Table table{
-        .columns = {"server", "profile", "who", "with", "kept in", "renewed in"},
-        .rows = {},
-        .numeric = {},
-    };
+    const bool for_people = in.settings.output == "table";
+    const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+    Json rows = Json::array();
     for (const Credential& one : kept) {
-        const std::int64_t left = one.expires_at - unix_now();
+        const std::int64_t left = std::max<std::int64_t>(0, one.expires_at - unix_now());
         const bool tokens = one.expires_at > 0;
-        table.rows.push_back(
-            {one.server,
-             one.profile.empty() ? "-" : one.profile,
-             one.email.empty() ? "-" : one.email,
-             tokens ? "login" : "API key",
-             one.in_keyring ? "keyring" : "file",
-             !tokens    ? "-"
-             : left > 0 ? std::to_string(left) + " s"
-                        : "the next use"}
-        );
+        Json row = {
+            {"server", one.server},
+            {"profile", or_null(one.profile)},
+            {"who", or_null(one.email)},
+            {"with", tokens ? "login" : "API key"},
+            {"kept_in", one.in_keyring ? "keyring" : "file"},
+            {"renewed_in", nullptr},
+            {"expires_at", nullptr},
+        };
+        if (tokens && for_people) {
+            row["renewed_in"] = left > 0 ? std::to_string(left) + " s" : "the next use";
+        } else if (tokens) {
+            row["renewed_in"] = left;
+            row["expires_at"] = format_rfc3339(WallTime(std::chrono::seconds(one.expires_at)));
+        }
+        rows.push_back(std::move(row));
     }
     if (!in.api_key.empty()) {
         note(in.console, "an API key is given, and goes before what is kept");
     }
-    if (table.rows.empty()) {
+    if (rows.empty()) {
         note(in.console, "there is no login");
     }
-    LAB_CHECK(print_table(in.console, table, in.settings.output));
+    Columns columns = {
+        {.title = "server", .member = "server"},
+        {.title = "profile", .member = "profile"},
+        {.title = "who", .member = "who"},
+        {.title = "with", .member = "with"},
+        {.title = "kept in", .member = "kept_in"},
+        {.title = "renewed in", .member = "renewed_in"},
+    };
+    if (!for_people) {
+        columns.push_back({.title = "expires at", .member = "expires_at"});
+    }
+    LAB_CHECK(print_answer(in.console, in.settings.output, rows, columns));
     return 0;
 }
 

@@ -272,6 +272,10 @@ class Logins(ApiTest):
         self.assertIn(EMAIL, status.out)
         for secret in ("access_token", "refresh_token"):
             self.assertNotIn(self.kept()[secret], status.out + who.out)
+        programs = self.client.run("auth", "status", "-o", "json", env=self.env).json()[0]
+        self.assertLessEqual(3000, programs["renewed_in"], programs)
+        self.assertRegex(programs["expires_at"], TIME)
+        self.assertIsNone(programs["profile"])
         token = self.kept()["access_token"]
         self.assert_code(self.client.run("models", "list", env=self.env), support.PASSED)
         self.assert_code(self.client.run("auth", "logout", env=self.env), support.PASSED)
