@@ -144,10 +144,21 @@ void add_resources(const NounGroup& group, const Choose& choose) {
         .sends(choose, "POST", "/datasets/{ID}/versions", kVersions);
     ApiCommand(*group.app, "upload", "Send rows; all are taken or none")
         .id("ID", "Id of the dataset")
-        .value("--filename", "File with the rows: JSONL, JSON, CSV, TSV, Parquet or text", true)
-        .text("--content-type", "content_type", "What it holds; else its name tells")
+        .value(
+            "--filename",
+            "File with the rows: JSONL, JSON, CSV, TSV, Parquet or text; - is standard input",
+            true
+        )
+        .text(
+            "--content-type",
+            "content_type",
+            "What it holds; else its name tells, or the dataset's format"
+        )
         .text("--changelog", "changelog", "What is different from the version before")
-        .sample({"llm-research datasets upload ID --filename questions.jsonl"})
+        .sample(
+            {"llm-research datasets upload ID --filename questions.jsonl",
+             "zcat questions.jsonl.gz | llm-research datasets upload ID --filename -"}
+        )
         .does(choose, do_upload);
     ApiCommand(*group.app, "download", "Get the rows, one JSON object a line")
         .id("ID", "Id of the dataset")

@@ -20,6 +20,22 @@ const Columns kVersions = {
     {.title = "created", .member = "created_at"},
 };
 
+/// To people the texts as they are sent, for programs the whole answer.
+Result<int> do_render(const Invocation& in, ApiClient& client, ApiValues& values) {
+    LAB_TRY(const Json said, client.post(fill_path("/prompts/{ID}/render", values), values.body));
+    if (in.settings.output != "table") {
+        LAB_CHECK(print_answer(in.console, in.settings.output, said, {}));
+        return 0;
+    }
+    const Json system = said.value("rendered_system_prompt", Json());
+    if (system.is_string() && !system.get_ref<const std::string&>().empty()) {
+        LAB_CHECK(print_text(in.console, "system:\n" + system.get<std::string>() + "\n\nuser:"));
+    }
+    LAB_CHECK(print_text(in.console, said.value("rendered", "")));
+    note(in.console, dump_json(said.value("token_count", Json(0))) + " tokens");
+    return 0;
+}
+
 void add_template(ApiCommand& command, const std::string& flags, bool required) {
     command.text(flags, "template", "Text with {{names}}, or @FILE", required)
         .text("--system", "system_prompt", "System prompt, or @FILE")
@@ -83,7 +99,7 @@ void add_prompt_commands(CLI::App& app, const Choose& choose) {
         .json("--vars", "variables", "Values: {\"country\": \"France\"}, or @FILE")
         .text("--version", "version_id", "Id of a version; the newest when not given")
         .sample({"llm-research prompts render ID --vars '{\"country\": \"France\"}'"})
-        .sends(choose, "POST", "/prompts/{ID}/render");
+        .does(choose, do_render);
     ApiCommand validate(*group.app, "validate", "Check a template without storing it");
     validate.text("--template", "template", "Text with {{names}}, or @FILE", true)
         .text("--system", "system_prompt", "System prompt, or @FILE")

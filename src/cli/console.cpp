@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace lab::cli {
 namespace {
@@ -34,13 +35,17 @@ std::string quoted_csv(std::string cell) {
     return out + '"';
 }
 
-/// Names of experiments and words of servers must not steer the terminal; line breaks stay.
+/// Names of experiments and words of servers must not steer the terminal; line breaks and tabs
+/// stay.
 std::string safe_lines(std::string_view text) {
     std::string out;
     for (std::size_t at = 0; at <= text.size();) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
         out += at > 0 ? "\n" : "";
-        out += report::printable(text.substr(at, end - at));
+        for (const std::string_view part : split(text.substr(at, end - at), '\t')) {
+            out += part.data() == text.data() + at ? "" : "\t";
+            out += report::printable(part);
+        }
         at = end + 1;
     }
     return out;
@@ -159,6 +164,12 @@ void note(const Console& console, std::string_view text) {
     (void)write_all(console.err, safe_lines(text) + "\n");
 }
 
+Status print_text(const Console& console, std::string_view text) {
+    std::string out = console.out_is_terminal ? safe_lines(text) : std::string(text);
+    out += text.ends_with('\n') ? "" : "\n";
+    return write_all(console.out, out);
+}
+
 Status print_table(const Console& console, const Table& table, const std::string& format) {
     std::string text;
     if (format == "table") {
@@ -217,7 +228,14 @@ Status print_fields(
     }
     Table table{.columns = {"field", "value"}, .rows = {}, .numeric = {}};
     for (const Field& field : fields) {
-        table.rows.push_back({field.name, field.value});
+        if (format != "table") {
+            table.rows.push_back({field.name, field.value});
+            continue;
+        }
+        std::string name = field.name;
+        for (const std::string_view line : split(field.value, '\n')) {
+            table.rows.push_back({std::exchange(name, ""), std::string(line)});
+        }
     }
     return print_table(console, table, format);
 }

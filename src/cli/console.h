@@ -30,6 +30,10 @@ bool is_reader_gone(const Error& error);
 void print_error(const Console& console, const Error& error);
 void note(const Console& console, std::string_view text);
 
+/// A text of somebody else to out, ended with a line break: byte by byte, and on a terminal without
+/// what would steer it.
+Status print_text(const Console& console, std::string_view text);
+
 /// A small table of texts: lists of runs, datasets, settings.
 struct Table {
     std::vector<std::string> columns;
@@ -45,7 +49,8 @@ struct Field {
     std::string value;
     bool is_json = false;  ///< `value` is JSON: a number, an object; else it is text
 };
-/// As print_table with the columns "field" and "value"; in JSON and YAML one object.
+/// As print_table with the columns "field" and "value"; in JSON and YAML one object. In a table a
+/// value of several lines is shown as such.
 Status print_fields(
     const Console& console, const std::vector<Field>& fields, const std::string& format
 );

@@ -201,6 +201,46 @@ class OneScript(ApiTest):
         self.assertEqual(len(here), len(there))
 
 
+class Pipes(ApiTest):
+    """Texts and rows as other programs give and take them."""
+
+    def made(self, *arguments):
+        return self.client.run(*arguments, "-o", "json").json()["id"]
+
+    def test_a_rendered_prompt_is_shown_as_it_is(self):
+        text = "Rows:\n\t{{rows}}\n\n  end  \u00e9"
+        prompt = self.made("prompts", "create", "-n", "p", "-t", text, "--system", "Be\nshort.")
+        done = self.client.run("prompts", "render", prompt, "--vars", '{"rows": "a\\nb"}')
+        self.assert_code(done, support.PASSED)
+        self.assertEqual(done.out, "system:\nBe\nshort.\n\nuser:\nRows:\n\ta\nb\n\n  end  \u00e9\n")
+        shown = self.client.run("prompts", "get", prompt).out.splitlines()
+        self.assertEqual([line.split() for line in shown if "short." in line], [["short."]], "lines stay lines")
+
+    def test_rows_come_from_a_pipe_too(self):
+        data = self.made("datasets", "create", "-n", "piped")
+        rows = "".join(json.dumps({"id": i, "text": "x" * 1000}) + "\n" for i in range(3000)).encode()
+        (self.folder / "tmp").mkdir()
+        env = {"TMPDIR": str(self.folder / "tmp")}
+        for path in ("-", "/dev/stdin"):
+            process = self.client.start("datasets", "upload", data, "--filename", path, "-o", "json", env=env,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            out, err = process.communicate(rows, timeout=60)
+            self.assertEqual(process.returncode, support.PASSED, err)
+            self.assertEqual(json.loads(out)["sample_count"], 3000)
+        fifo = self.folder / "client/rows"
+        os.mkfifo(fifo)
+        writer = threading.Thread(target=lambda: fifo.write_bytes(rows[: rows.index(b"\n") + 1]))
+        writer.start()
+        done = self.client.run("datasets", "upload", data, "--filename", fifo, "-o", "json", env=env)
+        writer.join()
+        self.assert_code(done, support.PASSED)
+        self.assertEqual(done.json()["sample_count"], 1)
+        self.assertEqual(os.listdir(self.folder / "tmp"), [], "nothing is left")
+        gone = self.client.run("datasets", "upload", data, "--filename", "not-there.jsonl")
+        self.assert_code(gone, support.BAD_INPUT)
+        self.assertIn("not-there.jsonl", gone.err)
+
+
 class Mistakes(ApiTest):
     def test_an_unknown_id_says_what_was_looked_for_and_where(self):
         unknown = "00000000-0000-4000-8000-000000000000"
