@@ -145,6 +145,7 @@ Result<Json> log_metrics(
             .step = point.value("step", std::int64_t{0}),
             .value = point["value"].get<double>(),
             .timestamp = point.value("timestamp", now),
+            .timed = point.contains("timestamp"),
         });
     }
     storage::ClientRuns clients(request.session);

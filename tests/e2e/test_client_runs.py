@@ -57,6 +57,13 @@ class ClientRuns(test_serve.ServeTest):
         self.assertEqual(len(self.call("GET", f"{run}/samples?status=failed")[2]["data"]), 1)
         self.assertEqual(len(self.call("GET", f"{run}/samples?status=done&limit=100")[2]["data"]), 100)
 
+    def test_points_without_a_time_are_sent_again_without_harm(self):
+        run = self.begun()
+        points = [{"name": "loss", "value": 1 / (i + 1), "step": i} for i in range(10)]
+        self.assertEqual(self.call("POST", f"{run}/metrics", points)[2]["added"], 10)
+        self.assertEqual(self.call("POST", f"{run}/metrics", points)[2]["added"], 0)
+        self.assertEqual(self.call("POST", f"{run}/metrics", [{"name": "loss", "value": 0.5, "step": 2}])[2]["added"], 1)
+
     def test_several_who_report_at_once_lose_nothing(self):
         run = self.begun()
         answers = []

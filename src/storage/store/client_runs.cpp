@@ -27,6 +27,13 @@ constexpr Query kAddMetricPoint{"add_metric_point", R"sql(
     INSERT INTO metric_values (run, name, step, value, timestamp) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (run, name, step, timestamp) DO NOTHING
 )sql"};
+constexpr Query kAddUntimedPoint{"add_untimed_point", R"sql(
+    INSERT INTO metric_values (run, name, step, value, timestamp)
+    SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (
+        SELECT 1 FROM metric_values WHERE run = $1 AND name = $2 AND step = $3 AND value = $4
+    )
+    ON CONFLICT (run, name, step, timestamp) DO NOTHING
+)sql"};
 constexpr Query kListMetricPoints{"list_metric_points", R"sql(
     SELECT name, step, value, timestamp FROM metric_values
     WHERE run = $1 ORDER BY name, step, timestamp LIMIT $2
@@ -38,6 +45,7 @@ constexpr const Query* kQueries[] = {
     &kListClientSamples,
     &kFindClientSample,
     &kAddMetricPoint,
+    &kAddUntimedPoint,
     &kListMetricPoints,
 };
 
@@ -125,7 +133,10 @@ Result<std::int64_t> ClientRuns::add_points(
             point.value,
             std::string_view(point.timestamp),
         };
-        LAB_TRY(const std::int64_t one, session_.exec(ctx, kAddMetricPoint, values));
+        LAB_TRY(
+            const std::int64_t one,
+            session_.exec(ctx, point.timed ? kAddMetricPoint : kAddUntimedPoint, values)
+        );
         added += one;
     }
     LAB_CHECK(transaction.commit(ctx));

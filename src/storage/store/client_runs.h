@@ -21,6 +21,7 @@ struct MetricPoint {
     std::int64_t step = 0;
     double value = 0;
     std::string timestamp;
+    bool timed = true;  ///< false: the client gave no time, and `timestamp` is when it came
 };
 
 /// What clients report of runs that they carry out themselves. Borrows the session; same thread
@@ -44,7 +45,8 @@ class ClientRuns {
     Result<std::optional<ClientSample>> find_sample(
         const Ctx& ctx, std::int64_t run, std::string_view client_id
     );
-    /// The same point again changes nothing. Gives how many are new. One transaction.
+    /// The same point again changes nothing: one of the same name, step and time, or without a time
+    /// of the same value. Gives how many are new. One transaction.
     Result<std::int64_t> add_points(
         const Ctx& ctx, std::int64_t run, const std::vector<MetricPoint>& points
     );

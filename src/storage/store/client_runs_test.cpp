@@ -40,6 +40,26 @@ TEST_P(ClientRunsContract, PointsKeepEveryDigit) {
     EXPECT_TRUE(clients_.list_points(ctx_, other_, 10).value().empty());
 }
 
+TEST_P(ClientRunsContract, APointWithoutATimeIsKnownByItsValue) {
+    const auto add = [&](double value, const std::string& when, bool timed) {
+        const MetricPoint point{
+            .name = "loss", .step = 1, .value = value, .timestamp = when, .timed = timed
+        };
+        return clients_.add_points(ctx_, run_, {point}).value();
+    };
+    EXPECT_EQ(add(0.5, "t1", false), 1);
+    EXPECT_EQ(add(0.5, "t2", false), 0) << "sent again";
+    EXPECT_EQ(add(0.25, "t3", false), 1);
+    EXPECT_EQ(add(0.5, "t4", true), 1) << "who gives times means each of them";
+    EXPECT_EQ(clients_.list_points(ctx_, run_, 10)->size(), 3U);
+    EXPECT_EQ(
+        clients_
+            .add_points(ctx_, other_, {{.name = "loss", .step = 1, .value = 0.5, .timed = false}})
+            .value(),
+        1
+    );
+}
+
 LAB_ALL_BACKENDS(ClientRunsContract);
 
 }  // namespace
