@@ -1,5 +1,6 @@
 #include "api/application.h"
 
+#include "api/accept.h"
 #include "api/impl/encode.h"
 #include "api/impl/held_refusals.h"
 #include "api/impl/idempotency.h"
@@ -404,6 +405,14 @@ Result<Reply> Application::carry_out(
         );
         reply.headers.emplace_back("Retry-After", "60");
         return reply;
+    }
+    if (has_known_types(route) && !accepts_any_of(joined_header(head.headers, "accept"), route)) {
+        return problem_reply(
+            406,
+            "NOT_ACCEPTABLE",
+            "nothing this path answers with is among what Accept takes: */* takes everything",
+            visit.caller.request_id
+        );
     }
     const std::string_view type = http::find_header(head.headers, "content-type");
     if (route.body == BodyKind::json && !route.any_content_type && !exchange->body().empty() &&

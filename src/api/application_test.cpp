@@ -105,6 +105,7 @@ class Face : public testing::Test {
         Route list = route("GET", "/things/{id}", Guard::permission, hello);
         list.permission = domain::Permission::read_model;
         list.query = {{"limit", "integer", "how many"}};
+        list.answer = "Thing";
         out.push_back(std::move(list));
         Route make = route("POST", "/things", Guard::permission, [this](Call& call) {
             ++made_;
@@ -113,6 +114,7 @@ class Face : public testing::Test {
         make.permission = domain::Permission::create_experiment;
         make.body = BodyKind::json;
         make.request_schema = &named_schema();
+        make.answer = "Thing";
         make.maintenance = InMaintenance::refused;
         make.audit = {.event = "data_modification", .action = "create", .resource = "experiment"};
         make.body_bytes_max = 1000;
@@ -424,6 +426,28 @@ TEST_F(Face, ChecksTheBodyBeforeTheUseCase) {
     http::Headers plain = as("writer");
     plain.emplace_back("Content-Type", "text/plain");
     EXPECT_EQ(ask(head_of("POST", "/things", plain), R"({"name":"a"})").status, 415);
+}
+
+TEST_F(Face, DoesNothingWhereNoAnswerWouldBeTaken) {
+    const auto taking = [&](const std::string& user, const char* accept) {
+        http::Headers out = as(user);
+        out.emplace_back("Accept", accept);
+        return out;
+    };
+    for (const char* accept : {"text/html", "application/json;q=0"}) {
+        const http::Response refused = post("/things", R"({"name":"a"})", taking("writer", accept));
+        EXPECT_EQ(refused.status, 406) << accept;
+        EXPECT_EQ(code_of(refused), "NOT_ACCEPTABLE");
+        EXPECT_EQ(get(kThing, taking("viewer", accept)).status, 406) << accept;
+        EXPECT_EQ(get(kThing, {{"Accept", accept}}).status, 401) << "who asks comes first";
+    }
+    EXPECT_EQ(made_, 0);
+    for (const char* accept : {"*/*", "application/*", "", "text/html, */*;q=0.8"}) {
+        EXPECT_EQ(get(kThing, taking("viewer", accept)).status, 200) << accept;
+    }
+    http::Headers two = taking("viewer", "text/html");
+    two.emplace_back("Accept", "application/json");
+    EXPECT_EQ(get(kThing, std::move(two)).status, 200) << "two lines are one list";
 }
 
 TEST_F(Face, TakesNoQueryParameterItDoesNotKnow) {

@@ -536,14 +536,13 @@ Json list_json(
         {"has_previous", query.offset > 0 || query.after.has_value()},
     };
     out["links"] = links_json(call, query, page, next);
-    if (query.style == ListQuery::Style::cursor) {
-        out["page_info"] = {
-            {"has_next_page", page.more},
-            {"has_previous_page", true},
-            {"start_cursor", nullptr},
-            {"end_cursor", next},
-        };
-    }
+    // Cursors go forwards only, from wherever a page was asked for: none leads back.
+    out["page_info"] = {
+        {"has_next_page", page.more},
+        {"has_previous_page", out["meta"]["has_previous"]},
+        {"start_cursor", nullptr},
+        {"end_cursor", next},
+    };
     return out;
 }
 

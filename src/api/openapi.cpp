@@ -1,5 +1,6 @@
 #include "api/openapi.h"
 
+#include "api/accept.h"
 #include "api/components.h"
 #include "base/text.h"
 #include "service/nouns.h"
@@ -211,6 +212,9 @@ std::set<int> errors_of(const Route& route) {
     if (route.path.find('{') != std::string_view::npos) {
         errors.insert(404);
     }
+    if (has_known_types(route)) {
+        errors.insert(406);
+    }
     if (route.body != BodyKind::none) {
         errors.insert({408, 413, 415, 422});
     }
@@ -329,7 +333,7 @@ class Document {
                   {"meta", schema_ref("PageMeta")},
                   {"links", schema_ref("PageLinks")},
                   {"page_info", schema_ref("PageInfo")}}},
-                {"required", {"data", "pagination", "meta", "links"}},
+                {"required", {"data", "pagination", "meta", "links", "page_info"}},
                 {"additionalProperties", false},
             };
         }

@@ -102,7 +102,15 @@ class Lists(test_serve.ServeTest):
         self.assertIn("prev", page["links"])
         self.assertNotIn("next", page["links"])
         after = get(f"limit=5&after={get('limit=5')['pagination']['next_cursor']}")
-        self.assertIn("page_info", after)
+        self.assertEqual(after["page_info"], {
+            "has_next_page": True, "has_previous_page": True, "start_cursor": None,
+            "end_cursor": after["pagination"]["next_cursor"],
+        })
+        first, last = get("limit=10&sort=name")["page_info"], get("page=3&page_size=10")["page_info"]
+        self.assertEqual((first["has_next_page"], first["has_previous_page"]), (True, False))
+        self.assertEqual([one["id"] for one in get(f"limit=10&sort=name&after={first['end_cursor']}")["data"]], everything[10:20])
+        self.assertEqual(last, {"has_next_page": False, "has_previous_page": True, "start_cursor": None, "end_cursor": None})
+        self.assertEqual(set(get("offset=25")["page_info"].values()), {False, True, None})
         self.assertEqual(set(get("fields=id,name")["data"][0]), {"id", "name"})
         for query, status in {
             "limit=10&page=1": 400, "offset=1&page=2": 400, "cursor=x&offset=1": 400, "cursor=x": 400, "limit=x": 400,
