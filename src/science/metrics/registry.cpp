@@ -20,6 +20,7 @@ const std::vector<ScorerType>& scorer_types() {
         bleu_type(),
         chrf_type(),
         rouge_type(),
+        rubric_type(),
     };
     return types;
 }

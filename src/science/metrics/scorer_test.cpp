@@ -58,7 +58,16 @@ TEST(ScorerTypes, AreKnownByName) {
     EXPECT_EQ(
         names,
         (std::vector<std::string_view>{
-            "exact_match", "contains", "regex", "numeric", "choice", "f1", "bleu", "chrf", "rouge"
+            "exact_match",
+            "contains",
+            "regex",
+            "numeric",
+            "choice",
+            "f1",
+            "bleu",
+            "chrf",
+            "rouge",
+            "rubric"
         })
     );
     EXPECT_EQ(find_scorer_type("blue"), nullptr);

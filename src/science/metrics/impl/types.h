@@ -13,5 +13,6 @@ ScorerType choice_type();
 ScorerType bleu_type();
 ScorerType chrf_type();
 ScorerType rouge_type();
+ScorerType rubric_type();
 
 }  // namespace lab::science
