@@ -141,6 +141,27 @@ Result<Template> Template::parse(std::string_view text) {
     }
 }
 
+std::string Template::quote(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        const bool opens = text.substr(at).starts_with(kOpen);
+        out += opens ? kEscape : text.substr(at, 1);
+        at += opens ? kOpen.size() : 1;
+    }
+    return out;
+}
+
+std::string Template::rewritten(const std::function<std::string(std::string_view name)>& as) const {
+    std::string out;
+    for (const Piece& piece : pieces_) {
+        const std::string next = piece.is_variable ? as(piece.text) : quote(piece.text);
+        // A brace that only touches the next one must not open anything with it.
+        const bool touch = out.ends_with('{') && next.starts_with('{');
+        out += touch ? " " + next : next;
+    }
+    return out;
+}
+
 Result<std::string> Template::render(const Json& item) const {
     std::string out;
     for (const Piece& piece : pieces_) {

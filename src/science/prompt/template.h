@@ -39,6 +39,12 @@ class Template {
     Result<std::string> render(const Lookup& lookup, const std::vector<std::string>& known = {})
         const;
 
+    /// The same text with something else in place of its variables: `as` gives the template text
+    /// for a name, "{{other}}" or quote() of what is put in for good.
+    std::string rewritten(const std::function<std::string(std::string_view name)>& as) const;
+    /// `text` as a template that renders to it.
+    static std::string quote(std::string_view text);
+
   private:
     struct Piece {
         std::string text;  ///< literal, or the name

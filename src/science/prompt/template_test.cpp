@@ -163,5 +163,30 @@ TEST(Template, TakesItsValuesFromAFunctionToo) {
     EXPECT_EQ(rendered.value(), "a{{a}}-b.c{{a}}");
 }
 
+TEST(Template, IsRewrittenWithOtherNamesAndTexts) {
+    const auto rewritten = [](std::string_view text) {
+        const auto parsed = Template::parse(text);
+        EXPECT_TRUE(parsed);
+        return parsed->rewritten([](std::string_view name) {
+            return name == "fixed" ? Template::quote("{{a}} {") : "{{m." + std::string(name) + "}}";
+        });
+    };
+    EXPECT_EQ(rewritten("x {{ a }}{{b}}"), "x {{m.a}}{{m.b}}");
+    EXPECT_EQ(rewritten(R"({"a": {{a}}})"), R"({"a": {{m.a}}})");
+    const Json item = Json::parse(R"({"m": {"a": "1"}})");
+    const auto rendered = [&](std::string_view text) {
+        const auto again = Template::parse(rewritten(text));
+        EXPECT_TRUE(again) << again.error().message;
+        return *again->render(item);
+    };
+    EXPECT_EQ(rendered("{{{{a}} {{a}}"), "{{a}} 1") << "an escape stays one";
+    EXPECT_EQ(rendered("{{fixed}} {{a}}"), "{{a}} { 1") << "what is put in is no template";
+    EXPECT_EQ(rendered("{{fixed}}{{a}}"), "{{a}} { 1") << "nor is it with what stands behind it";
+    EXPECT_EQ(rendered("{{{{{{a}}"), "{{ 1");
+    for (const char* text : {"", "{", "{{", "{{{", "{{{{", "{{{{{", "a{{b}}c", "}}{"}) {
+        EXPECT_EQ(*Template::parse(Template::quote(text))->render(item), text);
+    }
+}
+
 }  // namespace
 }  // namespace lab::science
