@@ -73,33 +73,58 @@ void add_experiments(Json& out) {
         {"progress", number()},
     });
     // Of an experiment, and of the definition of an evaluation.
-    const auto run_of = [](std::string_view owner) {
-        return object({
-            {"id", uuid()},
-            {owner, uuid()},
-            {"run_number", count()},
-            {"name", text()},
-            {"status",
-             word({"pending", "queued", "running", "completed", "failed", "cancelled", "timed_out"})
+    const auto run_of = [](std::string_view owner, const Members& sometimes) {
+        return object(
+            {
+                {"id", uuid()},
+                {owner, uuid()},
+                {"run_number", count()},
+                {"name", text()},
+                {"status",
+                 word(
+                     {"pending",
+                      "queued",
+                      "running",
+                      "completed",
+                      "failed",
+                      "cancelled",
+                      "timed_out"}
+                 )},
+                {"origin", word({"engine", "client"})},
+                {"config", free_object()},
+                {"started_at", or_null(time())},
+                {"completed_at", or_null(time())},
+                {"duration_ms", or_null(count())},
+                {"error", or_null(text())},
+                {"progress", schema_ref("RunProgress")},
+                {"totals", schema_ref("RunTotals")},
+                {"steps", list_of(schema_ref("RunStep"))},
+                {"environment", free_object()},
+                {"manifest", free_object()},
+                {"parent_run_id", or_null(text())},
+                {"created_by", or_null(uuid())},
+                {"created_at", time()},
             },
-            {"origin", word({"engine", "client"})},
-            {"config", free_object()},
-            {"started_at", or_null(time())},
-            {"completed_at", or_null(time())},
-            {"duration_ms", or_null(count())},
-            {"error", or_null(text())},
-            {"progress", schema_ref("RunProgress")},
-            {"totals", schema_ref("RunTotals")},
-            {"steps", list_of(schema_ref("RunStep"))},
-            {"environment", free_object()},
-            {"manifest", free_object()},
-            {"parent_run_id", or_null(text())},
-            {"created_by", or_null(uuid())},
-            {"created_at", time()},
-        });
+            sometimes
+        );
     };
-    out["Run"] = run_of("experiment_id");
-    out["EvaluationRun"] = run_of("evaluation_id");
+    out["Run"] = run_of("experiment_id", {});
+    out["JudgedModel"] = object({{"variant", text()}, {"model", or_null(text())}});
+    out["RunJudge"] = object(
+        {{"model_id", uuid()},
+         {"model", text()},
+         {"prompt_template_id", or_null(uuid())},
+         {"prompt_sha256", text()},
+         {"judged", list_of(schema_ref("JudgedModel"))},
+         {"notes", list_of(text())}},
+        {{"source_run_id", uuid()},
+         {"dataset_id", uuid()},
+         {"rows", count()},
+         {"dropped_items", count()}}
+    );
+    // `stage`: of the models' run whose outputs a judge's run waits for.
+    out["EvaluationRun"] =
+        run_of("evaluation_id", {{"stage", word({"outputs"})}, {"judge", schema_ref("RunJudge")}});
 }
 
 void add_samples(Json& out) {

@@ -79,7 +79,8 @@ TEST(MetricConfigs, BecomeScorersAndGates) {
              "threshold":{"above":0.5}},
             {"name":"bleu","threshold":{"between":[10,40]},"weight":2},
             {"name":"nonsense"},
-            {"name":"chrf","threshold":{"above":1,"below":2}}
+            {"name":"chrf","threshold":{"above":1,"below":2}},
+            {"name":"regex","parameters":{"pattern":"a"}}
         ])"),
         "{{answer}}",
         [&](const std::string& metric, const std::string& path) -> std::string {
@@ -96,7 +97,8 @@ TEST(MetricConfigs, BecomeScorersAndGates) {
     EXPECT_EQ(scorers, json(R"([
         {"type":"exact_match","id":"strict","reference":"{{answer}}","ignore_case":true},
         {"type":"bleu","reference":"{{answer}}"},
-        {"type":"chrf","reference":"{{answer}}"}
+        {"type":"chrf","reference":"{{answer}}"},
+        {"type":"regex","pattern":"a"}
     ])"));
     EXPECT_EQ(
         gates, json(R"([{"metric":"strict","min":0.5},{"metric":"bleu","min":10,"max":40}])")

@@ -95,15 +95,6 @@ Error at_definition(Error error, const Json& config) {
 Result<CompiledConfig> compile_evaluation(
     const Request& request, const std::string& name, const std::string& type, const Json& config
 ) {
-    if (type == "llm_judge") {
-        return Error(
-            Code::validation,
-            kRefused,
-            {{"evaluation_type",
-              "judging by a model cannot be run yet: run the models with an automated evaluation, "
-              "or report the judge's scores as a custom one"}}
-        );
-    }
     if (type == "comparison" && config.value("model_ids", Json::array()).size() < 2) {
         return Error(
             Code::validation,

@@ -83,6 +83,7 @@ Json judge_schema() {
         {"items", object_of(std::move(criterion), {"name"})}
     };
     p["scale"] = object_of(std::move(scale), {"min", "max"});
+    p["parameters"] = {{"type", "object"}};
     return object_of(std::move(p), {"model_id"});
 }
 

@@ -37,6 +37,24 @@ Json overall_of(const Json& metrics, const Json& known) {
     return weights > 0 ? Json(sum / weights) : Json();
 }
 
+/// Of a judge: the rating that stands for all of them.
+Json overall_rating(const Json& metrics, const RunFigures& figures) {
+    if (figures.metrics.empty()) {
+        return nullptr;
+    }
+    return metrics[figures.metrics.front().info.name]["mean"];
+}
+
+/// The provider's name of the model that gave the outputs of this variant.
+Json judged_model(const Json& judge, const std::string& variant) {
+    for (const Json& one : judge["judged"]) {
+        if (one["variant"] == variant) {
+            return one["model"];
+        }
+    }
+    return nullptr;
+}
+
 /// Whether a figure is where the threshold wants it; what cannot be shown is not.
 bool passes(const Json& threshold, const Json& figure) {
     if (!figure.is_number()) {
@@ -126,17 +144,23 @@ Result<Json> evaluation_results(
     out["status"] = shown["status"];
     out["items"] = figures.items.size();
     out["metrics"] = metrics_json(figures.metrics, figures.clusters, known);
-    out["overall_score"] = overall_of(out["metrics"], known);
+    const bool judged = body.contains("judge");
+    const auto overall = [&](const Json& metrics) {
+        return judged ? overall_rating(metrics, figures) : overall_of(metrics, known);
+    };
+    out["overall_score"] = overall(out["metrics"]);
     out["by_model"] = Json::array();
     for (const VariantFigures& variant : figures.variants) {
         Json one = Json::object();
         one["variant"] = variant.id;
-        one["model"] = variant.model.empty() ? Json() : Json(variant.model);
+        one["model"] = judged                  ? judged_model(body["judge"], variant.id)
+                       : variant.model.empty() ? Json()
+                                               : Json(variant.model);
         one["planned"] = variant.planned;
         one["completed"] = variant.done;
         one["unparsed"] = variant.unparsed;
         one["metrics"] = metrics_json(variant.metrics, figures.clusters, known);
-        one["overall_score"] = overall_of(one["metrics"], known);
+        one["overall_score"] = overall(one["metrics"]);
         out["by_model"].push_back(std::move(one));
     }
     LAB_TRY(out["comparisons"], pairs_json(request, figures));

@@ -4,6 +4,7 @@
 #include "platform/json/schema.h"
 #include "service/impl/evaluation_config.h"
 #include "service/impl/evaluation_law.h"
+#include "service/impl/judging.h"
 #include "service/impl/queue_run.h"
 #include "service/impl/run_view.h"
 #include "storage/store/client_runs.h"
@@ -125,6 +126,12 @@ Result<Json> show(const Request& request, const std::string& evaluation, const R
     LAB_TRY(Json out, show_run(request, run));
     out.erase("experiment_id");
     out["evaluation_id"] = evaluation;
+    LAB_TRY(const Json body, parse_json(run.body));
+    for (const char* member : {"stage", "judge"}) {
+        if (body.contains(member)) {
+            out[member] = body[member];
+        }
+    }
     return out;
 }
 
@@ -152,20 +159,26 @@ Result<Run> open_client_run(
 Result<Run> begin_run(const Request& request, const Definition& definition, const Json& config) {
     const std::string type = definition.type();
     const bool by_client = type == "human" || type == "custom";
+    const bool by_judge = type == "llm_judge";
     CompiledConfig compiled;
-    if (!by_client) {
+    JudgePlan judge;
+    if (by_judge) {
+        const std::string visibility(to_string(definition.one.access.visibility));
+        LAB_TRY(judge, plan_judge(request, definition.one.name, visibility, config));
+    } else if (!by_client) {
         LAB_TRY(compiled, compile_evaluation(request, definition.one.name, type, config));
     }
     LAB_TRY(const Carrier carrier, need_carrier(request, definition));
     const Resource& in = carrier.experiment;
     const Json body = {{"config", config}, {"evaluation_id", definition.one.id}};
-    auto made = by_client ? open_client_run(request, definition, in, body)
-                          : queue_compiled(request, in, compiled, body);
+    auto made = by_client  ? open_client_run(request, definition, in, body)
+                : by_judge ? queue_judge(request, in, judge, body)
+                           : queue_compiled(request, in, compiled, body);
     if (!made) {
         if (carrier.is_new) {
             LAB_CHECK(Resources(request.session, ResourceKind::experiment).remove(request.ctx, in));
         }
-        return at_definition(made.error(), config);
+        return by_judge ? made.error() : at_definition(made.error(), config);
     }
     const Json members = {
         {"run_count", made->number}, {"last_run_at", made->created_at}, {kRunsMember, in.id}
@@ -326,6 +339,14 @@ Result<Json> cancel_evaluation_run(
         request.ctx, found.key, RunState::cancelled, "cancelled by hand", now_text(request)
     ));
     control.interrupt(found.id);
+    if (const std::string models = awaited_outputs(found); !models.empty()) {
+        // Nobody else wants the outputs that it waited for.
+        const auto ended = cancel_evaluation_run(request, control, id, models);
+        if (!ended && ended.error().code != Code::invalid_state &&
+            ended.error().code != Code::not_found) {
+            return ended.error();
+        }
+    }
     LAB_TRY(found, need_evaluation_run(request, id, run, Deed::run));
     LAB_CHECK(settle_evaluation(request, found));
     return show(request, id, found);

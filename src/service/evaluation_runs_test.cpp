@@ -135,7 +135,9 @@ TEST_F(EvaluationRuns, OfTheEngineAreCheckedWholeBeforeTheyAreQueued) {
         refused(define("{}", "comparison")).find("config.model_ids: a comparison needs"),
         std::string::npos
     );
-    EXPECT_NE(refused(define("{}", "llm_judge")).find("evaluation_type: "), std::string::npos);
+    EXPECT_NE(
+        refused(define("{}", "llm_judge")).find("judge_config: is needed"), std::string::npos
+    );
     EXPECT_EQ(control_.woken, 0);
     EXPECT_EQ(shown(define("{}", "automated"))["run_count"], 0);
 }

@@ -373,7 +373,10 @@ class Compiler {
             if (type.empty()) {
                 continue;
             }
-            Json scorer = {{"type", type}, {"reference", reference}};
+            Json scorer = {{"type", type}};
+            if (needs_reference(type)) {
+                scorer["reference"] = reference;
+            }
             if (metric != type) {
                 scorer["id"] = metric;
             }

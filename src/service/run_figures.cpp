@@ -2,6 +2,7 @@
 
 #include "engine/columns.h"
 #include "service/experiments.h"
+#include "service/impl/judging.h"
 #include "storage/store/client_runs.h"
 
 #include <nlohmann/json.hpp>
@@ -58,7 +59,27 @@ void pool(RunFigures& out) {
     }
 }
 
+/// Items of a judge's run are those of the run that is judged, so that two judges of the same
+/// outputs, or of outputs for the same items, are compared item by item.
+std::vector<std::string> item_names(const Experiment& experiment, bool judged) {
+    const std::string rows = experiment.dataset.content_hash.substr(0, 16);
+    std::vector<std::string> out;
+    for (std::int64_t item = 0; item < experiment.items->count(); ++item) {
+        std::string name;
+        if (judged) {
+            name = experiment.items->load(item).value("source", "");
+        }
+        out.push_back(
+            name.empty() ? rows + ":" + std::to_string(experiment.items->row_of(item)) : name
+        );
+    }
+    return out;
+}
+
 Status read_engine_run(const Request& request, RunFigures& out) {
+    if (!awaited_outputs(out.run).empty()) {
+        return ok();  // it has no rows yet
+    }
     LAB_TRY(const Json source, parse_json(out.run.spec));
     LAB_TRY(const Json manifest, parse_json(out.run.manifest));
     LAB_TRY(
@@ -73,10 +94,8 @@ Status read_engine_run(const Request& request, RunFigures& out) {
         )
     );
     const Experiment& e = *out.experiment;
-    const std::string rows = e.dataset.content_hash.substr(0, 16);
-    for (std::int64_t item = 0; item < e.items->count(); ++item) {
-        out.items.push_back(rows + ":" + std::to_string(e.items->row_of(item)));
-    }
+    LAB_TRY(const Json body, parse_json(out.run.body));
+    out.items = item_names(e, body.value("judge", Json::object()).contains("source_run_id"));
     out.clusters = engine::clusters_of(*e.items, e.spec.analysis.cluster);
     storage::Journal journal(request.session);
     LAB_TRY(

@@ -4,6 +4,8 @@
 #include "domain/sample.h"
 #include "service/breakers.h"
 #include "service/evaluation_runs.h"
+#include "service/impl/judging.h"
+#include "service/impl/run_view.h"
 #include "storage/store/journal.h"
 #include "storage/store/runs.h"
 
@@ -71,6 +73,19 @@ bool are_refused(
         }
     }
     return refused;
+}
+
+/// Whether it waits for the outputs of another run, which is not over.
+Result<bool> waits_for_outputs(const Ctx& ctx, storage::Runs& runs, const domain::Run& run) {
+    const std::string other = awaited_outputs(run);
+    if (other.empty()) {
+        return false;
+    }
+    const auto found = runs.get(ctx, other);
+    if (!found && found.error().code != Code::not_found) {
+        return found.error();
+    }
+    return found && !is_terminal(found->state);
 }
 
 /// Of so many queued runs, oldest first, the most urgent goes next.
@@ -281,6 +296,10 @@ std::optional<std::string> RunQueue::take_next() {
             if (are_refused(deps_, breakers_of(run), forced)) {
                 continue;
             }
+            LAB_TRY(const bool waits, waits_for_outputs(ctx, runs, run));
+            if (waits) {
+                continue;
+            }
             LAB_TRY(
                 const bool taken, runs.move_state(ctx, run.key, RunState::queued, RunState::running)
             );
@@ -351,7 +370,12 @@ void RunQueue::carry_out(RunnerParts& parts, const std::string& run_id) {
             under_way_[run_id]();
         }
     };
-    const Result<RunResult> result = resume_run(ctx, deps, run_id, {}, hooks);
+    const Status ready = prepare(deps, run_id);
+    if (!ready && is_stopping()) {
+        return;  // the next start takes what is running up again
+    }
+    const Result<RunResult> result =
+        ready ? resume_run(ctx, deps, run_id, {}, hooks) : Result<RunResult>(ready.error());
     {
         const std::lock_guard lock(mutex_);
         under_way_.erase(run_id);
@@ -366,6 +390,23 @@ void RunQueue::carry_out(RunnerParts& parts, const std::string& run_id) {
         // The store has gone: what it holds is intact, and the next start queues the run again.
         events_.publish(run_id, "state", R"({"status":"unknown"})");
     }
+}
+
+/// Rows that come to be only now: the outputs that a judge waited for.
+Status RunQueue::prepare(const Deps& deps, const std::string& run_id) {
+    const Ctx ctx = Ctx(*deps.clock).within(std::chrono::minutes(10));
+    return with_session(deps, ctx, [&](storage::Session& session) -> Status {
+        LAB_TRY(const domain::Run run, storage::Runs(session).get(ctx, run_id));
+        const Caller caller = local_caller();
+        return prepare_judge(Request{ctx, deps, session, caller}, run, [&] {
+            return is_stopping();
+        });
+    });
+}
+
+bool RunQueue::is_stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
 }
 
 /// What a run that was ended early becomes. Who ended it decides: a stopping process hands it on, a

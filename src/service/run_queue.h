@@ -91,6 +91,8 @@ class RunQueue final : public RunControl {
     /// nullopt: nothing to do.
     std::optional<std::string> take_next();
     static bool must_hold_back(const Deps& deps, const std::string& run_id);
+    Status prepare(const Deps& deps, const std::string& run_id);
+    bool is_stopping() const;
     void carry_out(RunnerParts& parts, const std::string& run_id);
     Status settle(
         const Request& request, const std::string& run_id, const Result<RunResult>& result

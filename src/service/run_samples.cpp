@@ -4,6 +4,7 @@
 #include "domain/spec_parse.h"
 #include "service/experiment.h"
 #include "service/experiments.h"
+#include "service/impl/judging.h"
 #include "storage/store/client_runs.h"
 #include "storage/store/journal.h"
 
@@ -239,6 +240,9 @@ Result<SampleList> list_client_samples(
 Result<SampleList> list_engine_samples(
     const Request& request, const Run& run, const SampleQuery& query
 ) {
+    if (!awaited_outputs(run).empty()) {
+        return SampleList{};  // it has no rows yet
+    }
     LAB_TRY(
         const Shower shower, Shower::make(request, run, query.with_item || query.tag.has_value())
     );

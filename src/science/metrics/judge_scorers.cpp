@@ -93,7 +93,7 @@ Json rubric_schema() {
         },
         {"name"}
     );
-    return options_object(
+    Json schema = options_object(
         {{"criteria",
           {{"type", "array"},
            {"minItems", 1},
@@ -111,6 +111,8 @@ Json rubric_schema() {
            {"description",
             "Words that stand for ratings: {\"5\": \"excellent\"}. They are read as the number."}}}}
     );
+    schema["x-reference"] = "none";
+    return schema;
 }
 
 RatingScale read_scale(OptionReader& reader, const Json& options) {

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "science/metrics/scorer.h"
 
 #include <nlohmann/json.hpp>
 
@@ -281,6 +282,11 @@ void select_rows(
     }
 }
 
+bool needs_reference(std::string_view scorer_type) {
+    const science::ScorerType* const type = science::find_scorer_type(scorer_type);
+    return type == nullptr || type->options_schema().value("x-reference", "") != "none";
+}
+
 void add_metric_configs(
     const Json& configs,
     const std::string& reference,
@@ -306,7 +312,8 @@ void add_metric_configs(
             scorer["id"] = name;
         }
         const Json parameters = one.value("parameters", Json::object());
-        if (!parameters.contains("reference") && !parameters.contains("reference_list")) {
+        if (needs_reference(type) && !parameters.contains("reference") &&
+            !parameters.contains("reference_list")) {
             scorer["reference"] = reference;
         }
         scorer.update(parameters);

@@ -34,6 +34,8 @@ void select_rows(
     const ConfigProblem& problem
 );
 
+/// Whether a scorer of this type compares with a reference.
+bool needs_reference(std::string_view scorer_type);
 /// Scorers and gates of metric_configs. `type_of` gives the scorer's type for a metric's name, or
 /// tells of the problem and gives nothing.
 void add_metric_configs(

@@ -40,7 +40,7 @@ constexpr Query kMoveRun{"move_run", R"sql(
 )sql"};
 constexpr Query kSetRunBody{"set_run_body", "UPDATE runs SET body = $2 WHERE key = $1"};
 constexpr Query kSetRunPlan{"set_run_plan", R"sql(
-    UPDATE runs SET planned = $2, manifest = $3, dataset_hash = $4 WHERE key = $1
+    UPDATE runs SET planned = $2, spec = $3, manifest = $4, dataset_hash = $5 WHERE key = $1
 )sql"};
 constexpr Query kCountRunsIn{"count_runs_in", "SELECT COUNT(*) FROM runs WHERE experiment = $1"};
 
@@ -291,14 +291,14 @@ Status Runs::set_body(const Ctx& ctx, std::int64_t run, std::string_view body) {
     return ok();
 }
 
-Status Runs::set_plan(
-    const Ctx& ctx,
-    std::int64_t run,
-    std::int64_t planned,
-    std::string_view manifest,
-    std::string_view dataset_hash
-) {
-    const Value values[] = {run, planned, manifest, dataset_hash};
+Status Runs::set_plan(const Ctx& ctx, std::int64_t run, const RunPlan& plan) {
+    const Value values[] = {
+        run,
+        plan.planned,
+        std::string_view(plan.spec),
+        std::string_view(plan.manifest),
+        std::string_view(plan.dataset_hash),
+    };
     LAB_CHECK(session_.exec(ctx, kSetRunPlan, values));
     return ok();
 }

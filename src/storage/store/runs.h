@@ -8,6 +8,14 @@
 
 namespace lab::storage {
 
+/// What is known only when a run begins.
+struct RunPlan {
+    std::int64_t planned = 0;
+    std::string spec;
+    std::string manifest;
+    std::string dataset_hash;
+};
+
 /// Experiments and their runs. Borrows the session; same thread rule.
 class Runs {
   public:
@@ -46,14 +54,7 @@ class Runs {
         const Ctx& ctx, std::int64_t run, domain::RunState from, domain::RunState to
     );
     Status set_body(const Ctx& ctx, std::int64_t run, std::string_view body);
-    /// What is known only when the run begins: samples, manifest and rows.
-    Status set_plan(
-        const Ctx& ctx,
-        std::int64_t run,
-        std::int64_t planned,
-        std::string_view manifest,
-        std::string_view dataset_hash
-    );
+    Status set_plan(const Ctx& ctx, std::int64_t run, const RunPlan& plan);
     /// `at` becomes the time of the start (running, the first time) or of the end (every state but
     /// pending and running). A run that is cancelled stays so, as it is: whoever carries it out may
     /// hear of it only after he has written. Errors: not_found.

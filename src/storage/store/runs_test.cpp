@@ -39,6 +39,17 @@ TEST_P(RunsContract, GivesARunBackAsItWas) {
     EXPECT_EQ(found.planned, 100);
 }
 
+TEST_P(RunsContract, LearnsWhatIsKnownOnlyAtItsBeginning) {
+    const domain::Run made = runs_.create(ctx_, new_run("a")).value();
+    const RunPlan plan{.planned = 7, .spec = "{1}", .manifest = "{2}", .dataset_hash = "def"};
+    ASSERT_TRUE(runs_.set_plan(ctx_, made.key, plan));
+    const domain::Run found = runs_.get(ctx_, made.id).value();
+    EXPECT_EQ(found.planned, 7);
+    EXPECT_EQ(found.spec, "{1}");
+    EXPECT_EQ(found.manifest, "{2}");
+    EXPECT_EQ(found.dataset_hash, "def");
+}
+
 TEST_P(RunsContract, NumbersRunsPerExperiment) {
     EXPECT_EQ(runs_.create(ctx_, new_run("a", "one")).value().number, 1);
     EXPECT_EQ(runs_.create(ctx_, new_run("b", "two")).value().number, 1);
