@@ -124,7 +124,13 @@ ApiCommand::ApiCommand(CLI::App& parent, const std::string& name, const std::str
 ApiCommand& ApiCommand::id(const std::string& name, const std::string& help) {
     app_->add_option_function<std::string>(
             name,
-            [values = values_, name](const std::string& given) { values->arguments[name] = given; },
+            [values = values_, name](const std::string& given) {
+                // As a segment of a path these would name what stands above it (RFC 3986, 5.2.4).
+                if (given.empty() || given == "." || given == "..") {
+                    throw CLI::ValidationError(name, "\"" + given + "\" is no id");
+                }
+                values->arguments[name] = given;
+            },
             help
     )
         ->required();

@@ -31,12 +31,13 @@ bool is_name(const std::string& name) {
     });
 }
 
-/// As the file would say it: numbers and truth values without quotes.
+/// As the file would say it: numbers and truth values without quotes. "007" is no number: it would
+/// come back as 7.
 Json value_of(const std::string& text) {
     std::int64_t number = 0;
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data(), end, number);
-    if (error == std::errc() && rest == end) {
+    if (error == std::errc() && rest == end && std::to_string(number) == text) {
         return number;
     }
     return text == "true" || text == "false" ? Json(text == "true") : Json(text);
@@ -59,6 +60,26 @@ Result<std::string> behind_links(const std::string& path) {
         at = at.parent_path() / next;  // an absolute one replaces it all
     }
     return cannot("write", path, ELOOP);
+}
+
+/// The shape that everything here goes by: profiles are tables by their names.
+Status check_profiles(const Json& root, const std::string& path) {
+    const auto profiles = root.find("profiles");
+    if (profiles == root.end()) {
+        return ok();
+    }
+    if (!profiles->is_object()) {
+        return Error(Code::validation, path + ": `profiles` has to be tables by their names");
+    }
+    for (const auto& [name, settings] : profiles->items()) {
+        if (!settings.is_object()) {
+            return Error(
+                Code::validation,
+                path + ": the profile \"" + shorten(name, 64) + "\" has to be a table of settings"
+            );
+        }
+    }
+    return ok();
 }
 
 }  // namespace
@@ -130,6 +151,7 @@ Result<ConfigFile> ConfigFile::load(const std::string& path) {
     if (!document) {
         return Error(Code::validation, path + ":" + document.error().message);
     }
+    LAB_CHECK(check_profiles(document->value, path));
     out.root_ = std::move(document->value);
     return out;
 }
@@ -182,6 +204,9 @@ Status ConfigFile::set(
         target.erase(key);
         return ok();
     }
+    if (!is_utf8(value)) {
+        return Error(Code::validation, "the value of " + key + " has to be UTF-8");
+    }
     LAB_CHECK(check_setting(key, value));
     if (key == "api_url" && !value.starts_with("http://") && !value.starts_with("https://")) {
         return Error(
@@ -220,6 +245,9 @@ Status ConfigFile::create(const std::string& profile, const std::string& from) {
 }
 
 Status ConfigFile::remove(const std::string& profile) {
+    if (profile.empty()) {
+        return Error(Code::validation, "say which profile is to go");
+    }
     LAB_CHECK(need(profile));
     root_["profiles"].erase(profile);
     if (root_.value("profile", Json()) == Json(profile)) {

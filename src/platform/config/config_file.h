@@ -13,7 +13,8 @@ namespace lab {
 /// that is changed are not kept.
 class ConfigFile {
   public:
-    /// An absent file is an empty one. Errors: validation (broken; YAML, which is only read), io.
+    /// An absent file is an empty one. Errors: validation (broken; profiles that are no tables;
+    /// YAML, which is only read), io.
     static Result<ConfigFile> load(const std::string& path);
     /// With nothing in it, whatever the file holds. Errors: validation (YAML).
     static Result<ConfigFile> anew(const std::string& path);
@@ -29,6 +30,7 @@ class ConfigFile {
     /// `from`: the profile whose settings it begins with; empty = none. Errors: conflict,
     /// validation (a name of other than letters, digits, - and _), not_found.
     Status create(const std::string& profile, const std::string& from);
+    /// Errors: not_found, validation (no name).
     Status remove(const std::string& profile);
 
     /// Replaces the file as a whole. Errors: io.

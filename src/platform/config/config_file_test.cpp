@@ -65,6 +65,36 @@ TEST_F(ConfigFileTest, RefusesWhatIsNoSettingOrNoValueOfIt) {
     EXPECT_EQ(file.root(), Json({{"color", false}}));
 }
 
+TEST_F(ConfigFileTest, WhatIsNoNumberInTheEndStaysAText) {
+    ConfigFile file = load();
+    ASSERT_TRUE(file.set("", "home", "007"));
+    EXPECT_EQ(file.root(), Json({{"home", "007"}}));
+    ASSERT_TRUE(file.set("", "max_retries", "7"));
+    EXPECT_EQ(file.root()["max_retries"], 7);
+}
+
+TEST_F(ConfigFileTest, WhatIsNotUtf8WouldBreakTheFileAndIsNotTaken) {
+    ConfigFile file = load();
+    EXPECT_EQ(file.set("", "home", "\xff").error().code, Code::validation);
+    EXPECT_TRUE(file.root().empty());
+}
+
+TEST_F(ConfigFileTest, ProfilesThatAreNoTablesAreRefused) {
+    std::filesystem::create_directories(folder_ + "/deep");
+    for (const char* text : {"profiles = \"a\"\n", "[profiles]\na = \"b\"\n"}) {
+        std::ofstream(path_) << text;
+        const auto file = ConfigFile::load(path_);
+        ASSERT_FALSE(file) << text;
+        EXPECT_EQ(file.error().code, Code::validation);
+        EXPECT_NE(file.error().message.find("table"), std::string::npos) << file.error().message;
+    }
+}
+
+TEST_F(ConfigFileTest, NoProfileIsNoneThatCouldBeRemoved) {
+    ConfigFile file = load();
+    EXPECT_EQ(file.remove("").error().code, Code::validation);
+}
+
 TEST_F(ConfigFileTest, ABrokenFileIsNamedWithItsPlaceAndNotReplaced) {
     std::filesystem::create_directories(folder_ + "/deep");
     std::ofstream(path_) << "profile = \"x\"\nprofiles = {\n";
