@@ -181,7 +181,7 @@ class ParquetReader final : public RowReader {
         }
         char* words = nullptr;
         good = good && duckdb_.open(nullptr, &database_, config, &words) == data::kDuckdbSuccess;
-        const std::string why = words == nullptr ? "" : std::string(": ") + words;
+        const std::string why = words == nullptr ? "" : ": " + plain_words(words, file_.path());
         if (words != nullptr) {
             duckdb_.free(words);
         }
@@ -236,14 +236,24 @@ class ParquetReader final : public RowReader {
 
 }  // namespace
 
-Result<std::unique_ptr<RowReader>> open_parquet(
-    const std::string& path, const std::string& library
+namespace data {
+
+Result<std::unique_ptr<RowReader>> read_parquet(
+    const std::string& path, const std::function<Result<Duckdb>()>& load
 ) {
     LAB_TRY(ParquetFile file, ParquetFile::open(path));
-    LAB_TRY(Duckdb duckdb, data::load_duckdb(library));
+    LAB_TRY(Duckdb duckdb, load());
     auto reader = std::make_unique<ParquetReader>(std::move(duckdb), std::move(file));
     LAB_CHECK(reader->begin());
     return reader;
+}
+
+}  // namespace data
+
+Result<std::unique_ptr<RowReader>> open_parquet(
+    const std::string& path, const std::string& library
+) {
+    return data::read_parquet(path, [&] { return data::load_duckdb(library); });
 }
 
 }  // namespace lab

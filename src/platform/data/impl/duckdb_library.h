@@ -1,8 +1,11 @@
 #pragma once
 #include "base/result.h"
+#include "platform/data/row_reader.h"
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -67,5 +70,10 @@ struct Duckdb {
 /// `path`: of the library; empty = the usual places. Loaded once, it stays until the process ends.
 /// Errors: unavailable.
 Result<Duckdb> load_duckdb(const std::string& path);
+
+/// As open_parquet, with the functions that `load` gives; it is asked when the file looks like one.
+Result<std::unique_ptr<RowReader>> read_parquet(
+    const std::string& path, const std::function<Result<Duckdb>()>& load
+);
 
 }  // namespace lab::data
