@@ -25,8 +25,10 @@ SOURCES = ROOT / "tests" / "fuzz"
 
 # The longest input worth trying, where 4 KiB is not it.
 LENGTHS = {
-    "accept_encoding": 512, "client_address": 1024, "credentials": 256, "cursor": 512, "http_head": 6000,
-    "id_token": 2048, "jwt": 1024, "log_filter": 1024, "provider_stream": 8192, "redact": 1024, "url_query": 2048,
+    "accept_encoding": 512, "client_address": 1024, "command_line": 512, "config_file": 1024, "credentials": 256,
+    "cursor": 512, "http_head": 6000, "id_token": 2048, "jwt": 1024, "log_filter": 1024, "oidc_provider": 2048,
+    "parquet_rows": 1024, "provider_stream": 8192, "redact": 1024, "schema_ledger": 256, "server_settings": 2048,
+    "signed_address": 1024, "url_query": 2048,
 }
 SECONDS_AN_INPUT = 10
 MEMORY_MB = 2048

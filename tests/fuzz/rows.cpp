@@ -1,11 +1,10 @@
 #include "api/lists.h"
 #include "base/text.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/memory_file.h"
 #include "platform/data/row_reader.h"
 
 #include <nlohmann/json.hpp>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <array>
 #include <set>
@@ -14,32 +13,13 @@ namespace {
 using namespace lab;
 using fuzz::require;
 
-/// A file that is in memory alone.
-class MemoryFile {
-  public:
-    explicit MemoryFile(std::string_view text) : file_(memfd_create("rows", MFD_CLOEXEC)) {
-        require(file_ >= 0, "there is memory for a file");
-        require(
-            write(file_, text.data(), text.size()) == static_cast<ssize_t>(text.size()),
-            "the file can be written"
-        );
-    }
-    ~MemoryFile() { close(file_); }
-    MemoryFile(const MemoryFile&) = delete;
-    MemoryFile& operator=(const MemoryFile&) = delete;
-    std::string path() const { return "/proc/self/fd/" + std::to_string(file_); }
-
-  private:
-    int file_;
-};
-
 struct Rows {
     std::vector<DataRow> rows;
     std::size_t errors = 0;
 };
 
 Rows read(std::string_view text, const std::string& format) {
-    const MemoryFile file(text);
+    const fuzz::MemoryFile file(text);
     Rows out;
     const auto reader = open_rows(file.path(), format);
     if (!reader) {
