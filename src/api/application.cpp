@@ -119,7 +119,7 @@ http::BodyPlan Application::on_head(const http::RequestHead& head) {
         }
         const std::shared_ptr<Visit> visit = begin_visit(head);
         visit->match = *std::move(match);
-        visit->cause = good.error().message;
+        visit->set_cause(good.error().message);
         plan.kind = http::BodyPlan::Kind::reply_now;
         plan.reply = answer_error(*visit, good.error());
         plan.reply.close = true;
@@ -177,7 +177,7 @@ http::Response Application::answer_at_once(const http::RequestHead& head, Visit&
         reply = bug(error);
     }
     if (!reply) {
-        visit.cause = reply.error().cause;
+        visit.set_cause(reply.error().cause);
         return answer_error(visit, reply.error());
     }
     http::Response response = answer(visit, *std::move(reply));
@@ -238,7 +238,7 @@ void Application::end_refusals() { refusals_->end(); }
 
 /// There is more to do than can be done, and this goes last.
 http::Response Application::overloaded(Visit& visit) const {
-    visit.shed = true;
+    visit.set_shed();
     deps_.shed(visit.match.route->priority);
     Reply busy = problem_reply(
         503,
@@ -262,7 +262,7 @@ void Application::handle(
         reply = bug(error);
     }
     if (!reply) {
-        visit->cause = reply.error().cause;
+        visit->set_cause(reply.error().cause);
         exchange->respond(answer_error(*visit, reply.error()));
         return;
     }
@@ -356,7 +356,7 @@ Status Application::identify(
     caller.request_id = visit.caller.request_id;
     caller.ip = visit.caller.ip;
     caller.user_agent = visit.caller.user_agent;
-    visit.caller = std::move(caller);
+    visit.set_caller(std::move(caller));
     return ok();
 }
 
@@ -569,6 +569,8 @@ http::Response Application::refuse(
 void Application::on_response_sent(const http::Sent& sent) {
     const auto* const visit = static_cast<const Visit*>(sent.context.get());
     const bool matched = visit != nullptr && visit->match.route != nullptr;
+    const auto lock =
+        visit != nullptr ? std::unique_lock(visit->telling) : std::unique_lock<std::mutex>();
     deps_.served({
         .route = matched ? visit->match.route : nullptr,
         .method = sent.head != nullptr ? std::string_view(sent.head->method) : "",

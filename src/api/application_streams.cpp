@@ -84,7 +84,7 @@ class Application::PieceSender : public std::enable_shared_from_this<PieceSender
     }
 
     void fail(const Error& error) {
-        visit_->cause = error.cause.empty() ? error.message : error.cause;
+        visit_->set_cause(error.cause.empty() ? error.message : error.cause);
         if (!begun_) {
             exchange_->respond(application_.answer_error(*visit_, error));
         }
@@ -247,7 +247,7 @@ class Application::UploadSink final : public http::BodySink,
         }
         const Status written = visit_->writer->write(piece);
         if (!written) {
-            visit_->cause = written.error().cause;
+            visit_->set_cause(written.error().cause);
             exchange_->respond(application_.answer_error(*visit_, written.error()));
             const std::scoped_lock lock(mutex_);
             over_ = true;

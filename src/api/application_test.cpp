@@ -558,6 +558,37 @@ TEST_F(Face, ShowsNothingOfWhatBrokeInside) {
     EXPECT_THAT(served_, testing::ElementsAre("/throws 500 a package did"));
 }
 
+// The listener tells of a client that has gone at once, while a pool thread still finds out who it
+// was and what became of it. ThreadSanitizer sees it when the two do not know of each other.
+TEST_F(Face, TellsOfAClientThatLeftWhileItsAnswerIsMade) {
+    for (int i = 0; i < 50; ++i) {
+        auto exchange = std::make_shared<FakeExchange>(head_of("GET", "/broken", as("viewer")), "");
+        std::future<http::Response> answer = exchange->answer();
+        face().on_request(exchange);
+        const auto tell = [&] {
+            served_.clear();
+            face().on_response_sent({
+                .head = &exchange->head(),
+                .context = exchange->context(),
+                .status = 0,
+                .bytes_in = 1,
+                .bytes_out = 0,
+                .duration = Duration(1),
+                .complete = false,
+            });
+        };
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        auto state = std::future_status::timeout;
+        while (state != std::future_status::ready && std::chrono::steady_clock::now() < end) {
+            tell();
+            state = answer.wait_for(std::chrono::seconds(0));
+        }
+        ASSERT_EQ(state, std::future_status::ready);
+        tell();
+        ASSERT_THAT(served_, testing::ElementsAre("/broken 0 disk"));
+    }
+}
+
 TEST_F(Face, GoesOnWithTheTraceOfWhoAsksAndBeginsOneOtherwise) {
     const auto trace_of = [&](http::Headers headers) {
         const http::RequestHead head = head_of("GET", "/open", std::move(headers));

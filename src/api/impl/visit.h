@@ -1,10 +1,15 @@
 #pragma once
 #include "api/application.h"
 
+#include <mutex>
+
 namespace lab::api {
 
-/// A request on its way through.
+/// A request on its way through. Of one thread at a time, with one exception: when the client goes
+/// away, the I/O thread tells of it (on_response_sent) while a pool thread may still be at work.
 struct Application::Visit {
+    /// Held to write what is told, `caller`, `cause` and `shed`, and while it is told.
+    mutable std::mutex telling;
     Router::Match match;
     std::optional<Error> refused;  ///< before the pool was asked
     service::Caller caller;
@@ -15,6 +20,19 @@ struct Application::Visit {
     std::unique_ptr<BodyWriter> writer;  ///< takes the body that is on its way
     bool shed = false;                   ///< refused because there was more to do than can be done
     std::string cors_origin;             ///< of the page that asks, when it may read the answer
+
+    void set_caller(service::Caller who) {
+        const std::scoped_lock lock(telling);
+        caller = std::move(who);
+    }
+    void set_cause(std::string why) {
+        const std::scoped_lock lock(telling);
+        cause = std::move(why);
+    }
+    void set_shed() {
+        const std::scoped_lock lock(telling);
+        shed = true;
+    }
 };
 
 inline WorkPool::Priority pool_priority(Priority priority) {
