@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <mutex>
 
 namespace lab::app {
 
@@ -34,6 +35,9 @@ struct Program::Parts {
     ThreadWorker worker;
     ThreadWorker disk;
     service::Deps deps;
+    /// What is made when it is first asked for: threads of the service ask, several at once. Held
+    /// where it is asked, and within client().
+    std::mutex making;
 
     Status make_home() const {
         std::error_code code;
@@ -110,6 +114,7 @@ struct Program::Parts {
     }
 
     http::Client& client() {
+        const std::scoped_lock lock(making);
         if (!http) {
             outbound.user_agent = "llm-research/" + std::string(version());
             http = http::make_curl_client(loop, outbound);
@@ -159,12 +164,21 @@ Program::Program(
     d.stop_loop = [&p] { p.loop.stop(); };
     d.worker = &p.worker;
     d.disk = &p.disk;
-    d.database = [&p](const Ctx& ctx) { return p.open_database(ctx); };
-    d.database_to_read = [&p](const Ctx& ctx) { return p.open_database_to_read(ctx); };
+    d.database = [&p](const Ctx& ctx) {
+        const std::scoped_lock lock(p.making);
+        return p.open_database(ctx);
+    };
+    d.database_to_read = [&p](const Ctx& ctx) {
+        const std::scoped_lock lock(p.making);
+        return p.open_database_to_read(ctx);
+    };
     std::error_code code;
     d.scratch_folder = fs::temp_directory_path(code).string();
     d.scratch_folder = code ? "/tmp" : d.scratch_folder;
-    d.objects = [&p] { return p.open_objects(); };
+    d.objects = [&p] {
+        const std::scoped_lock lock(p.making);
+        return p.open_objects();
+    };
     d.lock_folder = (fs::path(p.settings.home) / "locks").string();
     // Not p.env: what a served model may see is less.
     d.parquet_library = process_environment()("LAB_DUCKDB_LIBRARY").value_or("");
