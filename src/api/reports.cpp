@@ -123,7 +123,7 @@ std::vector<Route> report_routes() {
         "The report of the latest run with results",
         [](Call& call) -> Result<Reply> {
             LAB_TRY(
-                const std::string run, service::latest_engine_run(call.request(), call.path(0))
+                const std::string run, service::latest_reportable_run(call.request(), call.path(0))
             );
             return report_of(call, run);
         }

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "engine/columns.h"
 #include "service/gates.h"
+#include "service/impl/report_figures.h"
 #include "service/item_source.h"
 #include "service/runs.h"
 #include "service/words.h"
@@ -31,43 +32,6 @@ struct Arm {
     std::size_t variant = 0;
     std::string id;
 };
-
-report::LatencySummary latency_of(const std::vector<float>& seconds) {
-    std::vector<double> values(seconds.begin(), seconds.end());
-    std::ranges::sort(values);
-    report::LatencySummary out;
-    out.n = static_cast<std::int64_t>(values.size());
-    out.mean = science::mean(values);
-    out.p50 = science::quantile_sorted(values, 0.50);
-    out.p90 = science::quantile_sorted(values, 0.90);
-    out.p95 = science::quantile_sorted(values, 0.95);
-    out.p99 = science::quantile_sorted(values, 0.99);
-    out.max = values.empty() ? std::nan("") : values.back();
-    return out;
-}
-
-template <class T>
-report::Histogram histogram(const std::vector<T>& values, std::size_t bins) {
-    report::Histogram out;
-    std::vector<double> present;
-    for (const T value : values) {
-        if (std::isfinite(value)) {
-            present.push_back(static_cast<double>(value));
-        }
-    }
-    if (present.empty()) {
-        return out;
-    }
-    const auto [lo, hi] = std::ranges::minmax(present);
-    out.lo = lo;
-    out.hi = hi;
-    out.counts.resize(hi > lo ? bins : 1);
-    for (const double value : present) {
-        const double place = hi > lo ? (value - lo) / (hi - lo) * static_cast<double>(bins) : 0;
-        ++out.counts[std::min(static_cast<std::size_t>(place), out.counts.size() - 1)];
-    }
-    return out;
-}
 
 bool same_items(const engine::Items& a, const engine::Items& b) {
     bool same = a.count() == b.count();

@@ -1,5 +1,6 @@
 #include "service/run_reports.h"
 
+#include "service/impl/client_report.h"
 #include "service/impl/score_summary.h"
 #include "service/runs.h"
 #include "service/text_cache.h"
@@ -8,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -84,7 +86,9 @@ Result<std::string> render(
     for (const domain::Run& run : runs) {
         ids.push_back(run.id);
     }
-    LAB_TRY(const auto built, report_runs(request.ctx, request.deps, ids));
+    auto made = runs.front().origin == "client" ? report_client_run(request, runs.front())
+                                                : report_runs(request.ctx, request.deps, ids);
+    LAB_TRY(const auto built, std::move(made));
     std::string text;
     LAB_CHECK(report::write(
         built->report,
@@ -268,7 +272,7 @@ Result<Json> experiment_metrics(const Request& request, const std::string& exper
     return out;
 }
 
-Result<std::string> latest_engine_run(const Request& request, const std::string& experiment) {
+Result<std::string> latest_reportable_run(const Request& request, const std::string& experiment) {
     LAB_CHECK(require(request.caller, domain::Permission::read_metrics));
     LAB_TRY(
         const storage::Resource one,
@@ -276,7 +280,10 @@ Result<std::string> latest_engine_run(const Request& request, const std::string&
     );
     std::string out;
     LAB_CHECK(each_run(request, one.key, [&](const domain::Run& run) -> Result<bool> {
-        if (run.origin == "engine" && run.state != domain::RunState::queued) {
+        if (run.origin == "client") {
+            LAB_TRY(const Json body, parse_json(run.body));
+            out = ClientTotals::from(body).samples > 0 ? run.id : "";
+        } else if (run.state != domain::RunState::queued) {
             out = run.id;
         }
         return out.empty();
@@ -296,16 +303,18 @@ Result<std::string> render_run_report(
 ) {
     LAB_CHECK(require(request.caller, domain::Permission::read_metrics));
     LAB_TRY(const domain::Run first, need_run(request, experiment, run, domain::Deed::read));
-    if (first.origin != "engine") {
-        return Error(
-            Code::invalid_state,
-            "a client carries this run out: its samples and metrics are all there is",
-            {{"current", std::string(to_string(first.state))}}
-        );
-    }
     std::vector<domain::Run> runs{first};
     for (const std::string& other : others) {
         LAB_TRY(runs.emplace_back(), need_visible(request, other));
+    }
+    const bool alone = runs.size() == 1;
+    if (!alone &&
+        std::ranges::any_of(runs, [](const domain::Run& one) { return one.origin == "client"; })) {
+        return Error(
+            Code::validation,
+            "these runs cannot be compared",
+            {{"compare", "runs that clients carried out are reported alone"}}
+        );
     }
     return render(request, runs, format);
 }

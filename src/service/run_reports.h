@@ -8,8 +8,7 @@
 namespace lab::service {
 
 /// The report of a run, or of several beside each other (of any experiments the caller may see), as
-/// one text. Errors: not_found, validation (cannot be compared; no such format), invalid_state (a
-/// client carries the run out: there is nothing the engine could report).
+/// one text. Errors: not_found, validation (cannot be compared: runs of clients are reported alone).
 Result<std::string> render_run_report(
     const Request& request,
     const std::string& experiment,
@@ -24,7 +23,8 @@ Result<std::size_t> warm_reports(const Request& request, std::int64_t runs_max);
 /// The figures of an experiment: its samples, tokens and money over all runs, and the metrics of
 /// the latest run of the engine that has results.
 Result<Json> experiment_metrics(const Request& request, const std::string& experiment);
-/// The latest run of the engine that has results. Errors: not_found when there is none.
-Result<std::string> latest_engine_run(const Request& request, const std::string& experiment);
+/// The latest run that has results, of the engine or of a client. Errors: not_found when there is
+/// none.
+Result<std::string> latest_reportable_run(const Request& request, const std::string& experiment);
 
 }  // namespace lab::service

@@ -57,6 +57,43 @@ class ClientRuns(test_serve.ServeTest):
         self.assertEqual(len(self.call("GET", f"{run}/samples?status=failed")[2]["data"]), 1)
         self.assertEqual(len(self.call("GET", f"{run}/samples?status=done&limit=100")[2]["data"]), 100)
 
+    def test_it_has_a_report_like_any_other(self):
+        run = self.begun()
+        right = [i % 4 > 0 for i in range(40)]
+        samples = [
+            {"id": f"s{i}", "input": f"q{i}", "output": "<b>x</b>", "expected_output": "y", "variant": "ab"[i % 2],
+             "scores": {"accuracy": right[i], "f1": i / 40}, "latency_ms": 100 + i, "cost": "0.01",
+             "usage": {"input_tokens": 3, "output_tokens": 2}}
+            for i in range(40)
+        ]
+        samples.append({"id": "bad", "variant": "a", "status": "failed", "error": {"message": "boom"}})
+        self.assertEqual(self.call("POST", f"{run}/samples", samples)[0], 201)
+        self.assertEqual(self.call("POST", f"{run}/metrics", [{"name": "loss", "value": v, "step": s} for s, v in enumerate((2, 1.5))])[0], 201)
+        self.assertEqual(self.call("POST", f"{run}/complete")[0], 200)
+        status, _, found = self.call("GET", f"{run}/report")
+        self.assertEqual(status, 200, found)
+        self.assertEqual(self.call("GET", f"{self.path}/report")[2], found, "it is the latest one")
+        self.assertEqual({k: found["totals"][k] for k in ("planned", "done", "failed")}, {"planned": 41, "done": 40, "failed": 1})
+        by_id = {one["id"]: one for one in found["results"]["variants"]}
+        self.assertEqual(set(by_id), {"a", "b"})
+        for name, first in (("a", 0), ("b", 1)):
+            metrics = by_id[name]["metrics"]
+            self.assertAlmostEqual(metrics["accuracy"]["value"], statistics.mean(right[first::2]))
+            self.assertAlmostEqual(metrics["f1"]["value"], statistics.mean(i / 40 for i in range(first, 40, 2)))
+            self.assertLess(metrics["f1"]["interval"][0], metrics["f1"]["value"])
+        self.assertEqual(by_id["a"]["metrics"]["loss"]["value"], 1.5)
+        self.assertEqual(len(found["results"]["items"]), 41)
+        page = self.call("GET", f"{run}/report?format=html")
+        self.assertEqual(page[0], 200)
+        self.assertNotIn("<b>x</b>", page[2])
+        for format in ("csv", "md", "junit", "text", "compact", "yaml", "items-csv", "comparisons-csv"):
+            self.assertEqual(self.call("GET", f"{run}/report?format={format}")[0], 200, format)
+        other = self.made(self.at, self.token, f"{self.path}/runs", {})["id"]
+        empty = self.call("GET", f"{self.path}/runs/{other}/report")
+        self.assertEqual((empty[0], empty[2]["totals"]["done"]), (200, 0), empty)
+        status, _, answer = self.call("GET", f"{run}/report?compare={other}")
+        self.assertEqual((status, answer["error"]["details"][0]["field"]), (422, "compare"), answer)
+
     def test_points_without_a_time_are_sent_again_without_harm(self):
         run = self.begun()
         points = [{"name": "loss", "value": 1 / (i + 1), "step": i} for i in range(10)]
@@ -137,6 +174,7 @@ class ClientRuns(test_serve.ServeTest):
             self.made(self.at, self.token, f"{path}/runs", {})  # a client begins one of its own meanwhile
             self.assertEqual(self.call("POST", f"{path}/cancel")[2]["status"], "cancelled")
             self.assertEqual(self.call("GET", f"{path}/runs/{engine}")[2]["status"], "cancelled")
+            self.at.stop()  # connections are kept as long as it runs
             endpoint.settle()
 
     def test_an_experiment_that_is_paused_over_its_last_answers_can_end(self):
