@@ -55,7 +55,7 @@ class IdentityProvider:
 
     def control(self, **wanted):
         request = urllib.request.Request(f"{self.url}/control", data=json.dumps(wanted).encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
 

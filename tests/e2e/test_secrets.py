@@ -93,7 +93,7 @@ class Secrets(test_attacks.Attack):
         for body, status in ((b'{"id": "q1", "question": "' + CELL.encode() + b'", "answer": 7}\n{broken ' + CELL.encode(), 422), (good, 201)):
             request = urllib.request.Request(link["upload_url"], data=body, method="PUT", headers=link["headers"])
             try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
+                with urllib.request.urlopen(request, timeout=120) as answer:
                     self.assertEqual(answer.status, status)
             except urllib.error.HTTPError as error:
                 self.assertEqual(error.code, status, error.read())

@@ -59,7 +59,7 @@ class Server:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.headers, self.parse(answer)
         except urllib.error.HTTPError as error:
             return error.code, error.headers, self.parse(error)
@@ -374,7 +374,7 @@ class Experiments(ServeTest):
         request = urllib.request.Request(url if "://" in url else server.url(url), data=body, method="PUT")
         for key, value in link.get("headers", {}).items():
             request.add_header(key, value)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             self.assertIn(answer.status, (200, 201))
         shown = server.call("GET", f"/datasets/{made['id']}", token=token)[2]
         self.assertEqual((shown["status"], shown["row_count"]), ("ready", len(rows)), shown)
@@ -537,7 +537,7 @@ class Experiments(ServeTest):
         request = urllib.request.Request(
             url if "://" in url else server.url(url), method="PUT", headers=link.get("headers", {}),
             data="".join(json.dumps(row) + "\n" for row in rows).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             self.assertIn(answer.status, (200, 201))
         wanted = [f"q{i:02d}" for i in range(0, 24, 3)]
         config = {
