@@ -37,7 +37,13 @@ class KeyTest(test_serve.ServeTest):
         return self.lab.call("GET", path, headers={"X-API-Key": key, **headers})[0]
 
     def audit(self, query):
-        return self.lab.call("GET", f"/admin/audit-logs?{query}", token=self.admin)[2]["data"]
+        """What is written beside the requests may come a moment later."""
+        deadline = time.monotonic() + 10
+        while True:
+            rows = self.lab.call("GET", f"/admin/audit-logs?{query}", token=self.admin)[2]["data"]
+            if rows or time.monotonic() > deadline:
+                return rows
+            time.sleep(0.02)
 
     def store_bytes(self):
         return b"".join(path.read_bytes() for path in sorted(self.home.path.rglob("lab.db*")))

@@ -156,7 +156,13 @@ class OidcTest(test_serve.ServeTest):
         return who
 
     def audit(self, query):
-        return self.lab.call("GET", f"/admin/audit-logs?{query}", token=self.admin)[2]["data"]
+        """What is written beside the requests may come a moment later."""
+        deadline = time.monotonic() + 10
+        while True:
+            rows = self.lab.call("GET", f"/admin/audit-logs?{query}", token=self.admin)[2]["data"]
+            if rows or time.monotonic() > deadline:
+                return rows
+            time.sleep(0.02)
 
     def assert_refused(self, status, answer, wanted=401):
         self.assertEqual(status, wanted, answer)

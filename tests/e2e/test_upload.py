@@ -20,7 +20,7 @@ class Upload(test_serve.ServeTest):
 
     def put(self, server, target, headers, pieces=(), method="PUT"):
         """Sends the head, then what it is asked for: (status, body, whether the body was wanted)."""
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
         connection.putrequest(method, target)
         for name, value in {**headers, "Expect": "100-continue"}.items():
             connection.putheader(name, value)
@@ -140,7 +140,7 @@ class Upload(test_serve.ServeTest):
         self.assertLess(grown, 50, f"{rows * size >> 20} MiB were sent")
         # Half a body, then nobody: the file goes.
         _, half = self.address(server, token)
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
         connection.putrequest("PUT", self.target(half))
         for name, value in {**half["headers"], "Content-Length": str(2 * size * 1000)}.items():
             connection.putheader(name, value)
