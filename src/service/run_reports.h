@@ -8,7 +8,8 @@
 namespace lab::service {
 
 /// The report of a run, or of several beside each other (of any experiments the caller may see), as
-/// one text. Errors: not_found, validation (cannot be compared: runs of clients are reported alone).
+/// one text. Errors: not_found, validation (cannot be compared: runs of clients are reported
+/// alone).
 Result<std::string> render_run_report(
     const Request& request,
     const std::string& experiment,
