@@ -215,7 +215,7 @@ class Definitions(EvaluationTest):
         self.assertEqual(refused("automated", metrics=[]), ["config.metrics"])
         self.assertIn("config.model_ids", refused("automated", model_ids=[]))
         self.assertEqual(refused("automated", reference_field="solution")[0], "config.metrics[0].reference")
-        self.assertEqual(refused("llm_judge", judge_config={"model_id": models["good"]}), ["evaluation_type"])
+        self.assertEqual(refused("llm_judge"), ["config.judge_config"])
         status, _, answer = server.call("POST", "/evaluations", {
             "name": "one", "evaluation_type": "comparison", "config": {"model_ids": good},
         }, token)

@@ -179,6 +179,24 @@ class Run(Base):
     created_at: AwareDatetime
 
 
+class JudgedModel(Base):
+    variant: str
+    model: str | None
+
+
+class RunJudge(Base):
+    model_id: str
+    model: str
+    prompt_template_id: str | None
+    prompt_sha256: str
+    judged: list[JudgedModel]
+    notes: list[str]
+    source_run_id: str | None = None
+    dataset_id: str | None = None
+    rows: int | None = None
+    dropped_items: int | None = None
+
+
 class EvaluationRun(Base):
     id: str
     evaluation_id: str
@@ -199,6 +217,8 @@ class EvaluationRun(Base):
     parent_run_id: str | None
     created_by: str | None
     created_at: AwareDatetime
+    stage: Literal['outputs'] | None = None
+    judge: RunJudge | None = None
 
 
 class Usage(Base):
@@ -653,6 +673,7 @@ class JudgeConfig(Base):
     prompt_template_id: str | None = None
     criteria: list[Criterion] | None = None
     scale: Scale | None = None
+    parameters: dict[str, Any] | None = None
 
 
 class EvaluationConfig(Base):

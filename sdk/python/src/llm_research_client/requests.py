@@ -239,6 +239,7 @@ class JudgeConfig(TypedDict):
     prompt_template_id: NotRequired[str]
     criteria: NotRequired[list[Criterion]]
     scale: NotRequired[Scale]
+    parameters: NotRequired[dict[str, Any]]
 
 
 class Config(TypedDict):
@@ -314,6 +315,7 @@ class JudgeConfig1(TypedDict):
     prompt_template_id: NotRequired[str]
     criteria: NotRequired[list[Criterion]]
     scale: NotRequired[Scale]
+    parameters: NotRequired[dict[str, Any]]
 
 
 class Config1(TypedDict):
@@ -392,6 +394,7 @@ class JudgeConfig2(TypedDict):
     prompt_template_id: NotRequired[str]
     criteria: NotRequired[list[Criterion]]
     scale: NotRequired[Scale]
+    parameters: NotRequired[dict[str, Any]]
 
 
 class Config2(TypedDict):
@@ -434,6 +437,7 @@ class JudgeConfig3(TypedDict):
     prompt_template_id: NotRequired[str]
     criteria: NotRequired[list[Criterion]]
     scale: NotRequired[Scale]
+    parameters: NotRequired[dict[str, Any]]
 
 
 class ConfigOverrides(TypedDict):
