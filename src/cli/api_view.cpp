@@ -127,12 +127,23 @@ void tell_of_rest(const Console& console, const Json& answer) {
 }
 
 Status print_object(const Console& console, const std::string& format, const Json& object) {
+    constexpr std::size_t kNestedMax = 240;
     std::vector<Field> fields;
+    bool cut = false;
     for (const auto& [name, value] : object.items()) {
         const bool bare = value.is_null() && (format == "csv" || format == "compact");
-        fields.push_back({name, bare ? "" : text_of(value), false});
+        std::string text = bare ? "" : text_of(value);
+        if (format == "table" && value.is_structured() && text.size() > kNestedMax) {
+            text = shorten(text, kNestedMax);
+            cut = true;
+        }
+        fields.push_back({name, std::move(text), false});
     }
-    return print_fields(console, fields, format);
+    LAB_CHECK(print_fields(console, fields, format));
+    if (cut) {
+        note(console, "long members are cut: -o json or -o yaml shows all of them");
+    }
+    return ok();
 }
 
 }  // namespace

@@ -19,9 +19,9 @@ struct Column {
 using Columns = std::vector<Column>;
 
 /// Prints an answer of the API. table: lists in the columns given, cut to the width of a terminal,
-/// single objects one member a line; json: as it is; yaml: the same as blocks; compact and csv: the
-/// columns, one line for each object, ids first. A list is an array, or the member `data` of a
-/// page; what a page leaves out is said on err.
+/// single objects one member a line, with long nested ones cut; json: as it is; yaml: the same as
+/// blocks; compact and csv: the columns, one line for each object, ids first. A list is an array,
+/// or the member `data` of a page; what a page leaves out is said on err.
 Status print_answer(
     const Console& console, const std::string& format, const Json& answer, const Columns& columns
 );

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "cli/evaluation_view.h"
 #include "cli/nouns.h"
 
 #include <CLI/CLI.hpp>
@@ -100,6 +101,31 @@ ApiCommand::Work writes(bool creates) {
     };
 }
 
+/// Asks, and shows people tables of their own.
+ApiCommand::Work shows(
+    const char* method, const char* path, Status (*print)(const Console&, const Json&)
+) {
+    return [method,
+            path,
+            print](const Invocation& in, ApiClient& client, ApiValues& values) -> Result<int> {
+        const bool posts = std::string_view(method) == "POST";
+        LAB_TRY(
+            const Json answer,
+            client.call({
+                .method = method,
+                .path = fill_path(path, values),
+                .body = posts ? dump_json(values.body) : "",
+            })
+        );
+        const std::string& format = in.settings.output;
+        LAB_CHECK(
+            format == "table" ? print(in.console, answer)
+                              : print_answer(in.console, format, answer, {})
+        );
+        return 0;
+    };
+}
+
 void add_runs(const NounGroup& group, const Choose& choose) {
     ApiCommand(*group.app, "run", "Carry it out, and wait for the end unless --async-run")
         .id("ID", "Id of the evaluation")
@@ -138,12 +164,12 @@ void add_runs(const NounGroup& group, const Choose& choose) {
         .id("ID", "Id of the evaluation")
         .id("RUN", "Id of the run")
         .sample({"llm-research evaluations results ID RUN -o json"})
-        .sends(choose, "GET", "/evaluations/{ID}/runs/{RUN}/results");
+        .does(choose, shows("GET", "/evaluations/{ID}/runs/{RUN}/results", print_results));
     ApiCommand(*group.app, "compare", "Runs beside each other, with tests")
         .list("--runs", "run_ids", "Ids of runs, separated by commas")
         .list("--metrics", "metrics", "Only these metrics")
         .sample({"llm-research evaluations compare --runs A,B"})
-        .sends(choose, "POST", "/evaluations/compare");
+        .does(choose, shows("POST", "/evaluations/compare", print_comparison));
     ApiCommand(*group.app, "metric-types", "What can be measured")
         .sample({"llm-research evaluations metric-types"})
         .sends(choose, "GET", "/evaluations/metric-types", kMetricTypes);

@@ -74,6 +74,7 @@ class Script:
         text = re.sub(r'"created_by": (null|"[^"]*")', '"created_by": <owner>', text)
         text = re.sub(r"((owner_id|created_by):?) +\S+", r"\1 <owner>", text)
         text = UUID.sub("<id>", text)
+        text = re.sub(r'"[0-9a-f-]{1,35}\.\.\.', '"<cut>...', text)  # where a long member ends
         text = re.sub(r'"(\w+_m?s)": [0-9.e+-]+', r'"\1": <duration>', text)
         text = re.sub(r"\b[0-9.]+ (ms|s|min)\b", "<duration>", text)
         # Of a spec, in which recorded outputs stand with their path.
@@ -177,6 +178,15 @@ class OneScript(ApiTest):
         self.assertEqual(run["status"], "completed", run)
         results = self.client.run("evaluations", "results", check, run["id"], "-o", "json", env=env).json()
         self.assertAlmostEqual(results["metrics"]["accuracy"]["mean"], 9 / 12)
+        shown = self.client.run("evaluations", "results", check, run["id"], env=env)
+        self.assertRegex(shown.out, r"weak +accuracy +0\.75 +\S+ to \S+ +12 +0")
+        self.assertIn("-o json", shown.err)
+        again = self.client.run("evaluations", "run", check, env=env)
+        self.assertRegex(again.out, r"manifest +\{.*\.\.\.\n")
+        self.assertIn("-o json", again.err)
+        second = self.client.run("evaluations", "runs", check, "-o", "json", env=env).json()["data"][0]["id"]
+        beside = self.client.run("evaluations", "compare", "--runs", f"{run['id']},{second}", env=env).out
+        self.assertRegex(beside, rf"accuracy +{second} +{run['id']} +0 ")
         s.run("evaluations", "runs", check, "-o", "csv")
         s.run("evaluations", "metric-types", "-o", "compact")
         s.run("evaluations", "delete", check, "-f")
