@@ -111,6 +111,9 @@ bool has_known_types(const Route& route) {
 }
 
 bool accepts_any_of(std::string_view accept, const Route& route) {
+    if (trim(accept).empty()) {
+        return true;
+    }
     return std::ranges::any_of(types_of(route), [&](std::string_view type) {
         return accepts(accept, type);
     });

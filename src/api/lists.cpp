@@ -523,29 +523,28 @@ Json list_json(
         keep_fields(row, query.fields);
         data.push_back(std::move(row));
     }
-    out["pagination"] = {
-        {"total", total},
-        {"limit", query.limit},
-        {"offset", query.offset},
-        {"has_more", page.more},
-        {"next_cursor", next},
-    };
-    out["meta"] = {
-        {"page", number},
-        {"page_size", query.limit},
-        {"total_count", total},
-        {"total_pages", pages},
-        {"has_next", page.more},
-        {"has_previous", query.offset > 0 || query.after.has_value()},
-    };
+    const bool follows = query.offset > 0 || query.after.has_value();
+    // Member by member: lists of pairs are copied, and every list that is asked for has these.
+    Json& pagination = out["pagination"] = Json::object();
+    pagination["total"] = total;
+    pagination["limit"] = query.limit;
+    pagination["offset"] = query.offset;
+    pagination["has_more"] = page.more;
+    pagination["next_cursor"] = next;
+    Json& meta = out["meta"] = Json::object();
+    meta["page"] = number;
+    meta["page_size"] = query.limit;
+    meta["total_count"] = total;
+    meta["total_pages"] = pages;
+    meta["has_next"] = page.more;
+    meta["has_previous"] = follows;
     out["links"] = links_json(call, query, page, next);
     // Cursors go forwards only, from wherever a page was asked for: none leads back.
-    out["page_info"] = {
-        {"has_next_page", page.more},
-        {"has_previous_page", out["meta"]["has_previous"]},
-        {"start_cursor", nullptr},
-        {"end_cursor", next},
-    };
+    Json& info = out["page_info"] = Json::object();
+    info["has_next_page"] = page.more;
+    info["has_previous_page"] = follows;
+    info["start_cursor"] = nullptr;
+    info["end_cursor"] = std::move(next);
     return out;
 }
 
