@@ -96,10 +96,10 @@ void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
     list.query = ordered_list_parameters();
     out.push_back(std::move(list));
 
-    out.push_back(route(
+    Route one = route(
         "GET",
         "/prompts/{id}/versions/{version}",
-        "Show one version",
+        "Show one version, by its id or its number",
         Permission::read_prompt,
         [](Call& call) -> Result<Reply> {
             LAB_TRY(
@@ -108,7 +108,9 @@ void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
             );
             return reply_json(std::move(version));
         }
-    ));
+    );
+    one.plain_path_values = {"version"};
+    out.push_back(std::move(one));
 }
 
 void add_uses(std::vector<Route>& out) {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 namespace lab::service {
 namespace {
@@ -189,11 +190,19 @@ Result<Json> text_to_render(const Request& request, const Resource& prompt, cons
     return text;
 }
 
+/// `wanted`: an id, or a number.
 Result<Json> find_version(
-    const Request& request, const Resource& prompt, const std::string& version_id
+    const Request& request, const Resource& prompt, const std::string& wanted
 ) {
+    PromptVersions versions(request.session);
+    std::int64_t number = 0;
+    const char* const end = wanted.data() + wanted.size();
+    const auto parsed = std::from_chars(wanted.data(), end, number);
+    const bool numbered = parsed.ec == std::errc() && parsed.ptr == end;
     LAB_TRY(
-        const auto found, PromptVersions(request.session).find(request.ctx, prompt.key, version_id)
+        const auto found,
+        numbered ? versions.find_number(request.ctx, prompt.key, number)
+                 : versions.find(request.ctx, prompt.key, to_lower(wanted))
     );
     return found ? show_version(prompt.id, *found) : Result<Json>(no_such_version());
 }
@@ -280,11 +289,11 @@ Result<Json> add_prompt_version(const Request& request, const std::string& id, c
 }
 
 Result<Json> get_prompt_version(
-    const Request& request, const std::string& id, const std::string& version_id
+    const Request& request, const std::string& id, const std::string& version
 ) {
     LAB_CHECK(require(request.caller, prompt_noun().read));
     LAB_TRY(const Resource prompt, need_noun(request, prompt_noun(), id, Deed::read));
-    return find_version(request, prompt, version_id);
+    return find_version(request, prompt, version);
 }
 
 Result<PromptVersionList> list_prompt_versions(

@@ -17,9 +17,9 @@ const Json& validate_prompt_schema();
 /// A new version, also when nothing but the changelog is new. What is not given stays. As it is
 /// shown. Errors: those of update_noun.
 Result<Json> add_prompt_version(const Request& request, const std::string& id, const Json& body);
-/// Errors: not_found.
+/// `version`: an id, or a number. Errors: not_found.
 Result<Json> get_prompt_version(
-    const Request& request, const std::string& id, const std::string& version_id
+    const Request& request, const std::string& id, const std::string& version
 );
 struct PromptVersionList {
     std::vector<Json> rows;  ///< newest first

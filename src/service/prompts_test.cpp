@@ -99,6 +99,10 @@ TEST_F(PromptNouns, AChangeOfWhatIsSaidMakesAVersion) {
     EXPECT_EQ(numbers(id), (Numbers{5, 4, 3, 2, 1}));
     const auto old =
         get_prompt_version(as(vic_), id, first["current_version_id"].get<std::string>());
+    EXPECT_EQ((*get_prompt_version(as(vic_), id, "1"))["id"], first["current_version_id"]);
+    for (const char* none : {"0", "-1", "99", "1x", "99999999999999999999", ""}) {
+        EXPECT_EQ(code_of(get_prompt_version(as(vic_), id, none)), Code::not_found) << none;
+    }
     ASSERT_TRUE(old);
     EXPECT_EQ((*old)["template"], "one {{x}}") << "a version never changes";
     EXPECT_EQ((*old)["version_number"], 1);
