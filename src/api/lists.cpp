@@ -369,8 +369,10 @@ std::string csv_line(const std::vector<std::string>& cells) {
         const bool formula = !text.empty() && !is_number(text) &&
                              std::string_view("=+-@\t\r").contains(text.front());
         const std::string cell = formula ? "'" + text : text;
-        // In front of a file a byte order mark would not be of the cell.
-        const bool is_plain = cell.find_first_of(",\"\r\n") == std::string::npos &&
+        // In front of a file a byte order mark would not be of the cell, and an empty line is no
+        // row.
+        const bool is_plain = (!cell.empty() || cells.size() > 1) &&
+                              cell.find_first_of(",\"\r\n") == std::string::npos &&
                               cell == trim_ascii(cell) && !cell.starts_with("\xEF\xBB\xBF");
         if (is_plain) {
             out += cell;

@@ -8,6 +8,7 @@ namespace {
 TEST(CsvLine, QuotesWhatNeedsIt) {
     EXPECT_EQ(csv_line({"a", "", "b c"}), "a,,b c\r\n");
     EXPECT_EQ(csv_line({"", "x"}), ",x\r\n");
+    EXPECT_EQ(csv_line({""}), "\"\"\r\n") << "an empty line would be no row";
     EXPECT_EQ(csv_line({"\xEF\xBB\xBFx"}), "\"\xEF\xBB\xBFx\"\r\n") << "or it goes as a mark";
     EXPECT_EQ(
         csv_line({"say \"hi\"", "a,b", "1\n2", " x"}),

@@ -2,6 +2,7 @@
 #include "api/route.h"
 
 #include <map>
+#include <span>
 
 namespace lab::api {
 
@@ -18,7 +19,8 @@ class Router {
         std::vector<std::string_view> allowed;  ///< without a route: methods of the path;
                                                 ///< empty = no such path
     };
-    /// `path` as sent; "/v1/..." is the same as without. HEAD finds GET.
+    /// `path` as sent; "/v1/..." is the same as without. HEAD finds GET. Of two paths that fit, the
+    /// one with the earlier literal segment is taken, if it has the method.
     /// Errors: bad_request when the path cannot be decoded or an id in it is no UUID.
     Result<Match> find(std::string_view method, std::string_view path) const;
 
@@ -31,7 +33,13 @@ class Router {
         std::vector<std::size_t> routes;
     };
     Router() : nodes_(1) {}
-    Match at_node(std::string_view method, std::size_t node) const;
+    const Route* at_node(std::string_view method, std::size_t node, Match& match) const;
+    const Route* below(
+        std::string_view method,
+        std::size_t node,
+        std::span<const std::string> segments,
+        Match& match
+    ) const;
     std::vector<Route> routes_;
     std::vector<Node> nodes_;
     /// Nodes of the paths that are literal throughout: most requests need no more than this.

@@ -25,6 +25,8 @@ constexpr int kAcceptedAtOnce = 64;
 constexpr std::size_t kTurnedAwayMax = 64;
 constexpr Duration kDrainMax = std::chrono::hours(24);
 constexpr Duration kNoDescriptorsPause = std::chrono::milliseconds(50);
+/// How long a server that stops still takes connections that wait to be accepted.
+constexpr Duration kLastAccepts = std::chrono::milliseconds(100);
 
 std::string words_of(int error) { return std::generic_category().message(error); }
 
@@ -300,7 +302,9 @@ void ListeningServer::drain(Duration limit) {
     run_everywhere([](Shard& shard) { shard.begin_drain(); });
     run_everywhere([this](Shard& shard) {
         if (&shard == shards_.front().get() && listener_) {
-            while (accept_one()) {
+            // Clients that come faster than they are taken would keep the port open for ever.
+            const auto enough = std::chrono::steady_clock::now() + kLastAccepts;
+            while (accept_one() && std::chrono::steady_clock::now() < enough) {
             }
             listener_.reset();
         }

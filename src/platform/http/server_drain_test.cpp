@@ -27,7 +27,10 @@ class ServerDrainTest : public ServerTest {
         EXPECT_TRUE(wait_until([&] { return is_port_closed(); }));
         return drained;
     }
+    /// Without haste: a full queue of connections drops one, whose client tries again after a
+    /// second, and that is all the time an idle connection has.
     bool is_port_closed() {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
         test::RawClient probe(server->port());
         return probe.is_refused();
     }
