@@ -430,16 +430,22 @@ Result<Reply> Application::carry_out(
     }
     const bool streams = route.body == BodyKind::stream;
     if (streams && written == nullptr) {
+        LAB_TRY(const auto key, idempotency_key(route, *call));
         auto writer = route.open_body(*call);
         if (!writer) {
             LAB_CHECK(audited(nullptr, &writer.error()));
             return writer.error();
         }
         visit.writer = *std::move(writer);
+        if (key) {
+            visit.body_hash.emplace();
+        }
         return Reply{};
     }
     call->body_writer = std::move(written);
-    Result<Reply> reply = streams ? route.handler(*call) : run_once(route, *call, exchange->body());
+    const std::string hashed = visit.body_hash ? visit.body_hash->finish() : "";
+    Result<Reply> reply =
+        run_once(route, *call, streams ? std::string_view(hashed) : exchange->body());
     audit_as = call->audit_as;
     LAB_CHECK(audited(reply ? &*reply : nullptr, reply ? nullptr : &reply.error()));
     return reply;

@@ -245,6 +245,9 @@ class Application::UploadSink final : public http::BodySink,
             application_.handle(exchange_, visit_);
             return false;
         }
+        if (visit_->body_hash) {
+            visit_->body_hash->update(piece);
+        }
         const Status written = visit_->writer->write(piece);
         if (!written) {
             visit_->set_cause(written.error().cause);

@@ -227,6 +227,21 @@ std::set<int> errors_of(const Route& route) {
     return errors;
 }
 
+/// Whether `other` is a path that requests of `path` may have, because a value of a parameter is a
+/// segment of it: "/artifacts/content" is one of "/artifacts/{artifact}".
+bool hides(std::string_view other, std::string_view path) {
+    while (!other.empty() && !path.empty()) {
+        const std::string_view ours = path.substr(0, path.find('/'));
+        const std::string_view theirs = other.substr(0, other.find('/'));
+        if (ours != theirs && (!ours.starts_with('{') || theirs.starts_with('{'))) {
+            return false;
+        }
+        path.remove_prefix(std::min(ours.size() + 1, path.size()));
+        other.remove_prefix(std::min(theirs.size() + 1, other.size()));
+    }
+    return other.empty() && path.empty();
+}
+
 /// "createModel" -> "CreateModel"
 std::string capital(std::string_view id) {
     std::string out(id);
@@ -451,13 +466,30 @@ class Document {
         return out;
     }
 
+    /// A path without parameters goes before one with them, for every method.
+    bool meets_wrong_method(const Route& route) const {
+        const auto has_route = [&](std::string_view path) {
+            return std::ranges::any_of(routes_, [&](const Route& one) {
+                return one.path == path && one.method == route.method;
+            });
+        };
+        return std::ranges::any_of(routes_, [&](const Route& other) {
+            return other.path != route.path && hides(other.path, route.path) &&
+                   !has_route(other.path);
+        });
+    }
+
     Json answers_of(const Route& route) {
         Json out = Json::object();
         out[std::to_string(route.success)] = success_of(route);
         if (route.also_success != 0) {
             out[std::to_string(route.also_success)] = success_of(route);
         }
-        for (const int status : errors_of(route)) {
+        std::set<int> errors = errors_of(route);
+        if (meets_wrong_method(route)) {
+            errors.insert(405);
+        }
+        for (const int status : errors) {
             const auto* const error = std::ranges::find(kErrors, status, &ErrorAnswer::status);
             const std::string_view name =
                 error == std::end(kErrors) ? "InternalError" : error->name;

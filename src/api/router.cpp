@@ -166,68 +166,49 @@ Result<Router> Router::make(std::vector<Route> routes) {
     return out;
 }
 
-/// What there is at the end of a path, without the values in it; adds to what is allowed there.
-const Route* Router::at_node(std::string_view method, std::size_t node, Match& match) const {
+/// What there is at the end of a path, without the values in it.
+Router::Match Router::at_node(std::string_view method, std::size_t node) const {
+    Match match;
     const std::string_view wanted = method == "HEAD" ? "GET" : method;
     for (const std::size_t index : nodes_[node].routes) {
         const Route& route = routes_[index];
         if (route.method == wanted) {
-            return &route;
+            return {.route = &route, .path_values = {}, .allowed = {}};
         }
-        if (std::ranges::find(match.allowed, route.method) == match.allowed.end()) {
-            match.allowed.push_back(route.method);
-        }
+        match.allowed.push_back(route.method);
     }
-    return nullptr;
-}
-
-/// A literal segment goes before a parameter, but hides it only from what has a route of its own:
-/// DELETE /artifacts/content is of /artifacts/{artifact} when /artifacts/content knows PUT alone.
-const Route* Router::below(
-    std::string_view method, std::size_t node, std::span<const std::string> segments, Match& match
-) const {
-    if (segments.empty()) {
-        return at_node(method, node, match);
-    }
-    const Node& here = nodes_[node];
-    if (const auto literal = here.literal.find(segments.front()); literal != here.literal.end()) {
-        if (const Route* route = below(method, literal->second, segments.subspan(1), match)) {
-            return route;
-        }
-    }
-    if (here.parameter == 0 || segments.front().empty()) {
-        return nullptr;
-    }
-    match.path_values.push_back(segments.front());
-    const Route* const route = below(method, here.parameter, segments.subspan(1), match);
-    if (route == nullptr) {
-        match.path_values.pop_back();
-    }
-    return route;
+    return match;
 }
 
 Result<Router::Match> Router::find(std::string_view method, std::string_view path) const {
-    Match match;
     if (const auto whole = literal_.find(path); whole != literal_.end()) {
-        match.route = at_node(method, whole->second, match);
-        if (match.route != nullptr) {
-            match.allowed.clear();
-            return match;
+        return at_node(method, whole->second);
+    }
+    LAB_TRY(std::vector<std::string_view> segments, split(path));
+    if (segments.size() > 1 && segments.front() == "v1") {
+        segments.erase(segments.begin());
+    }
+    Match match;
+    std::size_t at = 0;
+    for (const std::string_view segment : segments) {
+        LAB_TRY(std::string value, percent_decode(segment, false));
+        const Node& node = nodes_[at];
+        const auto literal = node.literal.find(value);
+        if (literal != node.literal.end()) {
+            at = literal->second;
+        } else if (node.parameter != 0 && !value.empty()) {
+            at = node.parameter;
+            match.path_values.push_back(std::move(value));
+        } else {
+            return Match{};
         }
     }
-    LAB_TRY(std::vector<std::string_view> sent, split(path));
-    if (sent.size() > 1 && sent.front() == "v1") {
-        sent.erase(sent.begin());
-    }
-    std::vector<std::string> segments;
-    for (const std::string_view segment : sent) {
-        LAB_TRY(segments.emplace_back(), percent_decode(segment, false));
-    }
-    match.route = below(method, 0, segments, match);
+    Match of_node = at_node(method, at);
+    match.route = of_node.route;
+    match.allowed = std::move(of_node.allowed);
     if (match.route == nullptr) {
         return match;
     }
-    match.allowed.clear();
     std::size_t value = 0;
     LAB_TRY(const std::vector<std::string_view> named, split(match.route->path));
     for (const std::string_view segment : named) {

@@ -2,7 +2,6 @@
 #include "api/route.h"
 
 #include <map>
-#include <span>
 
 namespace lab::api {
 
@@ -19,8 +18,7 @@ class Router {
         std::vector<std::string_view> allowed;  ///< without a route: methods of the path;
                                                 ///< empty = no such path
     };
-    /// `path` as sent; "/v1/..." is the same as without. HEAD finds GET. Of two paths that fit, the
-    /// one with the earlier literal segment is taken, if it has the method.
+    /// `path` as sent; "/v1/..." is the same as without. HEAD finds GET.
     /// Errors: bad_request when the path cannot be decoded or an id in it is no UUID.
     Result<Match> find(std::string_view method, std::string_view path) const;
 
@@ -33,13 +31,7 @@ class Router {
         std::vector<std::size_t> routes;
     };
     Router() : nodes_(1) {}
-    const Route* at_node(std::string_view method, std::size_t node, Match& match) const;
-    const Route* below(
-        std::string_view method,
-        std::size_t node,
-        std::span<const std::string> segments,
-        Match& match
-    ) const;
+    Match at_node(std::string_view method, std::size_t node) const;
     std::vector<Route> routes_;
     std::vector<Node> nodes_;
     /// Nodes of the paths that are literal throughout: most requests need no more than this.

@@ -59,36 +59,6 @@ TEST(Router, TellsAWrongMethodFromAWrongPath) {
     }
 }
 
-TEST(Router, ALiteralHidesAParameterOnlyFromItsOwnMethods) {
-    auto made = Router::make({
-        route("PUT", "/artifacts/content"),
-        route("GET", "/artifacts/{artifact}"),
-        route("DELETE", "/artifacts/{artifact}"),
-        route("POST", "/runs/{run}/samples/batch"),
-        route("GET", "/runs/current/samples"),
-        route("POST", "/runs/{run}/samples/{sample}/outputs"),
-    });
-    ASSERT_TRUE(made);
-    const Router& router = *made;
-    EXPECT_EQ(router.find("PUT", "/artifacts/content")->route->path, "/artifacts/content");
-    const auto other = router.find("DELETE", "/artifacts/content");
-    ASSERT_FALSE(other) << "it is the id of an artifact, and none";
-    EXPECT_EQ(other.error().code, Code::bad_request);
-    const auto none = router.find("PATCH", "/artifacts/content");
-    ASSERT_TRUE(none);
-    EXPECT_EQ(none->route, nullptr);
-    EXPECT_EQ(none->allowed, (std::vector<std::string_view>{"PUT", "GET", "DELETE"}));
-    // Two steps back, with the values of the way that was taken alone.
-    const auto far = router.find("POST", "/runs/current/samples/batch/outputs");
-    ASSERT_FALSE(far);
-    EXPECT_TRUE(far.error().message.contains("\"current\"")) << far.error().message;
-    const auto id = std::string(kId);
-    const auto batch = router.find("POST", "/runs/" + id + "/samples/batch");
-    ASSERT_TRUE(batch);
-    EXPECT_EQ(batch->path_values, std::vector<std::string>{id});
-    EXPECT_TRUE(router.find("GET", "/runs/current/samples/batch/nothing")->allowed.empty());
-}
-
 TEST(Router, RefusesWhatIsNoIdAndWhatCannotBeDecoded) {
     const Router router = make_router();
     for (const char* path :

@@ -252,6 +252,18 @@ TEST_F(AllRoutes, AreTheDocumentAndNothingElseIs) {
     }
 }
 
+TEST_F(AllRoutes, SayWhereAPathWithoutParametersStandsInTheirWay) {
+    const Json document = openapi_document(routes_, "1");
+    const auto answers = [&](const char* path, const char* method) {
+        return document["paths"][path][method]["responses"];
+    };
+    const std::string artifacts = "/experiments/{id}/runs/{run}/artifacts/";
+    EXPECT_TRUE(answers((artifacts + "{artifact}").c_str(), "delete").contains("405"));
+    EXPECT_FALSE(answers((artifacts + "content").c_str(), "put").contains("405"));
+    EXPECT_TRUE(answers("/evaluations/{id}", "put").contains("405")) << "there is /compare";
+    EXPECT_FALSE(answers("/experiments/{id}/runs/{run}", "get").contains("405"));
+}
+
 /// Lists that are none of the pages everything else is listed in, and why.
 const std::set<std::string> kOtherLists{
     "GET /models/providers",                     // nine, as the runbook reads them

@@ -262,6 +262,29 @@ class Artifacts(test_serve.ServeTest):
         other = json.loads(again[2])["id"]
         self.assertEqual(self.ask(server, "GET", f"{path}/{other}/content", token)[2], data)
 
+    def test_a_file_that_is_sent_again_is_kept_once(self):
+        server = self.server()
+        token = self.user(server)
+        path = self.run_of(server, token)
+        key = {"Idempotency-Key": "file-1", "Content-Type": "text/plain"}
+        data = [os.urandom(700_000), os.urandom(1)]
+        first = self.ask(server, "POST", f"{path}?name=a", token, data, key)
+        again = self.ask(server, "POST", f"{path}?name=a", token, b"".join(data), key)
+        self.assertEqual((first[0], again[0], again[2]), (201, 201, first[2]))
+        self.assertEqual(again[1]["Idempotency-Replayed"], "true")
+        # Another body, type or name is another request.
+        for name, body, kind in (("a", data[:1], "text/plain"), ("a", data, "text/html"), ("b", data, "text/plain")):
+            answer = self.ask(server, "POST", f"{path}?name={name}", token, body, {**key, "Content-Type": kind})
+            self.assertEqual(answer[0], 409, answer)
+        self.assertEqual(server.call("GET", path, token=token)[2]["pagination"]["total"], 1)
+        self.assertEqual(self.ask(server, "POST", f"{path}?name=a", token, b"x", {"Idempotency-Key": "\u00e9"})[0], 400)
+        dataset = self.made(server, token, "/datasets", {"name": "d"})["id"]
+        rows, key = b'{"a": 1}\n', {"Idempotency-Key": "rows-1", "Content-Type": "application/x-ndjson"}
+        said = [self.ask(server, "POST", f"/datasets/{dataset}/import", token, rows, key) for _ in range(2)]
+        self.assertEqual([one[0] for one in said], [201, 201], said)
+        self.assertEqual(said[0][2], said[1][2])
+        self.assertEqual(self.ask(server, "POST", f"/datasets/{dataset}/import", token, rows + rows, key)[0], 409)
+
     def test_who_may_not_is_told_before_the_body_is_read(self):
         server = self.server()
         token = self.user(server)

@@ -16,7 +16,7 @@ bool is_usable(std::string_view key) {
 }
 
 /// Everything the answer depends on.
-std::string hash_of(const Call& call, std::string_view raw_body) {
+std::string hash_of(const Route& route, const Call& call, std::string_view body) {
     Sha256 hash;
     for (const std::string_view part :
          {std::string_view(call.head().method),
@@ -25,7 +25,11 @@ std::string hash_of(const Call& call, std::string_view raw_body) {
         hash.update(part);
         hash.update(std::string_view("\0", 1));
     }
-    hash.update(raw_body);
+    if (route.body == BodyKind::stream) {
+        hash.update(call.header("content-type"));  // says how a file is read
+        hash.update(std::string_view("\0", 1));
+    }
+    hash.update(body);
     return hash.finish();
 }
 
@@ -43,18 +47,25 @@ Reply replayed(const service::KeptAnswer& kept) {
 
 }  // namespace
 
-Result<Reply> run_once(const Route& route, Call& call, std::string_view raw_body) {
+Result<std::optional<std::string>> idempotency_key(const Route& route, const Call& call) {
     const std::optional<std::string_view> given = call.given_header("idempotency-key");
     if (!given || route.method != "POST" || route.guard != Guard::permission) {
-        return route.handler(call);
+        return std::optional<std::string>();
     }
-    const std::string_view key = *given;
-    if (!is_usable(key)) {
+    if (!is_usable(*given)) {
         return Error(
             Code::bad_request, "Idempotency-Key must be 1 to 255 visible characters of ASCII"
         );
     }
-    service::Idempotent use(call.request(), std::string(key), hash_of(call, raw_body));
+    return std::optional(std::string(*given));
+}
+
+Result<Reply> run_once(const Route& route, Call& call, std::string_view body) {
+    LAB_TRY(std::optional<std::string> key, idempotency_key(route, call));
+    if (!key) {
+        return route.handler(call);
+    }
+    service::Idempotent use(call.request(), *std::move(key), hash_of(route, call, body));
     LAB_TRY(const auto kept, use.claim());
     if (kept) {
         return replayed(*kept);

@@ -1,5 +1,6 @@
 #pragma once
 #include "api/application.h"
+#include "platform/crypto/sha256.h"
 
 #include <mutex>
 
@@ -18,6 +19,7 @@ struct Application::Visit {
     TimePoint begun{};
     TraceContext trace;
     std::unique_ptr<BodyWriter> writer;  ///< takes the body that is on its way
+    std::optional<Sha256> body_hash;     ///< of that body, when it may come twice
     bool shed = false;                   ///< refused because there was more to do than can be done
     std::string cors_origin;             ///< of the page that asks, when it may read the answer
 
