@@ -63,6 +63,14 @@ TEST_F(Evaluations, AreOfThreeKindsThatTheirMembersTell) {
     EXPECT_EQ(three["status"], "pending");
     EXPECT_EQ(three["run_count"], 0);
     EXPECT_TRUE(three["last_run_at"].is_null());
+    const Json changed = update(
+        ann_,
+        evaluation_noun(),
+        three["id"].get<std::string>(),
+        R"({"kind": null, "description": "every night"})"
+    );
+    EXPECT_EQ(changed["kind"], "definition") << "null takes nothing away that has but one value";
+    EXPECT_EQ(changed["description"], "every night");
     // Samples have no names: as many as one likes.
     make(ann_, sample());
     EXPECT_EQ(count(ann_), 4);

@@ -402,7 +402,7 @@ Result<Shown> get_noun(const Request& request, const Noun& noun, const std::stri
 namespace {
 
 /// The members of a change that say something: an optional one is taken away with null, which its
-/// own schema need not know, and the owner is not changed.
+/// own schema need not know; what has but one value keeps it, and the owner is not changed.
 Result<Json> checked_changes(const Noun& noun, const Resource& one, const Json& changes) {
     const Json schema = without_required(*noun.schema);
     if (!changes.is_object()) {
@@ -423,8 +423,14 @@ Result<Json> checked_changes(const Noun& noun, const Resource& one, const Json& 
     if (!problems.empty()) {
         return refuse(noun, std::move(problems)).error();
     }
-    Json out = changes;
-    out.erase("owner_id");
+    Json out = Json::object();
+    for (const auto& [name, value] : changes.items()) {
+        const Json& law = schema["properties"].value(name, Json::object());
+        const bool is_fixed = name == "owner_id" || (value.is_null() && law.contains("const"));
+        if (!is_fixed) {
+            out[name] = value;
+        }
+    }
     return out;
 }
 
