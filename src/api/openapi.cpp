@@ -382,11 +382,12 @@ class Document {
             const std::string_view word = rest.substr(0, space);
             rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
             if (word.find('/') != std::string_view::npos) {
-                // Events are told apart by readers of the stream, not as one text.
-                out[std::string(word)]["schema"] =
-                    word == "application/json"    ? Json{{"type", "object"}}
-                    : word == "text/event-stream" ? Json::object()
-                                                  : Json{{"type", "string"}};
+                // Events are told apart by readers of the stream, not as one text. YAML is data.
+                const bool is_data = word == "application/json" || word == "application/yaml";
+                out[std::string(word)]["schema"] = is_data ? Json{{"type", "object"}}
+                                                   : word == "text/event-stream"
+                                                       ? Json::object()
+                                                       : Json{{"type", "string"}};
             } else if (word.starts_with('[')) {
                 out["application/json"]["schema"] = {
                     {"type", "array"}, {"items", schema_ref(word.substr(1, word.size() - 2))}
