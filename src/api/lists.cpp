@@ -1,5 +1,7 @@
 #include "api/lists.h"
 
+#include "api/router.h"
+#include "base/percent.h"
 #include "base/text.h"
 #include "platform/crypto/base64url.h"
 #include "platform/crypto/mac.h"
@@ -164,28 +166,14 @@ Status read_place(const Call& call, std::string_view cursor_key, ListQuery& out)
 
 std::string link(const Call& call, std::string_view name, const std::string& value) {
     std::string out = call.head().path;
-    char separator = '?';
+    std::size_t count = 0;
     const auto add = [&](std::string_view key, std::string_view text) {
-        out += separator;
-        separator = '&';
-        out += key;
-        out += '=';
-        for (const char c : text) {
-            const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                               (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-            if (plain) {
-                out += c;
-            } else {
-                constexpr std::string_view kDigits = "0123456789ABCDEF";
-                const auto byte = static_cast<unsigned char>(c);
-                out += '%';
-                out += kDigits[byte >> 4U];
-                out += kDigits[byte & 15U];
-            }
-        }
+        out += count++ == 0 ? '?' : '&';
+        out += percent_encode(key) + '=' + percent_encode(text);
     };
     for (const auto& [key, text] : call.query_values) {
-        if (key != name && !(key == "after" && is_cursor(key, text))) {
+        const bool is_place = key == name || (key == "after" && is_cursor(key, text));
+        if (!is_place && count + 1 < kQueryValuesMax) {
             add(key, text);
         }
     }

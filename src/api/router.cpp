@@ -9,7 +9,6 @@ namespace lab::api {
 namespace {
 
 constexpr std::size_t kSegmentsMax = 16;
-constexpr std::size_t kQueryValuesMax = 64;
 
 Result<std::vector<std::string_view>> split(std::string_view path) {
     std::vector<std::string_view> out;

@@ -42,8 +42,10 @@ class Router {
 /// control character or invalid UTF-8.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
+constexpr std::size_t kQueryValuesMax = 64;
+
 /// Names and values of a query, decoded, in order. Errors: as percent_decode; bad_request for a
-/// repeated name or more than 64 of them.
+/// repeated name or more than kQueryValuesMax of them.
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
 
 }  // namespace lab::api

@@ -1,5 +1,6 @@
 #include "cli/api_client.h"
 
+#include "base/percent.h"
 #include "base/text.h"
 
 #include <algorithm>
@@ -12,27 +13,6 @@ namespace {
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kPauseMax = std::chrono::seconds(30);
 constexpr Duration kAskedPauseMax = std::chrono::seconds(60);
-
-bool is_unreserved(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-std::string encode(std::string_view text) {
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        if (is_unreserved(c)) {
-            out += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out += '%';
-            out += kHex[byte >> 4U];
-            out += kHex[byte & 15U];
-        }
-    }
-    return out;
-}
 
 /// The code of ours that goes with an answer; the wire name decides where two share a status.
 Code code_of(int status, std::string_view wire_name) {
@@ -118,13 +98,11 @@ Error error_of_failure(const ApiResponse& response, const std::string& where) {
 
 }  // namespace
 
-std::string encode_segment(std::string_view text) { return encode(text); }
-
 std::string encode_target(const ApiRequest& request) {
     std::string out = request.path;
     char mark = out.find('?') == std::string::npos ? '?' : '&';
     for (const auto& [name, value] : request.query) {
-        out += mark + encode(name) + "=" + encode(value);
+        out += mark + percent_encode(name) + "=" + percent_encode(value);
         mark = '&';
     }
     return out;

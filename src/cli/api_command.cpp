@@ -1,5 +1,6 @@
 #include "cli/api_command.h"
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "cli/session.h"
 
@@ -70,7 +71,7 @@ std::string fill_path(const std::string& path, const ApiValues& values) {
         out += path.substr(at, open - at);
         const auto found = values.arguments.find(path.substr(open + 1, close - open - 1));
         LAB_ASSERT(found != values.arguments.end(), "a path names arguments that exist");
-        out += encode_segment(found->second);
+        out += percent_encode(found->second);
         at = close + 1;
     }
     return out;

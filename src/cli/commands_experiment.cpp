@@ -1,3 +1,4 @@
+#include "base/percent.h"
 #include "cli/follow.h"
 #include "cli/nouns.h"
 #include "cli/remote_report.h"
@@ -88,7 +89,7 @@ Result<int> gates_of(ApiClient& client, const std::string& id, const Json& run) 
     }
     const auto passed = remote_gates_passed(
         client,
-        "/experiments/" + encode_segment(id) + "/runs/" + encode_segment(run.value("id", ""))
+        "/experiments/" + percent_encode(id) + "/runs/" + percent_encode(run.value("id", ""))
     );
     if (!passed && passed.error().code == Code::forbidden) {
         return 0;  // who may not read figures is not told of them

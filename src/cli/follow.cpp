@@ -1,5 +1,6 @@
 #include "cli/follow.h"
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "cli/progress.h"
 #include "platform/http/sse.h"
@@ -194,7 +195,7 @@ Result<std::optional<Json>> follow_run(
     const Invocation& in, ApiClient& client, const std::string& experiment, const std::string& run
 ) {
     const std::string path =
-        "/experiments/" + encode_segment(experiment) + "/runs/" + encode_segment(run) + "/events";
+        "/experiments/" + percent_encode(experiment) + "/runs/" + percent_encode(run) + "/events";
     return Follower(in, client, path).follow();
 }
 
@@ -202,7 +203,7 @@ Result<Json> newest_run(ApiClient& client, const std::string& experiment) {
     LAB_TRY(
         const Json page,
         client.call({
-            .path = "/experiments/" + encode_segment(experiment) + "/runs",
+            .path = "/experiments/" + percent_encode(experiment) + "/runs",
             .query = {{"limit", "1"}},
         })
     );

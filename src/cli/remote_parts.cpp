@@ -1,5 +1,6 @@
 #include "cli/remote_parts.h"
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "cli/upload.h"
 #include "platform/crypto/sha256.h"
@@ -66,7 +67,7 @@ Result<std::string> make_or_find(
         if (id.empty()) {
             return made.error();
         }
-        LAB_TRY(const Json existing, client.get(path + "/" + encode_segment(id)));
+        LAB_TRY(const Json existing, client.get(path + "/" + percent_encode(id)));
         if (is_it(existing)) {
             return id;
         }
@@ -79,7 +80,7 @@ Result<std::string> make_or_find(
 }
 
 Result<RemoteRows> find_version(ApiClient& client, const std::string& id, const std::string& hash) {
-    LAB_TRY(const Json versions, client.get("/datasets/" + encode_segment(id) + "/versions"));
+    LAB_TRY(const Json versions, client.get("/datasets/" + percent_encode(id) + "/versions"));
     for (const Json& version : versions) {
         if (version.is_object() && version.value("content_hash", Json()) == Json(hash)) {
             return RemoteRows{

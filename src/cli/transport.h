@@ -61,7 +61,5 @@ class Transport {
 
 /// Path and query as they go over the wire, percent-encoded (RFC 3986).
 std::string encode_target(const ApiRequest& request);
-/// One segment of a path.
-std::string encode_segment(std::string_view text);
 
 }  // namespace lab::cli

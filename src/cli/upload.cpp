@@ -1,5 +1,7 @@
 #include "cli/upload.h"
 
+#include "base/percent.h"
+
 #include <unistd.h>
 
 #include <cerrno>
@@ -132,7 +134,7 @@ Result<Json> upload_rows(
         announced["filename"] = fs::path(path).filename().string();
     }
     LAB_TRY(
-        const Json link, client.post("/datasets/" + encode_segment(dataset) + "/upload", announced)
+        const Json link, client.post("/datasets/" + percent_encode(dataset) + "/upload", announced)
     );
     ApiRequest put{
         .method = link.value("method", "PUT"),

@@ -1,5 +1,6 @@
 #include "service/oidc.h"
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "base/time_text.h"
 #include "platform/crypto/base64url.h"
@@ -164,10 +165,10 @@ Result<OidcLogin::Begun> OidcLogin::begin(const Ctx& ctx) {
     out.cookie = p.set_cookie(open + "." + p.derived("cookie", open), kLoginTime);
     out.location = places.authorization;
     out.location += out.location.find('?') == std::string::npos ? '?' : '&';
-    out.location += "response_type=code&client_id=" + form_escape(p.config.client_id) +
-                    "&redirect_uri=" + form_escape(p.config.redirect_url) +
-                    "&scope=" + form_escape(p.config.scopes) + "&state=" + p.derived("state", id) +
-                    "&nonce=" + p.derived("nonce", id) +
+    out.location += "response_type=code&client_id=" + percent_encode(p.config.client_id) +
+                    "&redirect_uri=" + percent_encode(p.config.redirect_url) +
+                    "&scope=" + percent_encode(p.config.scopes) +
+                    "&state=" + p.derived("state", id) + "&nonce=" + p.derived("nonce", id) +
                     "&code_challenge=" + base64url_encode(sha256(p.derived("verifier", id))) +
                     "&code_challenge_method=S256";
     return out;

@@ -1,5 +1,6 @@
 #include "service/impl/oidc_provider.h"
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "platform/crypto/base64url.h"
 #include "platform/json/json.h"
@@ -57,24 +58,6 @@ bool lists(const Json& document, const char* member, std::string_view word) {
 }
 
 }  // namespace
-
-std::string form_escape(std::string_view text) {
-    static constexpr std::string_view kHex = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                           (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
-        if (plain) {
-            out += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out += '%';
-            out += kHex[byte >> 4U];
-            out += kHex[byte & 15U];
-        }
-    }
-    return out;
-}
 
 OidcProvider::OidcProvider(const OidcConfig& config, WebFetch fetch, const Clock& clock)
     : config_(config), fetch_(std::move(fetch)), clock_(clock) {}
@@ -191,18 +174,19 @@ Result<Json> OidcProvider::redeem(
 ) {
     LAB_TRY(const Endpoints places, endpoints(ctx));
     WebRequest ask{.method = "POST", .url = places.token};
-    ask.form = "grant_type=authorization_code&code=" + form_escape(code) +
-               "&redirect_uri=" + form_escape(config_.redirect_url) +
-               "&code_verifier=" + form_escape(verifier);
+    ask.form = "grant_type=authorization_code&code=" + percent_encode(code) +
+               "&redirect_uri=" + percent_encode(config_.redirect_url) +
+               "&code_verifier=" + percent_encode(verifier);
     if (config_.client_secret.empty() || places.secret_in_body) {
-        ask.form += "&client_id=" + form_escape(config_.client_id);
+        ask.form += "&client_id=" + percent_encode(config_.client_id);
     }
     if (!config_.client_secret.empty()) {
         if (places.secret_in_body) {
-            ask.form += "&client_secret=" + form_escape(config_.client_secret);
+            ask.form += "&client_secret=" + percent_encode(config_.client_secret);
         } else {
-            ask.authorization =
-                basic(form_escape(config_.client_id) + ":" + form_escape(config_.client_secret));
+            ask.authorization = basic(
+                percent_encode(config_.client_id) + ":" + percent_encode(config_.client_secret)
+            );
         }
     }
     LAB_CHECK(check_place(ask.url));

@@ -1,5 +1,6 @@
 #include "service/impl/oidc_provider.h"
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "fuzz/fuzz.h"
 #include "platform/crypto/base64url.h"
@@ -83,7 +84,7 @@ class Provider {
     Result<WebAnswer> answer(const WebRequest& request) {
         require(++asked_ <= 8, "a login asks a few times");
         require(is_theirs(request.url), "nobody else is asked");
-        const bool has_secret = request.form.contains(service::form_escape(kSecret)) ||
+        const bool has_secret = request.form.contains(percent_encode(kSecret)) ||
                                 request.authorization.starts_with("Basic ");
         require(request.method == "POST" || !has_secret, "the secret goes with a code");
         const bool is_bearer = request.authorization.starts_with("Bearer ");

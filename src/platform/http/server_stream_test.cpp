@@ -446,11 +446,12 @@ TEST_F(ServerSinkTest, APausedBodyIsNotReadAndHoldsTheClientBack) {
     EXPECT_FALSE(client.hears(std::chrono::milliseconds(100)));
     EXPECT_EQ(sink->received().size(), held);
     EXPECT_FALSE(all_sent);
-    while (!sink->completed) {
+    EXPECT_TRUE(wait_until([&] {
         sink->exchange->resume_body();
-        std::this_thread::yield();
-    }
-    EXPECT_EQ(client.receive()->body, std::to_string(kSize));
+        return sink->completed.load();
+    }));
+    const auto response = client.receive();
+    EXPECT_TRUE(response && response->body == std::to_string(kSize));
     sender.join();
 }
 

@@ -6,9 +6,6 @@
 
 namespace lab::service {
 
-/// "a%20b": everything but the unreserved characters of RFC 3986.
-std::string form_escape(std::string_view text);
-
 /// The provider's side of a login: what it says of itself, its keys, its tokens. All of it is kept
 /// for an hour; keys are asked for again when a token names one that is not there, which is
 /// bounded. Any thread.
