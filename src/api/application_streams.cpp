@@ -245,8 +245,8 @@ class Application::UploadSink final : public http::BodySink,
             application_.handle(exchange_, visit_);
             return false;
         }
-        if (visit_->body_hash) {
-            visit_->body_hash->update(piece);
+        if (auto& hash = visit_->body_hash; hash) {
+            hash->update(piece);
         }
         const Status written = visit_->writer->write(piece);
         if (!written) {
