@@ -424,7 +424,10 @@ Result<Reply> Application::carry_out(
             visit.caller.request_id
         );
     }
-    auto call = read_call(*exchange, visit.match, request);
+    const JsonLimits limits{
+        .bytes_max = body_bytes_max(route), .depth_max = options_.json_depth_max
+    };
+    auto call = read_call(*exchange, visit.match, request, limits);
     if (!call) {
         return call.error();
     }

@@ -2,6 +2,7 @@
 #include "api/admission.h"
 #include "api/router.h"
 #include "platform/http/server.h"
+#include "platform/json/json.h"
 #include "platform/process/work_pool.h"
 #include "platform/telemetry/trace_context.h"
 #include "service/caller.h"
@@ -38,6 +39,7 @@ struct Served {
 struct ApplicationOptions {
     Duration request_timeout = std::chrono::seconds(30);
     std::size_t json_bytes_max = kJsonBytesMax;  ///< of routes that say nothing else
+    int json_depth_max = JsonLimits{}.depth_max;
     /// Of every body that comes with a credential; files to signed addresses have their own.
     std::size_t body_bytes_max = 100U << 20;
     std::vector<std::string> cors_origins;

@@ -146,6 +146,7 @@ Status ServerProcess::build_routes() {
     api::ApplicationOptions options{
         .request_timeout = http.request_timeout,
         .json_bytes_max = static_cast<std::size_t>(http.json_bytes_max),
+        .json_depth_max = static_cast<int>(http.json_depth_max),
         .body_bytes_max = static_cast<std::size_t>(http.request_mebibytes_max) << 20U,
         .cors_origins = http.cors_origins,
         .compression = http.compression,

@@ -108,6 +108,19 @@ class Limits(Listener):
         self.assertEqual(self.ask(server, head), 408)
         self.assertLess(time.monotonic() - started, 9)
 
+    def test_size_and_depth_of_json_are_the_operators(self):
+        server = self.server(HTTP_MAX_JSON_BYTES="4194304", HTTP_MAX_JSON_DEPTH="8")
+
+        def logged_in_with(body):
+            head = "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            return self.ask(server, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+        # 422: read, and no login. More than the 2 MiB there are without a setting.
+        self.assertEqual(logged_in_with('{"a": "' + "x" * 3_000_000 + '"}'), 422)
+        self.assertEqual(logged_in_with('{"a": "' + "x" * 4_200_000 + '"}'), 413)
+        self.assertEqual(logged_in_with('{"a": ' + "[" * 7 + "]" * 7 + "}"), 422)
+        self.assertEqual(logged_in_with('{"a": ' + "[" * 8 + "]" * 8 + "}"), 400)
+
     def test_bodies_are_as_large_as_the_operator_allows(self):
         server = self.server(MAX_REQUEST_SIZE_MB="1", HTTP_MAX_JSON_BYTES="65536")
         token = self.user(server)

@@ -314,7 +314,10 @@ bool came_through_a_proxy(const http::RequestHead& head) {
 }
 
 Result<Call> read_call(
-    http::Exchange& exchange, const Router::Match& match, const service::Request& request
+    http::Exchange& exchange,
+    const Router::Match& match,
+    const service::Request& request,
+    const JsonLimits& limits
 ) {
     const Route& route = *match.route;
     LAB_TRY(auto values, parse_query(exchange.head().query));
@@ -325,7 +328,7 @@ Result<Call> read_call(
         if (text.empty() && route.body_optional) {
             body = Json::object();
         } else {
-            auto parsed = parse_json(text, {.bytes_max = route.body_bytes_max});
+            auto parsed = parse_json(text, limits);
             if (!parsed) {
                 return Error(Code::bad_request, "the body is not JSON: " + parsed.error().message);
             }

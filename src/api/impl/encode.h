@@ -30,7 +30,10 @@ Reply problem_reply(
 /// Decodes query and body. Errors: bad_request (broken JSON, unknown or missing query parameter),
 /// validation (the body does not fit the route's schema).
 Result<Call> read_call(
-    http::Exchange& exchange, const Router::Match& match, const service::Request& request
+    http::Exchange& exchange,
+    const Router::Match& match,
+    const service::Request& request,
+    const JsonLimits& limits
 );
 /// Compresses the body when the client takes that, it is worth it and its type can be.
 void compress(

@@ -45,6 +45,7 @@ struct HttpSettings {
     std::int64_t header_count_max = 0;
     std::int64_t uri_bytes_max = 0;
     std::int64_t json_bytes_max = 0;
+    std::int64_t json_depth_max = 0;
     std::chrono::milliseconds header_timeout{};
     std::chrono::milliseconds idle_timeout{};
     std::chrono::milliseconds stall_timeout{};

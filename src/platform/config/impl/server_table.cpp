@@ -218,6 +218,10 @@ void client_rows(const Add& add) {
             .otherwise("2097152")
             .between(64 << 10, 64 << 20)
             .help("JSON body of a route that takes no batch; more is 413"));
+    add(integer("HTTP_MAX_JSON_DEPTH", http<&HttpSettings::json_depth_max>)
+            .otherwise("64")
+            .between(8, 64)
+            .help("arrays and objects within each other in a JSON body; more is 400"));
     add(duration("HTTP_HEADER_TIMEOUT", http<&HttpSettings::header_timeout>)
             .otherwise("10s")
             .between(1s, 10min)
