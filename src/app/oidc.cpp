@@ -13,7 +13,7 @@ namespace {
 constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 constexpr Duration kTotalTimeout = std::chrono::seconds(10);
 /// Fewer than the threads that answer requests (serve.cpp).
-constexpr int kCallsMax = 3;
+constexpr int kCallsMax = 2;
 constexpr std::size_t kAnswerBytesMax = 1U << 20;
 
 /// Keeps one answer, and ends the loop that waits for it.

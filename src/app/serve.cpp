@@ -36,6 +36,19 @@ service::TextCache::Options cache_options(const CacheSettings& settings) {
     return out;
 }
 
+/// Requests to an embedded store keep a processor busy, those to a server mostly wait for it. Never
+/// fewer than three: oidc.cpp may keep two.
+std::size_t request_threads(const ServerSettings& settings) {
+    std::int64_t threads = settings.http.threads;
+    if (threads == 0 && settings.embedded()) {
+        const auto processors = static_cast<std::int64_t>(read_process_limits().processors);
+        threads = std::min<std::int64_t>(processors + 1, 16);
+    } else if (threads == 0) {
+        threads = std::min<std::int64_t>(settings.database.connections_max, 32);
+    }
+    return static_cast<std::size_t>(std::max<std::int64_t>(threads, 3));
+}
+
 }  // namespace
 
 ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform> platform)
@@ -52,7 +65,7 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
           .waiting_max = queue_max(),
       }),
       board_(clock_, std::string(version())),
-      pool_({.threads = 4, .queue_max = queue_max()}),
+      pool_({.threads = request_threads(settings()), .queue_max = queue_max()}),
       audit_(audit_worker_, platform_->sessions(), clock_, uuids_),
       limiter_(rate_config(), clock_),
       login_limiter_(

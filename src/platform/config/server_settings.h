@@ -40,6 +40,7 @@ struct HttpSettings {
     std::string public_url;  ///< "https://lab.example.org"; empty = as a request calls it
     std::string tls_certificate_file;
     std::string tls_key_file;
+    std::int64_t threads = 0;  ///< that work on requests; 0 = as the store wants it
     // What one client may do (platform/http/server.h).
     std::int64_t header_bytes_max = 0;
     std::int64_t header_count_max = 0;

@@ -138,6 +138,11 @@ void http_rows(const Add& add) {
             .otherwise("8080")
             .between(0, 65'535)
             .help("port of the API; 0 takes any that is free"));
+    add(integer("SERVER_THREADS", http<&HttpSettings::threads>)
+            .otherwise("0")
+            .between(0, 256)
+            .help("requests that are worked on at once, at least 3; 0: with PostgreSQL as many as "
+                  "connections, up to 32; embedded one more than processors, up to 16"));
     add(integer("METRICS_PORT", http<&HttpSettings::metrics_port>)
             .otherwise("9090")
             .between(0, 65'535)
