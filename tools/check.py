@@ -25,7 +25,7 @@ ENGINE = [
 ]
 
 # Headers that name a concrete class though they stand in a room of interfaces: for app alone.
-CONCRETE = ["storage/store/sqlite.h"]
+CONCRETE = ["storage/store/sqlite.h", "storage/store/postgres.h"]
 
 ROOMS = {
     "base": [],
@@ -64,6 +64,7 @@ HEAVY = {
     r"CLI/": ["src/cli/"],
     r"csv\.h$": ["src/platform/data/"],
     r"sqlite3\.h$": ["src/storage/store/"],
+    r"libpq": ["src/storage/store/"],
     r"curl/": ["src/platform/http/"],
     r"openssl/": ["src/platform/crypto/", "src/platform/http/impl/server_tls.cpp"],
     r"sodium(\.h$|/)": ["src/platform/crypto/"],

@@ -60,6 +60,10 @@ class FailingSession final : public storage::Session {
     }
     Status sync(const Ctx& ctx) override { return real_->sync(ctx); }
     Status prepare(const storage::Query& query) override { return real_->prepare(query); }
+    Status hold(const Ctx& ctx, std::string_view what, std::int64_t key) override {
+        return real_->hold(ctx, what, key);
+    }
+    Status check(const Ctx& ctx) override { return real_->check(ctx); }
 
   private:
     std::unique_ptr<storage::Session> real_;
@@ -177,6 +181,8 @@ TEST(FailingStore, ACacheThatCannotBeReadIsAMiss) {
         void rollback() noexcept override {}
         Status sync(const Ctx&) override { return ok(); }
         Status prepare(const storage::Query&) override { return ok(); }
+        Status hold(const Ctx&, std::string_view, std::int64_t) override { return ok(); }
+        Status check(const Ctx&) override { return ok(); }
     };
     World world(qa_yaml(test::kPaid) + "run: {cache: read_write}\n", qa_rows(9));
     Process process(world, {world.open_session(), std::make_unique<Unreadable>()});

@@ -116,6 +116,8 @@ Result<Arrived> store_rows(
     LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
     LAB_TRY(Resource one, need_noun(request, dataset_noun(), id, Deed::update));
     LAB_TRY(const Json body, parse_json(one.body));
+    // The next number is one higher: one at a time.
+    LAB_CHECK(request.session.hold(request.ctx, "dataset_versions", one.key));
     const Json words = words_of(arrival, body.value(kPlannedVersion, Json::object()));
     StoredRows rows{
         .label = words["version"].get<std::string>(),

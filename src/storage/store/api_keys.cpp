@@ -34,8 +34,8 @@ constexpr Query kFindForCheck{
 };
 
 // One optional condition: no value, no condition.
-#define LAB_KEYS_MATCH                                                       \
-    "WHERE k.org = $1 AND (CAST($2 AS BIGINT) IS NULL OR k.is_active = $2) " \
+#define LAB_KEYS_MATCH                                                        \
+    "WHERE k.org = $1 AND (CAST($2 AS BOOLEAN) IS NULL OR k.is_active = $2) " \
     "AND (CAST($3 AS TEXT) IS NULL OR k.owner_id = $3) "
 constexpr Query kList{
     "list_api_keys",
@@ -53,12 +53,12 @@ constexpr Query kCount{"count_api_keys", "SELECT COUNT(*) FROM api_keys k " LAB_
 #undef LAB_KEYS_MATCH
 
 constexpr Query kRevoke{"revoke_api_key", R"sql(
-    UPDATE api_keys SET is_active = 0 WHERE org = $1 AND id = $2 AND is_active = 1
+    UPDATE api_keys SET is_active = FALSE WHERE org = $1 AND id = $2 AND is_active = TRUE
 )sql"};
 constexpr Query kExpire{"expire_api_key", R"sql(
     UPDATE api_keys
     SET expires_at = CASE WHEN expires_at IS NULL OR expires_at > $3 THEN $3 ELSE expires_at END
-    WHERE org = $1 AND id = $2 AND is_active = 1
+    WHERE org = $1 AND id = $2 AND is_active = TRUE
 )sql"};
 constexpr Query kNoteUsed{"note_api_key_used", R"sql(
     UPDATE api_keys SET last_used_at = $3

@@ -20,7 +20,8 @@ constexpr Query kListArtifacts{
 };
 constexpr Query kFindArtifact{"find_artifact", LAB_SELECT_ARTIFACTS "WHERE run = $1 AND id = $2"};
 constexpr Query kCountArtifacts{
-    "count_artifacts", "SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM artifacts WHERE run = $1"
+    "count_artifacts",
+    "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM artifacts WHERE run = $1"
 };
 constexpr Query kRemoveArtifact{
     "remove_artifact", "DELETE FROM artifacts WHERE run = $1 AND id = $2"

@@ -67,6 +67,7 @@ Result<std::int64_t> ClientRuns::add_samples(
 ) {
     std::int64_t added = 0;
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_CHECK(session_.hold(ctx, "client_samples", run));  // the next number is one higher
     for (const ClientSample& sample : samples) {
         LAB_TRY(const bool is_new, add_sample(ctx, run, sample));
         added += is_new ? 1 : 0;

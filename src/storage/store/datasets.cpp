@@ -203,6 +203,7 @@ std::span<const Query* const> dataset_queries() { return kQueries; }
 
 Result<DatasetVersion> Datasets::add_version(const Ctx& ctx, DatasetVersion version) {
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_CHECK(session_.hold(ctx, "datasets", 0));  // the next number is one higher
     const std::string_view name = version.name;
     const Value dataset[] = {
         std::string_view(version.dataset_id), name, std::string_view(version.created_at)

@@ -9,6 +9,7 @@ namespace {
 
 constexpr StatementKind kBegin{"begin", "none"};
 constexpr StatementKind kCommit{"commit", "none"};
+constexpr StatementKind kHold{"other", "none"};
 
 bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -40,7 +41,8 @@ class ObservedSession final : public Session {
           clock_(clock),
           observer_(observer),
           begin_(observer.meter(kBegin)),
-          commit_(observer.meter(kCommit)) {}
+          commit_(observer.meter(kCommit)),
+          hold_(observer.meter(kHold)) {}
 
     Result<std::int64_t> exec(const Ctx& ctx, const Query& query, std::span<const Value> values)
         override {
@@ -70,6 +72,10 @@ class ObservedSession final : public Session {
     void rollback() noexcept override { session_->rollback(); }
     Status sync(const Ctx& ctx) override { return session_->sync(ctx); }
     Status prepare(const Query& query) override { return session_->prepare(query); }
+    Status hold(const Ctx& ctx, std::string_view what, std::int64_t key) override {
+        return told(hold_, "hold", [&] { return session_->hold(ctx, what, key); });
+    }
+    Status check(const Ctx& ctx) override { return session_->check(ctx); }
 
   private:
     template <class Work>
@@ -94,6 +100,7 @@ class ObservedSession final : public Session {
     StatementObserver& observer_;
     StatementMeter& begin_;
     StatementMeter& commit_;
+    StatementMeter& hold_;
     std::unordered_map<const char*, StatementMeter*> meters_;
 };
 

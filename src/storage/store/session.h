@@ -10,7 +10,10 @@
 #include <variant>
 
 /// The thin seam between repositories and databases. SQL is written once, with $1 parameters;
-/// SQLite is the first driver, PostgreSQL the second.
+/// SQLite is the first driver, PostgreSQL the second. What differs between them: after a statement
+/// of a transaction has failed, PostgreSQL takes no other than the rollback; and there a
+/// transaction keeps others from the rows it changed, where SQLite keeps them from writing at all:
+/// who reads before he writes says so with Session::hold().
 namespace lab::storage {
 
 /// A statement with a name for logs and metrics. Lives as a constant beside its only caller;
@@ -57,10 +60,17 @@ class Session {
     virtual Status begin(const Ctx& ctx) = 0;
     virtual Status commit(const Ctx& ctx) = 0;
     virtual void rollback() noexcept = 0;
+    /// Until the transaction ends, nobody else holds the same thing: `what` is a constant, such as
+    /// a table's name, `key` one of its rows. Always in the same order, or two may wait for each
+    /// other. Errors: those of exec(); only within a transaction.
+    virtual Status hold(const Ctx& ctx, std::string_view what, std::int64_t key) = 0;
     /// Waits until everything that any session has committed is on the disk. Errors: io.
     virtual Status sync(const Ctx& ctx) = 0;
     /// Prepares without running: the test that stands in for compile-time checks.
     virtual Status prepare(const Query& query) = 0;
+    /// Before a session that lay idle is used again: whether it can be. It cannot when its server
+    /// has gone, or when a transaction was left open. Errors: unavailable.
+    virtual Status check(const Ctx& ctx) = 0;
 };
 
 /// Rolls back unless committed.

@@ -1,9 +1,26 @@
 #include "storage/store/session_pool.h"
 
+#include "base/hash.h"
+
 #include <algorithm>
 #include <utility>
 
 namespace lab::storage {
+namespace {
+
+constexpr Duration kPauseMin = std::chrono::milliseconds(50);
+constexpr std::uint64_t kDoublingsMax = 5;
+/// A connection that does not answer within this is as good as gone.
+constexpr Duration kCheckMax = std::chrono::seconds(2);
+
+/// Between half and one and a half of it.
+Duration pause_after(std::uint64_t failures, std::uint64_t seed) {
+    const auto base = kPauseMin * (std::int64_t{1} << std::min(failures - 1, kDoublingsMax));
+    const auto share = static_cast<std::int64_t>(mix64(seed ^ failures) % 1024);
+    return base / 2 + base * share / 1024;
+}
+
+}  // namespace
 
 SessionPool::Lease::Lease(SessionPool& pool, std::unique_ptr<Session> session)
     : pool_(&pool), session_(std::move(session)) {}
@@ -17,57 +34,164 @@ SessionPool::Lease::~Lease() {
     }
 }
 
-SessionPool::SessionPool(Database& database, std::size_t max, Duration wait_max)
-    : database_(database), max_(std::max<std::size_t>(1, max)), wait_max_(wait_max) {}
+SessionPool::SessionPool(Database& database, const SessionPoolOptions& options)
+    : database_(database), options_([&] {
+          SessionPoolOptions out = options;
+          out.max = std::max<std::size_t>(1, out.max);
+          out.min = std::min(out.min, out.max);
+          out.opening_max = std::max<std::size_t>(1, out.opening_max);
+          return out;
+      }()) {}
 
 SessionPool::~SessionPool() {
     LAB_ASSERT(open_ == idle_.size(), "no session is on loan when its pool goes");
 }
 
+bool SessionPool::may_open(TimePoint now) const {
+    const std::size_t at_once = failures_ == 0 ? options_.opening_max : 1;
+    return open_ < options_.max && opening_ < at_once && now >= retry_at_;
+}
+
+Result<std::unique_ptr<Session>> SessionPool::open(
+    const Ctx& ctx, std::unique_lock<std::mutex>& lock
+) {
+    ++open_;
+    ++opening_;
+    lock.unlock();
+    auto session = database_.open_session(ctx);
+    lock.lock();
+    --opening_;
+    if (session) {
+        failures_ = 0;
+        retry_at_ = TimePoint::min();
+    } else {
+        --open_;
+        // Whoever gives up says nothing about the database.
+        if (session.error().code != Code::cancelled && session.error().code != Code::timed_out) {
+            ++failures_;
+            retry_at_ = ctx.clock().now() + pause_after(failures_, options_.seed);
+            last_error_ = session.error();
+        }
+    }
+    freed_.notify_all();
+    return session;
+}
+
+/// Closing may take a moment, and is nobody else's to wait for.
+void SessionPool::drop(std::unique_ptr<Session> session, std::unique_lock<std::mutex>& lock) {
+    lock.unlock();
+    session.reset();
+    lock.lock();
+    --open_;
+    freed_.notify_one();
+}
+
 Result<SessionPool::Lease> SessionPool::acquire(const Ctx& ctx) {
     LAB_CHECK(ctx.check());
-    {
-        std::unique_lock lock(mutex_);
-        if (idle_.empty() && open_ >= max_) {
-            ++waiters_;
-            const Duration wait = std::min(wait_max_, ctx.remaining());
-            const bool came =
-                freed_.wait_for(lock, wait, [&] { return !idle_.empty() || open_ < max_; });
-            --waiters_;
-            if (!came) {
-                return Error(Code::unavailable, "the database is busy: try again in a moment");
-            }
-        }
+    const TimePoint begun = ctx.clock().now();
+    const Duration wait_max = std::min(options_.wait_max, ctx.remaining());
+    Duration waited = Duration::zero();  // counted, so that it ends with any clock
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        now_ = std::max(ctx.clock().now(), now_);
         if (!idle_.empty()) {
-            std::unique_ptr<Session> session = std::move(idle_.back());
+            std::unique_ptr<Session> session = std::move(idle_.back().session);
             idle_.pop_back();
-            return Lease(*this, std::move(session));
+            lock.unlock();
+            const Status usable = session->check(ctx.within(kCheckMax));
+            if (usable) {
+                return Lease(*this, std::move(session));
+            }
+            lock.lock();
+            drop(std::move(session), lock);
+            LAB_CHECK(ctx.check());
+            continue;
         }
-        ++open_;
-    }
-    auto session = database_.open_session(ctx);
-    if (!session) {
-        {
-            const std::lock_guard lock(mutex_);
-            --open_;
+        if (may_open(ctx.clock().now())) {
+            auto session = open(ctx, lock);
+            if (!session) {
+                return session.error();
+            }
+            return Lease(*this, *std::move(session));
         }
-        freed_.notify_one();
-        return session.error();
+        const Duration left = wait_max - std::max(waited, ctx.clock().now() - begun);
+        if (left <= Duration::zero()) {
+            return failures_ > 0
+                       ? last_error_
+                       : Error(Code::unavailable, "the database is busy: try again in a moment");
+        }
+        // Nobody is woken by the end of a pause.
+        const Duration pause = failures_ > 0 ? std::min(left, kPauseMin) : left;
+        ++waiters_;
+        const auto before = std::chrono::steady_clock::now();
+        freed_.wait_for(lock, pause, [&] { return !idle_.empty() || may_open(ctx.clock().now()); });
+        waited += std::chrono::steady_clock::now() - before;
+        --waiters_;
     }
-    return Lease(*this, *std::move(session));
 }
 
 void SessionPool::give_back(std::unique_ptr<Session> session) {
     {
         const std::lock_guard lock(mutex_);
-        idle_.push_back(std::move(session));
+        idle_.push_back({.session = std::move(session), .since = now_});
     }
     freed_.notify_one();
 }
 
+/// Those that lie there since before `before`, the oldest first.
+std::vector<SessionPool::Idle> SessionPool::take_idle(TimePoint before) {
+    const auto newer =
+        std::ranges::find_if(idle_, [&](const Idle& one) { return one.since >= before; });
+    std::vector<Idle> out(std::make_move_iterator(idle_.begin()), std::make_move_iterator(newer));
+    idle_.erase(idle_.begin(), newer);
+    return out;
+}
+
+Status SessionPool::tend(const Ctx& ctx) {
+    std::unique_lock lock(mutex_);
+    now_ = std::max(ctx.clock().now(), now_);
+    std::vector<Idle> old = take_idle(now_ - options_.idle_max);
+    for (Idle& one : old) {
+        if (open_ > options_.min) {
+            drop(std::move(one.session), lock);
+        } else {
+            one.since = now_;
+            idle_.insert(idle_.begin(), std::move(one));
+        }
+    }
+    // One after the other, so that there is always something to lend.
+    for (std::size_t i = 0, count = idle_.size(); i < count && !idle_.empty(); ++i) {
+        Idle one = std::move(idle_.front());
+        idle_.erase(idle_.begin());
+        lock.unlock();
+        const Status usable = one.session->check(ctx.within(kCheckMax));
+        lock.lock();
+        if (usable) {
+            idle_.push_back(std::move(one));
+            freed_.notify_one();
+        } else {
+            drop(std::move(one.session), lock);
+        }
+    }
+    while (open_ < options_.min && may_open(ctx.clock().now())) {
+        auto session = open(ctx, lock);
+        if (!session) {
+            return session.error();
+        }
+        idle_.insert(idle_.begin(), Idle{.session = *std::move(session), .since = now_});
+        freed_.notify_one();
+    }
+    return ok();
+}
+
 SessionPoolStats SessionPool::stats() const {
     const std::lock_guard lock(mutex_);
-    return {.active = open_ - idle_.size(), .idle = idle_.size(), .max = max_, .waiters = waiters_};
+    return {
+        .active = open_ - idle_.size(),
+        .idle = idle_.size(),
+        .max = options_.max,
+        .waiters = waiters_,
+    };
 }
 
 }  // namespace lab::storage

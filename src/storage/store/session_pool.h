@@ -2,6 +2,7 @@
 #include "storage/store/session.h"
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -15,7 +16,22 @@ struct SessionPoolStats {
     std::size_t waiters = 0;
 };
 
+struct SessionPoolOptions {
+    std::size_t max = 1;  ///< sessions at once
+    std::size_t min = 0;  ///< kept open by tend(), however little there is to do
+    /// Who finds none waits this long, or until its own deadline.
+    Duration wait_max = std::chrono::seconds(3);
+    Duration idle_max = std::chrono::minutes(10);  ///< beyond `min`, tend() closes what lay so long
+    std::size_t opening_max = 4;                   ///< connections that are being made at once
+    std::uint64_t seed = 0;                        ///< of the jitter between attempts to connect
+};
+
 /// Sessions for many threads, opened when first needed and used again. Any thread.
+///
+/// A database that is away is not stormed when it comes back: after a failure one session at a time
+/// is opened, after a pause that doubles from 50 ms to 1.6 s, with jitter, until one succeeds. A
+/// session that lay idle is checked before it is lent, so that a restart of the server fails
+/// nobody.
 class SessionPool {
   public:
     /// A session on loan: given back when it goes.
@@ -34,27 +50,44 @@ class SessionPool {
         std::unique_ptr<Session> session_;
     };
 
-    /// At most `max` sessions; who finds none waits `wait_max`, or until its own deadline.
-    SessionPool(Database& database, std::size_t max, Duration wait_max);
+    SessionPool(Database& database, const SessionPoolOptions& options);
+    SessionPool(Database& database, std::size_t max, Duration wait_max)
+        : SessionPool(database, {.max = max, .wait_max = wait_max}) {}
     ~SessionPool();
     SessionPool(const SessionPool&) = delete;
     SessionPool& operator=(const SessionPool&) = delete;
 
     /// Errors: unavailable when none came free in time; those of Database::open_session.
     Result<Lease> acquire(const Ctx& ctx);
+    /// Now and then: opens sessions up to `min`, lets go of dead ones and of those beyond it that
+    /// nobody needs. Errors: those of Database::open_session.
+    Status tend(const Ctx& ctx);
     SessionPoolStats stats() const;
 
   private:
+    struct Idle {
+        std::unique_ptr<Session> session;
+        TimePoint since;
+    };
     void give_back(std::unique_ptr<Session> session);
+    /// Under the lock: whether one more may be opened now.
+    bool may_open(TimePoint now) const;
+    Result<std::unique_ptr<Session>> open(const Ctx& ctx, std::unique_lock<std::mutex>& lock);
+    void drop(std::unique_ptr<Session> session, std::unique_lock<std::mutex>& lock);
+    std::vector<Idle> take_idle(TimePoint before);
 
     Database& database_;
-    const std::size_t max_;
-    const Duration wait_max_;
+    const SessionPoolOptions options_;
     mutable std::mutex mutex_;
     std::condition_variable freed_;
-    std::vector<std::unique_ptr<Session>> idle_;  ///< last used last
-    std::size_t open_ = 0;
+    std::vector<Idle> idle_;  ///< last used last
+    std::size_t open_ = 0;    ///< with those that are being opened
+    std::size_t opening_ = 0;
     std::size_t waiters_ = 0;
+    std::uint64_t failures_ = 0;  ///< to connect, one after the other
+    TimePoint retry_at_ = TimePoint::min();
+    TimePoint now_ = TimePoint::min();  ///< as the latest caller's clock says
+    Error last_error_;
 };
 
 }  // namespace lab::storage

@@ -10,9 +10,15 @@
 namespace lab::storage {
 namespace {
 
+// Columns that hold any bytes are BYTEA there, whatever is written into them.
 constexpr Query kCreate{
     "create",
     "CREATE TABLE t (k BIGINT PRIMARY KEY, a TEXT, b BLOB, c DOUBLE "
+    "PRECISION, d BIGINT REFERENCES t (k))"
+};
+constexpr Query kCreateOnServer{
+    "create",
+    "CREATE TABLE t (k BIGINT PRIMARY KEY, a BYTEA, b BYTEA, c DOUBLE "
     "PRECISION, d BIGINT REFERENCES t (k))"
 };
 constexpr Query kInsert{"insert", "INSERT INTO t (k, a, b, c, d) VALUES ($1, $2, $3, $4, $5)"};
@@ -22,7 +28,11 @@ constexpr Query kUpdate{"update", "UPDATE t SET a = $2 WHERE k > $1"};
 
 class SessionContract : public test::StoreTest {
   protected:
-    SessionContract() { EXPECT_TRUE(session_->exec(ctx_, kCreate, {})); }
+    SessionContract() {
+        const auto made =
+            session_->exec(ctx_, test::is_sqlite(GetParam()) ? kCreate : kCreateOnServer, {});
+        EXPECT_TRUE(made) << (made ? "" : made.error().cause);
+    }
     Result<std::int64_t> insert(Session& session, std::int64_t key, Value text = "x") {
         const Value values[] = {key, text, nullptr, nullptr, nullptr};
         return session.exec(ctx_, kInsert, values);
@@ -205,7 +215,14 @@ TEST_P(SessionContract, ALongQueryEndsWhenItIsCancelled) {
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
         "WHERE i < 100000000000) SELECT i FROM n WHERE i = 1 OR i < 0"
     };
-    const Status status = session_->query(ctx, kRows, {}, [&](const Row&) {
+    // A server keeps rows back until they fill its buffer.
+    constexpr Query kLargeRows{
+        "large_rows",
+        "WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n "
+        "WHERE i < 100000000000) SELECT i, repeat('x', 100000) FROM n WHERE i < 5"
+    };
+    const Query& query = test::is_sqlite(GetParam()) ? kRows : kLargeRows;
+    const Status status = session_->query(ctx, query, {}, [&](const Row&) {
         canceller = std::jthread([token] { token.cancel(CancelReason::user); });
         return ok();
     });
@@ -245,8 +262,17 @@ TEST_P(SessionContract, AWriterWaitsForAnotherUntilItsDeadline) {
     const auto other = another_session();
     auto transaction = Transaction::begin(ctx_, *session_);
     ASSERT_TRUE(transaction);
+    ASSERT_TRUE(session_->hold(ctx_, "t", 1));
     const Ctx hurried = ctx_.within(std::chrono::milliseconds(30));
-    EXPECT_EQ(other->begin(hurried).error().code, Code::timed_out);
+    if (test::is_sqlite(GetParam())) {
+        EXPECT_EQ(other->begin(hurried).error().code, Code::timed_out);
+    } else {
+        auto held = Transaction::begin(ctx_, *other);
+        ASSERT_TRUE(held);
+        EXPECT_TRUE(other->hold(ctx_, "t", 2));
+        EXPECT_TRUE(other->hold(ctx_, "u", 1));
+        EXPECT_EQ(other->hold(hurried, "t", 1).error().code, Code::timed_out);
+    }
     std::jthread waiter([&] {
         EXPECT_TRUE(insert(*other, 7));  // gets its turn when the transaction ends
     });
@@ -254,6 +280,23 @@ TEST_P(SessionContract, AWriterWaitsForAnotherUntilItsDeadline) {
     ASSERT_TRUE(transaction->commit(ctx_));
     waiter.join();
     EXPECT_EQ(count(*session_), 2);
+}
+
+TEST_P(SessionContract, ALateSessionIsCheckedBeforeItIsUsed) {
+    EXPECT_TRUE(session_->check(ctx_));
+    ASSERT_TRUE(session_->begin(ctx_));
+    EXPECT_EQ(session_->check(ctx_).error().code, Code::unavailable);
+    session_->rollback();
+    EXPECT_TRUE(session_->check(ctx_));
+}
+
+TEST_P(SessionContract, WhatIsHeldIsLetGoWithTheTransaction) {
+    const auto other = another_session();
+    for (Session* one : {session_.get(), other.get(), session_.get()}) {
+        auto transaction = Transaction::begin(ctx_, *one);
+        ASSERT_TRUE(transaction);
+        EXPECT_TRUE(one->hold(ctx_.within(std::chrono::seconds(20)), "t", 1));
+    }
 }
 
 LAB_ALL_BACKENDS(SessionContract);

@@ -158,7 +158,7 @@ TEST_F(Migrations, AKillInTheMiddleIsHarmless) {
 TEST(EmbeddedMigrations, AreTheFilesByteForByte) {
     const auto migrations = sqlite_migrations();
     ASSERT_FALSE(migrations.empty());
-    int version = 0;
+    std::int64_t version = 0;
     for (const Migration& migration : migrations) {
         // There is no 0005 and there can be none: a store that has 0006 would refuse it.
         EXPECT_EQ(migration.version, version == 4 ? 6 : version + 1);

@@ -462,6 +462,19 @@ void SqliteSession::rollback() noexcept {
     }
 }
 
+/// A transaction that may write is alone from its first statement on.
+Status SqliteSession::hold(const Ctx& ctx, std::string_view /*what*/, std::int64_t /*key*/) {
+    LAB_ASSERT(sqlite3_get_autocommit(connection_) == 0, "things are held within a transaction");
+    return ctx.check();
+}
+
+Status SqliteSession::check(const Ctx& /*ctx*/) {
+    if (sqlite3_get_autocommit(connection_) == 0) {
+        return Error(Code::unavailable, "a transaction was left open");
+    }
+    return ok();
+}
+
 Status SqliteSession::sync(const Ctx& ctx) {
     if (!target_.uri.empty()) {
         return ok();

@@ -43,10 +43,10 @@ constexpr Query kNoteLogin{"note_login", R"sql(
 )sql"};
 
 // One optional condition: no value, no condition.
-#define LAB_USERS_MATCH                                                      \
-    "WHERE u.org = $1 AND (CAST($2 AS BIGINT) IS NULL OR u.is_active = $2) " \
-    "AND (CAST($3 AS TEXT) IS NULL OR u.roles LIKE $3 ESCAPE '\\') "         \
-    "AND (CAST($4 AS TEXT) IS NULL OR u.email LIKE $4 ESCAPE '\\' "          \
+#define LAB_USERS_MATCH                                                       \
+    "WHERE u.org = $1 AND (CAST($2 AS BOOLEAN) IS NULL OR u.is_active = $2) " \
+    "AND (CAST($3 AS TEXT) IS NULL OR u.roles LIKE $3 ESCAPE '\\') "          \
+    "AND (CAST($4 AS TEXT) IS NULL OR u.email LIKE $4 ESCAPE '\\' "           \
     "OR lower(u.name) LIKE $4 ESCAPE '\\') "
 constexpr Query kList{
     "list_users",

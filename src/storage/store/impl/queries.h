@@ -27,5 +27,7 @@ std::vector<const Query*> resource_queries();
 // Those that only the SQLite driver runs.
 std::span<const Query* const> migration_queries();
 std::span<const Query* const> verify_queries();
+// And PostgreSQL's alone.
+std::span<const Query* const> postgres_migration_queries();
 
 }  // namespace lab::storage

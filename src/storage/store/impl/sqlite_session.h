@@ -37,6 +37,8 @@ class SqliteSession final : public Session {
     void rollback() noexcept override;
     Status sync(const Ctx& ctx) override;
     Status prepare(const Query& query) override;
+    Status hold(const Ctx& ctx, std::string_view what, std::int64_t key) override;
+    Status check(const Ctx& ctx) override;
 
     /// Runs several statements without parameters or rows.
     Status run_script(const Ctx& ctx, std::string_view name, std::string_view sql);

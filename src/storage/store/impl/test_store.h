@@ -2,8 +2,10 @@
 #include "domain/sample.h"
 #include "storage/objects/impl/test_folder.h"
 #include "storage/store/journal.h"
+#include "storage/store/postgres.h"
 #include "storage/store/runs.h"
 #include "storage/store/sqlite.h"
+#include "support/backends.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -18,36 +20,91 @@
 namespace lab::storage::test {
 
 /// What a contract is checked against.
-enum class Backend : std::uint8_t { sqlite_file, sqlite_memory };
+enum class Backend : std::uint8_t { sqlite_file, sqlite_memory, postgres, pgbouncer };
 inline std::string backend_name(const testing::TestParamInfo<Backend>& info) {
-    return info.param == Backend::sqlite_file ? "SqliteFile" : "SqliteMemory";
+    constexpr const char* kNames[] = {"SqliteFile", "SqliteMemory", "Postgres", "PgBouncer"};
+    return kNames[static_cast<std::size_t>(info.param)];
 }
+inline bool is_sqlite(Backend backend) { return backend <= Backend::sqlite_memory; }
+/// Those there are: PostgreSQL where tools/postgres.py started one.
+inline std::vector<Backend> backends() {
+    std::vector<Backend> out{Backend::sqlite_file, Backend::sqlite_memory};
+    if (!lab::test::postgres_url().empty()) {
+        out.push_back(Backend::postgres);
+    }
+    if (!lab::test::pgbouncer_url().empty()) {
+        out.push_back(Backend::pgbouncer);
+    }
+    return out;
+}
+
+/// PostgreSQL, and PgBouncer before it; or only the former.
+inline std::vector<Backend> servers() {
+    std::vector<Backend> out = backends();
+    std::erase_if(out, is_sqlite);
+    return out;
+}
+inline std::vector<Backend> servers_alone() {
+    std::vector<Backend> out = servers();
+    std::erase(out, Backend::pgbouncer);
+    return out;
+}
+
+/// A database of the server without rows, which goes with this.
+class ServerDatabase {
+  public:
+    enum class Schema : std::uint8_t { none, migrated };
+    explicit ServerDatabase(Schema schema = Schema::migrated);
+    ~ServerDatabase();
+    ServerDatabase(const ServerDatabase&) = delete;
+    ServerDatabase& operator=(const ServerDatabase&) = delete;
+    std::string url(Backend backend = Backend::postgres) const;
+
+  private:
+    Schema schema_;
+    std::string name_;
+};
 
 /// A migrated, empty database with one session.
 class StoreTest : public testing::TestWithParam<Backend> {
   protected:
     StoreTest() {
-        const bool file = GetParam() == Backend::sqlite_file;
-        auto opened =
-            open_sqlite(ctx_, {.path = file ? home_.file("lab.db") : std::string(":memory:")});
+        auto opened = open_backend();
         EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
         database_ = *std::move(opened);
-        EXPECT_TRUE(database_->migrate(ctx_));
+        const Status migrated = database_->migrate(ctx_);
+        EXPECT_TRUE(migrated) << migrated.error().message << migrated.error().cause;
         session_ = another_session();
+    }
+    Result<std::unique_ptr<Database>> open_backend() {
+        if (is_sqlite(GetParam())) {
+            const bool file = GetParam() == Backend::sqlite_file;
+            return open_sqlite(
+                ctx_, {.path = file ? home_.file("lab.db") : std::string(":memory:")}
+            );
+        }
+        server_ = std::make_unique<ServerDatabase>();
+        return open_postgres({.url = server_->url(GetParam())});
     }
     std::unique_ptr<Session> another_session() {
         auto session = database_->open_session(ctx_);
-        EXPECT_TRUE(session) << (session ? "" : session.error().message);
+        EXPECT_TRUE(session) << (session ? "" : session.error().message + session.error().cause);
         return *std::move(session);
     }
     SystemClock clock_;
     Ctx ctx_{clock_};
     TestFolder home_;
+    std::unique_ptr<ServerDatabase> server_;
     std::unique_ptr<Database> database_;
     std::unique_ptr<Session> session_;
 };
 
-#define LAB_ALL_BACKENDS(fixture)                                                  \
+#define LAB_ALL_BACKENDS(fixture)                                               \
+    INSTANTIATE_TEST_SUITE_P(                                                   \
+        Every, fixture, testing::ValuesIn(test::backends()), test::backend_name \
+    )
+/// For what only an embedded database has.
+#define LAB_SQLITE_BACKENDS(fixture)                                               \
     INSTANTIATE_TEST_SUITE_P(                                                      \
         Every,                                                                     \
         fixture,                                                                   \

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Runs a command beside a PostgreSQL server of its own, which goes when the command ends.
+
+Usage: postgres.py COMMAND...
+
+The server (Debian's postgresql-15) is empty, listens on the loopback address and keeps nothing: no
+fsync, its data in a folder under /tmp. Before it stands a PgBouncer that gives connections out by
+transaction. The command finds their addresses in LAB_TEST_POSTGRES_URL and LAB_TEST_PGBOUNCER_URL;
+where the programs are not installed, the command runs without. The exit status is the command's.
+"""
+import contextlib
+import ctypes
+import os
+import pathlib
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
+START_SECONDS = 60
+USER = "lab"
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "100",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "wal_level": "logical",
+    # So that a test can tell a commit that waits for the log from one that does not.
+    "wal_writer_delay": "10s",
+    "autovacuum": "off",
+    "logging_collector": "off",
+}
+
+
+def free_port():
+    """Below the ports that outgoing connections take."""
+    for _ in range(200):
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port on the loopback address")
+
+
+def die_with_parent():
+    """In the child: a server must not outlive whoever started it, however that ends."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
+
+
+class Servers:
+    """PostgreSQL and PgBouncer; a context that starts and stops them."""
+
+    def __init__(self):
+        # PostgreSQL refuses to run as root.
+        self.owner = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+        self.folder = None
+        self.password = secrets.token_hex(8)
+        self.running = []
+        self.env = {}
+
+    def __enter__(self):
+        if not (BIN / "initdb").exists():
+            return self
+        try:
+            self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-postgres-", dir="/tmp"))
+            (self.folder / "password").write_text(self.password)
+            self.give(self.folder)
+            self.give(self.folder / "password")
+            self.call([BIN / "initdb", "-D", self.folder / "data", "-U", USER, "--no-sync",
+                       "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256",
+                       f"--pwfile={self.folder / 'password'}"])
+            port = self.start_postgres()
+            self.env["LAB_TEST_POSTGRES_URL"] = self.url(port)
+            if PGBOUNCER:
+                self.env["LAB_TEST_PGBOUNCER_URL"] = self.url(self.start_pgbouncer(port))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def url(self, port):
+        return f"postgresql://{USER}:{self.password}@127.0.0.1:{port}/postgres"
+
+    def give(self, path):
+        if self.owner:
+            os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
+
+    def as_owner(self):
+        out = {"cwd": self.folder, "stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+        if self.owner:
+            out |= {"user": self.owner.pw_uid, "group": self.owner.pw_gid, "extra_groups": []}
+        return out
+
+    def call(self, command):
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=START_SECONDS,
+                              check=False, **self.as_owner())
+        if done.returncode != 0:
+            raise RuntimeError(done.stdout.decode(errors="replace"))
+
+    def spawn(self, name, command):
+        with open(self.folder / f"{name}.log", "ab") as log:
+            process = subprocess.Popen(command, stdout=log, preexec_fn=die_with_parent,
+                                       **self.as_owner())
+        self.running.append(process)
+        return process
+
+    def wait_for(self, name, process, port):
+        """Until it takes connections; False when the port was taken meanwhile."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                self.running.remove(process)
+                return False
+            with contextlib.suppress(OSError):
+                with socket.create_connection(("127.0.0.1", port), timeout=1):
+                    return True
+            time.sleep(0.05)
+        raise RuntimeError((self.folder / f"{name}.log").read_text(errors="replace"))
+
+    def start_postgres(self):
+        for _ in range(5):
+            port = free_port()
+            options = [f"--{key}={value}" for key, value in SETTINGS.items()]
+            process = self.spawn("postgres", [
+                BIN / "postgres", "-D", self.folder / "data", f"--port={port}",
+                f"--unix_socket_directories={self.folder}", *options])
+            if not self.wait_for("postgres", process, port):
+                continue
+            # The port is open a moment before the server is ready.
+            end = time.monotonic() + START_SECONDS
+            while time.monotonic() < end:
+                if subprocess.run([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)],
+                                  check=False).returncode == 0:
+                    return port
+                time.sleep(0.05)
+        raise RuntimeError((self.folder / "postgres.log").read_text(errors="replace"))
+
+    def start_pgbouncer(self, postgres_port):
+        users = self.folder / "users.txt"
+        users.write_text(f'"{USER}" "{self.password}"\n')
+        self.give(users)
+        for _ in range(5):
+            port = free_port()
+            config = self.folder / "pgbouncer.ini"
+            config.write_text(
+                f"[databases]\n* = host=127.0.0.1 port={postgres_port}\n[pgbouncer]\n"
+                f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+                f"auth_type = scram-sha-256\nauth_file = {users}\npool_mode = transaction\n"
+                "max_client_conn = 200\ndefault_pool_size = 4\nserver_idle_timeout = 2\n"
+                "autodb_idle_timeout = 2\n")
+            self.give(config)
+            process = self.spawn("pgbouncer", [PGBOUNCER, config])
+            if self.wait_for("pgbouncer", process, port):
+                return port
+        raise RuntimeError((self.folder / "pgbouncer.log").read_text(errors="replace"))
+
+    def stop(self):
+        for process in reversed(self.running):
+            process.send_signal(signal.SIGINT)  # PostgreSQL: without waiting for clients
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.running = []
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def leave(number, _):
+    raise SystemExit(128 + number)
+
+
+def main(command):
+    if not command:
+        print(__doc__, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, leave)
+    with Servers() as servers:
+        with subprocess.Popen(command, env={**os.environ, **servers.env}) as process:
+            try:
+                return process.wait()
+            except BaseException:
+                process.terminate()
+                raise
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
