@@ -25,7 +25,8 @@ ENGINE = [
 ]
 
 # Headers that name a concrete class though they stand in a room of interfaces: for app alone.
-CONCRETE = ["storage/store/sqlite.h", "storage/store/postgres.h"]
+CONCRETE = ["storage/store/sqlite.h", "storage/store/postgres.h",
+            "storage/store/postgres_schema.h"]
 
 ROOMS = {
     "base": [],

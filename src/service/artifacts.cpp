@@ -199,9 +199,10 @@ Result<Json> keep_artifact(
     one.mime_type = impl.plan.mime_type.empty() ? "application/octet-stream" : impl.plan.mime_type;
     one.created_at = format_rfc3339(request.deps.clock->wall());
     LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    // Whoever removes the last artifact of the same bytes holds the same.
+    LAB_CHECK(Artifacts(request.session).hold_object(request.ctx, one.content_hash));
     LAB_CHECK(room_of(request, found));
     LAB_CHECK(Artifacts(request.session).create(request.ctx, found.key, one));
-    // Whoever removes the last artifact of the same bytes does it under the lock that we hold now.
     if (!impl.objects->contains(one.content_hash)) {
         return Error(Code::unavailable, "the same bytes are being removed: send them again");
     }
@@ -260,9 +261,10 @@ Result<Json> remove_artifact(
     Artifacts artifacts(request.session);
     LAB_CHECK(artifacts.remove(request.ctx, found.key, id));
     LAB_CHECK(transaction.commit(request.ctx));
-    // Looked up and unlinked under the store's lock for writing, so that nobody begins to need it
-    // in between; killed here, the file stays and is in nobody's way.
+    // Looked up and unlinked while it is held, so that nobody begins to need it in between; killed
+    // here, the file stays and is in nobody's way.
     LAB_TRY(auto clearing, storage::Transaction::begin(request.ctx, request.session));
+    LAB_CHECK(artifacts.hold_object(request.ctx, one.content_hash));
     LAB_TRY(const bool needed, artifacts.is_needed(request.ctx, one.content_hash));
     if (!needed) {
         ::unlink(objects->path_of(one.content_hash).c_str());

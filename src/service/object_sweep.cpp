@@ -71,6 +71,7 @@ Result<std::size_t> sweep_objects(const Request& request, Duration age) {
             continue;
         }
         LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+        LAB_CHECK(artifacts.hold_object(request.ctx, hash));
         LAB_TRY(const bool needed, artifacts.is_needed(request.ctx, hash));
         const std::string path = objects->path_of(hash);
         // Written again meanwhile: somebody is about to need it.

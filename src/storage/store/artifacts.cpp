@@ -1,5 +1,6 @@
 #include "storage/store/artifacts.h"
 
+#include "base/hash.h"
 #include "storage/store/impl/queries.h"
 
 namespace lab::storage {
@@ -113,6 +114,10 @@ Result<bool> Artifacts::remove(const Ctx& ctx, std::int64_t run, std::string_vie
     const Value values[] = {run, id};
     LAB_TRY(const std::int64_t gone, session_.exec(ctx, kRemoveArtifact, values));
     return gone > 0;
+}
+
+Status Artifacts::hold_object(const Ctx& ctx, std::string_view content_hash) {
+    return session_.hold(ctx, "objects", static_cast<std::int64_t>(fnv1a64(content_hash)));
 }
 
 Result<bool> Artifacts::is_needed(const Ctx& ctx, std::string_view content_hash) {

@@ -44,6 +44,8 @@ class Artifacts {
     Result<std::optional<Artifact>> find(const Ctx& ctx, std::int64_t run, std::string_view id);
     /// false: there was none.
     Result<bool> remove(const Ctx& ctx, std::int64_t run, std::string_view id);
+    /// Until the transaction ends, nobody else who asks for it begins or ceases to need the object.
+    Status hold_object(const Ctx& ctx, std::string_view content_hash);
     /// Whether an artifact, a version of a dataset or a run needs the object of this hash.
     Result<bool> is_needed(const Ctx& ctx, std::string_view content_hash);
 

@@ -418,6 +418,8 @@ void PostgresSession::rollback() noexcept {
     if (streaming_ != nullptr && !streaming_->ended) {
         connection_->stop();
         streaming_->ended = true;
+        streaming_->failed = true;
+        streaming_->error = Error(Code::internal, "a transaction ended while its rows were read");
     }
     if (PQtransactionStatus(connection_->raw()) == PQTRANS_ACTIVE) {
         connection_->stop();

@@ -24,11 +24,11 @@ namespace {
 #define LAB_IF(parameter, condition) "AND (CAST(" parameter " AS TEXT) IS NULL OR " condition ") "
 
 // `own`: what else a row of the table must be.
-#define LAB_MATCHES(own, facet, kind, experiment, run)                             \
-    LAB_VISIBLE own LAB_IF("$5", "status = $5") LAB_IF("$6", "owner_id = $6")      \
-        LAB_IF("$7", "name = $7") LAB_IF("$8", "search LIKE $8 ESCAPE '\\'")       \
-            LAB_IF("$9", "tags LIKE $9 ESCAPE '\\'") LAB_IF("$10", facet " = $10") \
-                LAB_IF("$11", experiment " = $11") LAB_IF("$12", run " = $12")     \
+#define LAB_MATCHES(own, facet, kind, experiment, run)                                    \
+    LAB_VISIBLE own LAB_IF("$5", "status = $5") LAB_IF("$6", "owner_id = $6")             \
+        LAB_IF("$7", "name = $7") LAB_IF("$8", "search LIKE $8 ESCAPE '\\'")              \
+            LAB_IF("$9", "lower(tags) LIKE $9 ESCAPE '\\'") LAB_IF("$10", facet " = $10") \
+                LAB_IF("$11", experiment " = $11") LAB_IF("$12", run " = $12")            \
                     LAB_IF("$13", kind " = $13")
 
 #define LAB_LIST(table, matches, sort, order, sign)                                        \
@@ -149,12 +149,16 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
-/// A pattern that finds lists which hold all of these.
+/// A pattern that finds lists which hold all of these, whatever the case of A to Z: LIKE of SQLite
+/// does not tell it, that of PostgreSQL does; lower() of both changes these letters alone.
 std::string list_pattern(std::vector<std::string> words) {
     std::ranges::sort(words);
     std::string out = "%";
     for (const std::string& word : words) {
         out += ";" + escaped(word) + ";%";
+    }
+    for (char& c : out) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     }
     return out;
 }

@@ -118,7 +118,7 @@ TEST_P(ResourcesContract, ALateWriterChangesNothing) {
 
 TEST_P(ResourcesContract, EveryFilterHolds) {
     Resource one = make("id-1", "alpha", "ann");
-    one.tags = {"x", "y", "a_b"};
+    one.tags = {"x", "y", "a_b", "Vision É"};
     ASSERT_TRUE(models_.create(ctx_, one));
     Resource two = make("id-2", "beta 100%", "bob");
     two.tags = {"x"};
@@ -133,6 +133,8 @@ TEST_P(ResourcesContract, EveryFilterHolds) {
     EXPECT_EQ(names(ann_, {.tags = {"x"}}).size(), 2U);
     EXPECT_EQ(names(ann_, {.tags = {"y", "x"}}), Names{"alpha"});
     EXPECT_EQ(names(ann_, {.tags = {"axb"}}), Names{}) << "a tag is no pattern";
+    EXPECT_EQ(names(ann_, {.tags = {"vISION É"}}), Names{"alpha"});
+    EXPECT_EQ(names(ann_, {.tags = {"vision é"}}), Names{});
     EXPECT_EQ(names(ann_, {.facet = "google"}), Names{"beta 100%"});
     EXPECT_EQ(names(ann_, {.status = "ready", .facet = "google"}), Names{});
     EXPECT_EQ(models_.count(ctx_, ann_, {.facet = "google"}).value(), 1);

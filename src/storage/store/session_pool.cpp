@@ -12,6 +12,8 @@ constexpr Duration kPauseMin = std::chrono::milliseconds(50);
 constexpr std::uint64_t kDoublingsMax = 5;
 /// A connection that does not answer within this is as good as gone.
 constexpr Duration kCheckMax = std::chrono::seconds(2);
+/// Whoever gets his turn at the end of his patience may still try.
+constexpr Duration kOpenMin = std::chrono::milliseconds(500);
 
 /// Between half and one and a half of it.
 Duration pause_after(std::uint64_t failures, std::uint64_t seed) {
@@ -53,12 +55,18 @@ bool SessionPool::may_open(TimePoint now) const {
 }
 
 Result<std::unique_ptr<Session>> SessionPool::open(
-    const Ctx& ctx, std::unique_lock<std::mutex>& lock
+    const Ctx& ctx, Duration limit, std::unique_lock<std::mutex>& lock
 ) {
     ++open_;
     ++opening_;
     lock.unlock();
-    auto session = database_.open_session(ctx);
+    auto session = database_.open_session(ctx.within(limit));
+    const bool given_up = !ctx.check();
+    if (!session && !given_up && session.error().code == Code::timed_out) {
+        Error error(Code::unavailable, "the database does not answer: try again in a moment");
+        error.cause = session.error().cause;
+        session = std::move(error);
+    }
     lock.lock();
     --opening_;
     if (session) {
@@ -67,7 +75,7 @@ Result<std::unique_ptr<Session>> SessionPool::open(
     } else {
         --open_;
         // Whoever gives up says nothing about the database.
-        if (session.error().code != Code::cancelled && session.error().code != Code::timed_out) {
+        if (!given_up) {
             ++failures_;
             retry_at_ = ctx.clock().now() + pause_after(failures_, options_.seed);
             last_error_ = session.error();
@@ -107,14 +115,14 @@ Result<SessionPool::Lease> SessionPool::acquire(const Ctx& ctx) {
             LAB_CHECK(ctx.check());
             continue;
         }
+        const Duration left = wait_max - std::max(waited, ctx.clock().now() - begun);
         if (may_open(ctx.clock().now())) {
-            auto session = open(ctx, lock);
+            auto session = open(ctx, std::max(left, kOpenMin), lock);
             if (!session) {
                 return session.error();
             }
             return Lease(*this, *std::move(session));
         }
-        const Duration left = wait_max - std::max(waited, ctx.clock().now() - begun);
         if (left <= Duration::zero()) {
             return failures_ > 0
                        ? last_error_
@@ -174,7 +182,7 @@ Status SessionPool::tend(const Ctx& ctx) {
         }
     }
     while (open_ < options_.min && may_open(ctx.clock().now())) {
-        auto session = open(ctx, lock);
+        auto session = open(ctx, std::max(options_.wait_max, kOpenMin), lock);
         if (!session) {
             return session.error();
         }

@@ -72,7 +72,9 @@ class SessionPool {
     void give_back(std::unique_ptr<Session> session);
     /// Under the lock: whether one more may be opened now.
     bool may_open(TimePoint now) const;
-    Result<std::unique_ptr<Session>> open(const Ctx& ctx, std::unique_lock<std::mutex>& lock);
+    Result<std::unique_ptr<Session>> open(
+        const Ctx& ctx, Duration limit, std::unique_lock<std::mutex>& lock
+    );
     void drop(std::unique_ptr<Session> session, std::unique_lock<std::mutex>& lock);
     std::vector<Idle> take_idle(TimePoint before);
 

@@ -65,7 +65,96 @@ TEST_P(Pool, ManyThreadsShareFewSessions) {
     EXPECT_LE(pool.stats().idle, 2U);
 }
 
+TEST_P(Pool, TendingKeepsSomeOpenAndLetsTheRestGo) {
+    SessionPool pool(*database_, {.max = 4, .min = 2, .wait_max = 1s, .idle_max = 0ms});
+    ASSERT_TRUE(pool.tend(ctx_));
+    EXPECT_EQ(pool.stats().idle, 2U);
+    {
+        std::vector<SessionPool::Lease> leases;
+        for (int i = 0; i < 4; ++i) {
+            leases.push_back(pool.acquire(ctx_).value());
+        }
+        EXPECT_EQ(pool.stats().active, 4U);
+    }
+    EXPECT_EQ(pool.stats().idle, 4U);
+    const auto end = clock_.now() + 10s;
+    while (pool.stats().idle != 2 && clock_.now() < end) {
+        ASSERT_TRUE(pool.tend(ctx_));
+    }
+    EXPECT_EQ(pool.stats().idle, 2U);
+}
+
+TEST_P(Pool, ASessionWithAnOpenTransactionIsNotLentAgain) {
+    SessionPool pool(*database_, 1, 1s);
+    ASSERT_TRUE((*pool.acquire(ctx_))->begin(ctx_));
+    const auto lease = pool.acquire(ctx_);
+    ASSERT_TRUE(lease);
+    EXPECT_TRUE((*lease)->begin(ctx_));
+    (*lease)->rollback();
+}
+
 LAB_ALL_BACKENDS(Pool);
+
+/// A database that is away until it is told otherwise.
+class AwayDatabase final : public Database {
+  public:
+    explicit AwayDatabase(std::unique_ptr<Database> real) : real_(std::move(real)) {}
+    Result<std::unique_ptr<Session>> open_session(const Ctx& ctx, Durability durability) override {
+        const int now = ++opening_;
+        int seen = most_.load();
+        while (now > seen && !most_.compare_exchange_weak(seen, now)) {
+        }
+        ++attempts_;
+        auto out = away_ ? Result<std::unique_ptr<Session>>(Error(Code::unavailable, "away"))
+                         : real_->open_session(ctx, durability);
+        --opening_;
+        return out;
+    }
+    Status migrate(const Ctx& ctx) override { return real_->migrate(ctx); }
+    void come_back() { away_ = false; }
+    int attempts() const { return attempts_; }
+    int most() const { return most_; }
+
+  private:
+    std::unique_ptr<Database> real_;
+    std::atomic<bool> away_ = true;
+    std::atomic<int> opening_ = 0;
+    std::atomic<int> most_ = 0;
+    std::atomic<int> attempts_ = 0;
+};
+
+TEST(PoolOfAnAbsentDatabase, IsNotStormedAndGoesOnWhenItIsBack) {
+    const SystemClock clock;
+    const Ctx ctx(clock);
+    AwayDatabase database(open_sqlite(ctx, {.path = ":memory:"}).value());
+    SessionPool pool(database, {.max = 8, .wait_max = 400ms, .opening_max = 2});
+    std::atomic<int> refused = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+        threads.emplace_back([&] {
+            for (int i = 0; i < 3; ++i) {
+                const auto lease = pool.acquire(ctx);
+                ASSERT_FALSE(lease);
+                EXPECT_EQ(lease.error().code, Code::unavailable);
+                EXPECT_EQ(lease.error().message, "away");
+                ++refused;
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(refused.load(), 24);
+    EXPECT_LE(database.most(), 2);
+    EXPECT_LT(database.attempts(), 24);  // most were told what the last attempt had found
+    database.come_back();
+    const auto end = clock.now() + 20s;
+    for (bool lent = false; !lent;) {
+        ASSERT_LT(clock.now(), end);
+        lent = pool.acquire(ctx).has_value();
+    }
+    EXPECT_EQ(pool.stats().waiters, 0U);
+}
 
 }  // namespace
 }  // namespace lab::storage
