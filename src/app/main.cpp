@@ -3,6 +3,7 @@
 #include "app/interrupts.h"
 #include "app/keyring.h"
 #include "app/local_api.h"
+#include "app/migrate.h"
 #include "app/serve.h"
 #include "app/wire.h"
 #include "cli/cli.h"
@@ -37,6 +38,9 @@ int run(int argc, char** argv) {
     };
     deps.administer = [&](const lab::Settings& settings, const lab::cli::AdminRequest& request) {
         return lab::app::administer(settings, deps.env, request);
+    };
+    deps.migrate = [&](const lab::cli::MigrateRequest& request) {
+        return lab::app::migrate(deps.env, request);
     };
     deps.connect = [&](const lab::Settings& settings) -> lab::Result<lab::cli::Transport*> {
         LAB_TRY(

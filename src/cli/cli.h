@@ -51,6 +51,14 @@ struct AdminRequest {
     std::string reason;               ///< of maintenance
 };
 
+/// What is asked about the schema of PostgreSQL.
+struct MigrateRequest {
+    enum class What : std::uint8_t { run, info, revert };
+    What what = What::info;
+    std::string database_url;            ///< empty: DATABASE_URL
+    std::optional<std::int64_t> target;  ///< of revert: the last version that stays
+};
+
 /// What the command line needs of the program; app fills it in. Nothing is opened before a command
 /// asks, so that --help answers at once.
 struct Deps {
@@ -67,6 +75,8 @@ struct Deps {
     /// Serves until a signal ends it; gives the exit code.
     std::function<Result<int>(const Settings&, const ServeOptions&)> serve;
     std::function<Result<Json>(const Settings&, const AdminRequest&)> administer;
+    /// A row for each step of the schema: version, name, state.
+    std::function<Result<std::vector<std::vector<std::string>>>(const MigrateRequest&)> migrate;
     /// The settings of the server as they are, secrets masked: key, value, where it comes from.
     std::function<Result<std::vector<std::vector<std::string>>>()> server_settings;
     /// The way to the API that the settings choose: a server, or the same API in this process.

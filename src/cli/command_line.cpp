@@ -169,6 +169,7 @@ CommandLine::CommandLine(const std::string& version)
     add_agent_commands(app, choose);
     add_auth_commands(app, choose);
     add_server_commands(app, choose);
+    add_migrate_commands(app, choose);
     add_info_commands(app, choose);
 }
 

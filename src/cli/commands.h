@@ -52,6 +52,7 @@ void add_agent_commands(CLI::App& app, const Choose& choose);       ///< agents
 void add_auth_commands(CLI::App& app, const Choose& choose);        ///< auth
 void add_config_commands(CLI::App& config, const Choose& choose);   ///< of the group config
 void add_prompt_commands(CLI::App& app, const Choose& choose);      ///< prompts
+void add_migrate_commands(CLI::App& app, const Choose& choose);     ///< migrate
 void add_server_commands(CLI::App& app, const Choose& choose);      ///< serve, admin
 void add_info_commands(CLI::App& app, const Choose& choose);        ///< schema, config, doctor, ...
 
