@@ -20,7 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kSecretBits = 256;
-constexpr std::size_t kSessionsMax = 16;
+constexpr std::int64_t kSessionsMax = 16;
+constexpr std::int64_t kConnectionsMax = 1'000;  ///< of a pod to PostgreSQL
 constexpr Duration kSessionWait = std::chrono::seconds(3);
 
 class ProgramParts final : public service::RunnerParts {
@@ -86,6 +87,11 @@ JwtAlgorithm algorithm_of(const std::string& name) {
                              : JwtAlgorithm::hs256;
 }
 
+std::string host_name() {
+    std::array<char, 65> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 }  // namespace
 
 struct Platform::Parts {
@@ -138,19 +144,24 @@ struct Platform::Parts {
     }
 
     Status open_store(const Ctx& ctx) {
-        if (!server.embedded()) {
-            return Error(
-                Code::validation,
-                "DATABASE_URL is set, and this release keeps everything in the embedded store: "
-                "unset it"
-            );
-        }
         LAB_TRY(database, program->deps().database(ctx));
-        const auto max = static_cast<std::size_t>(
-            std::clamp<std::int64_t>(server.database.connections_max, 1, kSessionsMax)
+        // A file has one writer, and nothing to keep warm.
+        const std::int64_t most = server.embedded() ? kSessionsMax : kConnectionsMax;
+        const auto max = std::clamp<std::int64_t>(server.database.connections_max, 1, most);
+        const auto min = server.embedded()
+                             ? 0
+                             : std::clamp<std::int64_t>(server.database.connections_min, 0, max);
+        const auto seed = static_cast<std::uint64_t>(clock.now().time_since_epoch().count());
+        sessions = std::make_unique<storage::SessionPool>(
+            *database,
+            storage::SessionPoolOptions{
+                .max = static_cast<std::size_t>(max),
+                .min = static_cast<std::size_t>(min),
+                .wait_max = kSessionWait,
+                .seed = seed,
+            }
         );
-        sessions = std::make_unique<storage::SessionPool>(*database, max, kSessionWait);
-        return ok();
+        return sessions->tend(ctx);
     }
 
     Status open_identity(const Ctx& ctx) {
@@ -230,6 +241,14 @@ std::unique_ptr<Program> Platform::make_program() const {
     auto program = std::make_unique<Program>(
         parts->settings, parts->env, parts->observers, parts->outbound->client_options()
     );
+    const DatabaseSettings& database = parts->server.database;
+    if (!parts->server.embedded()) {
+        // The host's name tells replicas apart: under Kubernetes it is the pod's.
+        program->use_postgres(
+            database.write_url.empty() ? database.url : database.write_url,
+            "llm-research " + host_name()
+        );
+    }
     service::Deps& deps = program->deps();
     deps.outbound = parts->outbound.get();
     deps.check_model =

@@ -59,8 +59,9 @@ void ServerProcess::check_database() {
     const TimePoint begun = clock_.now();
     const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(3));
     ComponentHealth database{.name = "database", .critical = true};
+    const bool tended = platform_->sessions().tend(ctx).has_value();
     const auto session = platform_->sessions().acquire(ctx);
-    bool good = session && platform_->identity().maintain(ctx, **session);
+    bool good = tended && session && platform_->identity().maintain(ctx, **session);
     if (good) {
         const service::Caller nobody;
         good = service::purge_idempotent({ctx, platform_->deps(), **session, nobody}).has_value();

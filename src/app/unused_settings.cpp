@@ -6,6 +6,8 @@ namespace lab::app {
 
 std::vector<std::string> unused_settings(const ServerSettings& settings) {
     const std::pair<bool, const char*> all[] = {
+        {!settings.database.read_url.empty(),
+         "DATABASE_READ_URL is not used yet: lists read where changes are written"},
         {!settings.cache.redis_url.empty(),
          "REDIS_URL is not used yet: limits and caches are those of each process"},
         {!settings.analytics.url.empty(),

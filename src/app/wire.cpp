@@ -9,6 +9,7 @@
 #include "science/metrics/scorer.h"
 #include "service/scratch.h"
 #include "storage/objects/folder.h"
+#include "storage/store/postgres.h"
 #include "storage/store/sqlite.h"
 
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct Program::Parts {
     http::ClientOptions outbound;
     std::unique_ptr<http::Client> http;
     std::optional<service::ScratchFolder> copy;  ///< of a database that may only be read
+    storage::PostgresOptions postgres;           ///< without a URL: a file of the home
     std::unique_ptr<storage::Database> database;
     std::unique_ptr<storage::ObjectFolder> objects;
     ThreadWorker worker;
@@ -63,7 +65,11 @@ struct Program::Parts {
             LAB_CHECK(make_home());
             LAB_TRY(
                 database,
-                storage::open_sqlite(ctx, {.path = (fs::path(settings.home) / "lab.db").string()})
+                postgres.url.empty()
+                    ? storage::open_sqlite(
+                          ctx, {.path = (fs::path(settings.home) / "lab.db").string()}
+                      )
+                    : storage::open_postgres(postgres)
             );
             if (observers.statements != nullptr) {
                 database =
@@ -76,6 +82,9 @@ struct Program::Parts {
 
     /// A home that nobody may write to is read from a copy: SQLite writes where it reads.
     Result<storage::Database*> open_database_to_read(const Ctx& ctx) {
+        if (!postgres.url.empty()) {
+            return open_database(ctx);
+        }
         const fs::path home = settings.home;
         std::error_code code;
         if (!fs::exists(home / "lab.db", code)) {
@@ -212,5 +221,10 @@ Program::~Program() = default;
 service::Deps& Program::deps() { return parts_->deps; }
 
 Executor& Program::loop() { return parts_->loop; }
+
+void Program::use_postgres(std::string url, std::string application_name) {
+    parts_->postgres.url = std::move(url);
+    parts_->postgres.application_name = std::move(application_name);
+}
 
 }  // namespace lab::app

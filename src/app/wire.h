@@ -30,6 +30,8 @@ class Program {
     ~Program();
     service::Deps& deps();
     Executor& loop();
+    /// The store is this PostgreSQL, not a file of the home. Before the store is first asked for.
+    void use_postgres(std::string url, std::string application_name);
 
   private:
     struct Parts;

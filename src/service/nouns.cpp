@@ -131,6 +131,8 @@ Error explain_conflict(
     if (error.code != Code::conflict) {
         return error;
     }
+    // PostgreSQL answers nothing else before what failed is undone; the caller gives up anyway.
+    request.session.rollback();
     const auto found = Resources(request.session, noun.kind)
                            .find_named(request.ctx, one.org, one.access.owner, one.name);
     std::string id;

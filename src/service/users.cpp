@@ -251,6 +251,8 @@ User changed(const User& before, const Json& changes) {
 
 Error email_taken(const Request& request, const std::string& email) {
     Error error(Code::conflict, "there is a user with this e-mail address");
+    // PostgreSQL answers nothing else before what failed is undone; the caller gives up anyway.
+    request.session.rollback();
     const auto found = Users(request.session).find_by_email(request.ctx, email);
     if (found) {
         const std::optional<User>& other = *found;
