@@ -51,6 +51,7 @@ class LocalApi final : public cli::Transport {
           runs_(
               platform_->deps(),
               {&run_worker_},
+              run_watcher_,
               [this] { return platform_->make_runner(); },
               events_,
               [] { return false; },
@@ -249,6 +250,7 @@ class LocalApi final : public cli::Transport {
     api::Admission admission_{{}};  ///< who is alone here overloads nobody
     service::RunEvents events_;
     ThreadWorker run_worker_;
+    ThreadWorker run_watcher_;
     service::RunQueue runs_;
     LazyQueue control_;
     std::string document_;

@@ -250,6 +250,10 @@ std::unique_ptr<Program> Platform::make_program() const {
         );
     }
     service::Deps& deps = program->deps();
+    deps.process_name = host_name() + "/" + deps.uuids->next();
+    if (!parts->server.embedded()) {
+        deps.lock_folder.clear();  // a lock of this machine says nothing about the others
+    }
     deps.outbound = parts->outbound.get();
     deps.check_model =
         [parts, next = deps.check_model](const domain::ModelSpec& model, std::string_view path) {

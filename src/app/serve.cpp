@@ -75,12 +75,22 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
       cache_(cache_options(settings().cache), clock_),
       runs_(
           platform_->deps(),
-          {&run_workers_[0], &run_workers_[1]},
+          run_workers(),
+          run_watcher_,
           [this] { return platform_->make_runner(); },
           events_,
           [this] { return maintenance_.on(); },
-          {}
+          {.lease = settings().worker.lease}
       ) {}
+
+/// So many runs at once.
+std::vector<Worker*> ServerProcess::run_workers() {
+    std::vector<Worker*> out;
+    for (std::int64_t i = 0; i < settings().worker.runs; ++i) {
+        out.push_back(&run_workers_.emplace_back());
+    }
+    return out;
+}
 
 service::RateDecision ServerProcess::check_rate(
     const service::Caller& caller, api::LimitClass limit
@@ -219,7 +229,9 @@ Status ServerProcess::listen() {
     const HttpSettings& http = settings().http;
     http::ServerOptions options = server_options(http);
     certificate_time_ = certificate_time(http);
-    LAB_TRY(server_, http::Server::start(clock_, options, *application_));
+    if (options_.api) {
+        LAB_TRY(server_, http::Server::start(clock_, options, *application_));
+    }
     http::ServerOptions metrics = options;
     metrics.certificate_file.clear();  // scraped from within
     metrics.key_file.clear();
@@ -263,7 +275,9 @@ void ServerProcess::drain() {
     const auto part = [&](Duration whole) {
         return std::chrono::duration_cast<Duration>(whole * share);
     };
-    server_->drain(part(kDrainRequests));
+    if (server_) {
+        server_->drain(part(kDrainRequests));
+    }
     runs_.stop(part(kDrainRuns));
     pool_.stop();
     static_cast<void>(audit_.stop(part(kDrainAudit)));
@@ -282,15 +296,20 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
     platform_->deps().report_cache = &cache_;
     LAB_CHECK(build_routes());
     watch_health();
+    options_ = options;
     LAB_CHECK(listen());
     if (options.worker) {
         LAB_CHECK(runs_.start());
+    } else {
+        runs_.listen();
     }
-    LAB_CHECK(offer_bootstrap());
+    if (server_) {
+        LAB_CHECK(offer_bootstrap());
+    }
     log_.info(
         "server",
-        "serving",
-        {{"port", server_->port()},
+        server_ ? "serving" : "working",
+        {{"port", server_ ? Json(server_->port()) : Json()},
          {"metrics_port", metrics_server_->port()},
          {"environment", settings().general.environment},
          {"version", version()}}

@@ -15,8 +15,8 @@
 #include "service/run_queue.h"
 #include "service/text_cache.h"
 
-#include <array>
 #include <atomic>
+#include <deque>
 #include <filesystem>
 
 namespace lab::app {
@@ -39,6 +39,7 @@ class ServerProcess {
     std::size_t queue_max() const {
         return static_cast<std::size_t>(settings().http.overload_queue);
     }
+    std::vector<Worker*> run_workers();
     Status build_routes();
     bool warm_cache();
     void sweep();
@@ -59,6 +60,11 @@ class ServerProcess {
     void served(const api::Served& served);
     api::ApplicationDeps application_deps();
 
+    http::ServerStats listener_stats() const {
+        return server_ ? server_->stats() : http::ServerStats{};
+    }
+
+    cli::ServeOptions options_;
     SystemClock clock_;
     RandomUuids uuids_;
     RandomTraceIds trace_ids_;
@@ -80,7 +86,8 @@ class ServerProcess {
     service::MaintenanceFlag maintenance_;
     service::TextCache cache_;
     service::RunEvents events_;
-    std::array<ThreadWorker, 2> run_workers_;  ///< so many runs at once
+    std::deque<ThreadWorker> run_workers_;
+    ThreadWorker run_watcher_;
     service::RunQueue runs_;
     std::unique_ptr<service::OidcLogin> oidc_;
     std::string document_;

@@ -32,7 +32,7 @@ void ServerProcess::collect_gauges() {
         idle.set(static_cast<double>(pool.idle));
         most.set(static_cast<double>(pool.max));
         waiters.set(static_cast<double>(pool.waiters));
-        in_flight.set(static_cast<double>(server_->stats().in_flight));
+        in_flight.set(static_cast<double>(listener_stats().in_flight));
         rate.set(http_metrics_->per_second());
         mode.set(maintenance_.on() ? 1 : 0);
         running.set(static_cast<double>(runs_.running()));
@@ -75,7 +75,7 @@ void ServerProcess::check_database() {
 /// For /health/detailed.
 Json ServerProcess::details() const {
     const storage::SessionPoolStats database = platform_->sessions().stats();
-    const http::ServerStats listener = server_->stats();
+    const http::ServerStats listener = listener_stats();
     return {
         {"pools",
          {{"database",
@@ -146,7 +146,7 @@ void ServerProcess::look_at_settings() {
 /// A certificate that was renewed is used for new connections.
 void ServerProcess::look_at_certificate() {
     const auto written = certificate_time(settings().http);
-    if (written == certificate_time_) {
+    if (!server_ || written == certificate_time_) {
         return;
     }
     certificate_time_ = written;

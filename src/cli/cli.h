@@ -26,7 +26,8 @@ struct Finding {
 struct ServeOptions {
     std::optional<std::string> host;
     std::optional<int> port;
-    bool worker = true;  ///< also carries out runs
+    bool api = true;     ///< listens for requests
+    bool worker = true;  ///< carries out runs
 };
 
 /// What an operator does to the store of the service without a server.

@@ -52,6 +52,21 @@ void add_serve(CLI::App& app, const Choose& choose) {
     });
 }
 
+void add_worker(CLI::App& app, const Choose& choose) {
+    CLI::App* worker = app.add_subcommand(
+        "worker", "Carry out the runs that a server has queued, without serving the REST API"
+    );
+    worker->footer(examples({
+        "DATABASE_URL=postgresql://lab@db/lab llm-research worker",
+        "curl http://127.0.0.1:9090/health/ready    # METRICS_PORT has probes and metrics",
+    }));
+    worker->callback([choose] {
+        choose([](const Invocation& in) -> Result<int> {
+            return in.deps.serve(in.settings, {.host = {}, .port = {}, .api = false});
+        });
+    });
+}
+
 void choose_admin(
     const Choose& choose,
     CLI::App& command,
@@ -208,6 +223,7 @@ void add_admin(CLI::App& app, const Choose& choose) {
 
 void add_server_commands(CLI::App& app, const Choose& choose) {
     add_serve(app, choose);
+    add_worker(app, choose);
     add_admin(app, choose);
 }
 

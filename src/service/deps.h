@@ -37,7 +37,10 @@ struct Deps {
     std::function<Result<storage::Database*>(const Ctx&)> database_to_read;
     std::function<Result<storage::ObjectFolder*>()> objects;
     std::string scratch_folder = "/tmp";  ///< where what is not kept may lie for a moment
+    /// Of the locks that say who of this machine works on a run; empty where the store is shared
+    /// with other machines.
     std::string lock_folder;
+    std::string process_name = "this process";  ///< no other that shares the store has it
     std::string parquet_library;  ///< of DuckDB; empty = where the system keeps libraries
 
     const domain::SpecVocabulary* vocabulary = nullptr;

@@ -5,8 +5,9 @@
 #include "service/breakers.h"
 #include "service/evaluation_runs.h"
 #include "service/impl/judging.h"
+#include "service/impl/kept_session.h"
 #include "service/impl/run_view.h"
-#include "storage/store/journal.h"
+#include "storage/store/run_events.h"
 #include "storage/store/runs.h"
 
 #include <nlohmann/json.hpp>
@@ -61,20 +62,6 @@ std::vector<std::string> breakers_of(const domain::Run& run) {
     return out;
 }
 
-/// Whether one of them is forced open; the observer hears which.
-bool are_refused(
-    const Deps& deps, const std::vector<std::string>& needed, const std::vector<std::string>& forced
-) {
-    bool refused = false;
-    for (const std::string& one : needed) {
-        if (std::ranges::find(forced, one) != forced.end()) {
-            deps.observer->breaker_refused(one);
-            refused = true;
-        }
-    }
-    return refused;
-}
-
 /// Whether it waits for the outputs of another run, which is not over.
 Result<bool> waits_for_outputs(const Ctx& ctx, storage::Runs& runs, const domain::Run& run) {
     const std::string other = awaited_outputs(run);
@@ -113,55 +100,23 @@ Status with_session(
 
 }  // namespace
 
-void RunEvents::publish(const std::string& run, std::string type, std::string data) {
-    const std::lock_guard lock(mutex_);
-    Channel& channel = channels_[run];
-    channel.kept.push_back(
-        {.number = ++channel.last, .type = std::move(type), .data = std::move(data)}
-    );
-    if (channel.kept.size() > kKeptMax) {
-        channel.kept.erase(channel.kept.begin());
-    }
-    for (const auto& [id, listener] : channel.listeners) {
-        listener(channel.kept.back());
-    }
-}
-
-std::uint64_t RunEvents::subscribe(const std::string& run, std::int64_t after, Listener listener) {
-    const std::lock_guard lock(mutex_);
-    Channel& channel = channels_[run];
-    for (const RunEvent& event : channel.kept) {
-        if (event.number > after) {
-            listener(event);
+bool RunQueue::are_refused(
+    const Deps& deps, const std::vector<std::string>& needed, const std::vector<std::string>& forced
+) {
+    bool refused = false;
+    for (const std::string& one : needed) {
+        if (std::ranges::find(forced, one) != forced.end()) {
+            deps.observer->breaker_refused(one);
+            refused = true;
         }
     }
-    channel.listeners.emplace(++last_id_, std::move(listener));
-    return last_id_;
-}
-
-void RunEvents::unsubscribe(const std::string& run, std::uint64_t id) {
-    const std::lock_guard lock(mutex_);
-    const auto found = channels_.find(run);
-    if (found != channels_.end()) {
-        found->second.listeners.erase(id);
-        if (found->second.listeners.empty() && found->second.kept.empty()) {
-            channels_.erase(found);
-        }
-    }
-}
-
-void RunEvents::close(const std::string& run) {
-    const std::lock_guard lock(mutex_);
-    closed_.push_back(run);
-    if (closed_.size() > kClosedMax) {
-        channels_.erase(closed_.front());
-        closed_.pop_front();
-    }
+    return refused;
 }
 
 RunQueue::RunQueue(
     const Deps& deps,
     std::vector<Worker*> workers,
+    Worker& watcher,
     MakeParts make_parts,
     RunEvents& events,
     std::function<bool()> paused,
@@ -169,6 +124,7 @@ RunQueue::RunQueue(
 )
     : deps_(deps),
       workers_(std::move(workers)),
+      watcher_(watcher),
       make_parts_(std::move(make_parts)),
       events_(events),
       paused_(std::move(paused)),
@@ -178,18 +134,12 @@ RunQueue::~RunQueue() { stop(); }
 
 Status RunQueue::start() {
     const Ctx ctx = Ctx(*deps_.clock).within(std::chrono::seconds(30));
-    LAB_TRY(storage::Database * database, deps_.database(ctx));
-    LAB_TRY(const auto session, database->open_session(ctx));
-    storage::Runs runs(*session);
-    constexpr std::int64_t kLeftMax = 10'000;
-    LAB_TRY(const auto left, runs.list_by_state(ctx, RunState::running, kLeftMax));
-    for (const domain::Run& run : left) {
-        if (run.created_by.empty()) {
-            continue;  // of the command line: `resume` goes on with it
-        }
-        LAB_CHECK(runs.move_state(ctx, run.key, RunState::running, RunState::queued));
-        deps_.observer->run_queued_again();
-    }
+    LAB_CHECK(with_session(deps_, ctx, [&](storage::Session& session) -> Status {
+        LAB_CHECK(queue_abandoned_runs(ctx, deps_, session, [](const std::string&) {
+            return false;
+        }));
+        return ok();
+    }));
     for (Worker* worker : workers_) {
         {
             const std::lock_guard lock(mutex_);
@@ -202,26 +152,33 @@ Status RunQueue::start() {
             ended_.notify_all();
         });
     }
+    start_watching();
     return ok();
 }
+
+void RunQueue::listen() { start_watching(); }
 
 void RunQueue::stop(Duration grace) {
     {
         std::unique_lock lock(mutex_);
         stopping_ = true;
-        for (const auto& [id, end] : under_way_) {
-            end();
+        for (auto& [id, one] : under_way_) {
+            end_now(one);
         }
         wake_.notify_all();
         // The second time cuts short what is in flight.
         if (!ended_.wait_for(lock, grace, [&] { return under_way_.empty(); })) {
-            for (const auto& [id, end] : under_way_) {
-                end();
+            for (auto& [id, one] : under_way_) {
+                end_now(one);
             }
         }
     }
     std::unique_lock lock(mutex_);
     ended_.wait(lock, [&] { return working_ == 0; });
+    // Until here what is under way had to be held.
+    watch_no_more_ = true;
+    wake_.notify_all();
+    ended_.wait(lock, [&] { return !watching_; });
 }
 
 void RunQueue::wake() {
@@ -229,14 +186,14 @@ void RunQueue::wake() {
         const std::lock_guard lock(mutex_);
         woken_ = true;
     }
-    wake_.notify_one();
+    wake_.notify_all();
 }
 
 void RunQueue::interrupt(const std::string& run_id) {
     const std::lock_guard lock(mutex_);
     const auto found = under_way_.find(run_id);
     if (found != under_way_.end()) {
-        found->second();
+        end_now(found->second);
     }
 }
 
@@ -245,17 +202,33 @@ std::size_t RunQueue::running() const {
     return under_way_.size();
 }
 
+bool RunQueue::is_under_way(const std::string& run_id) const {
+    const std::lock_guard lock(mutex_);
+    return under_way_.contains(run_id);
+}
+
+void RunQueue::forget(const std::string& run_id) {
+    {
+        const std::lock_guard lock(mutex_);
+        under_way_.erase(run_id);
+    }
+    ended_.notify_all();
+}
+
 void RunQueue::work() {
     std::unique_ptr<RunnerParts> parts;
+    Kept kept(deps_);
     for (;;) {
-        std::optional<std::string> next;
-        if (!paused_()) {
-            next = take_next();
+        std::optional<Taken> next;
+        if (!paused_() && !is_stopping()) {
+            next = take_next(kept);
         }
         if (next && !parts) {
             auto made = make_parts_();
             if (made) {
                 parts = *std::move(made);
+            } else {
+                forget(next->id);  // the watcher gives it back
             }
         }
         if (next && parts) {
@@ -271,17 +244,45 @@ void RunQueue::work() {
     }
 }
 
-std::optional<std::string> RunQueue::take_next() {
+Result<std::optional<RunHold>> RunQueue::try_run(
+    const Ctx& ctx, storage::Session& session, const domain::Run& run
+) {
+    std::vector<std::string> breakers = breakers_of(run);
     {
+        // Known before it is taken: a lease of ours that nobody knows of is given back.
         const std::lock_guard lock(mutex_);
-        if (stopping_) {
-            return std::nullopt;
+        const auto [at, is_new] = under_way_.try_emplace(run.id);
+        if (!is_new) {
+            return std::optional<RunHold>();  // another worker of this process was faster
         }
+        at->second.key = run.key;
+        at->second.breakers = std::move(breakers);
     }
+    auto hold = RunHold::take(ctx, deps_, session, run, options_.lease, domain::RunState::queued);
+    if (!hold) {
+        forget(run.id);
+        if (hold.error().code != Code::conflict) {
+            return hold.error();
+        }
+        return std::optional<RunHold>();  // another process was faster
+    }
+    LAB_TRY(const std::int64_t last, storage::RunEventLog(session).last_number(ctx, run.key));
+    events_.go_on_behind(run.id, last);
+    const std::lock_guard lock(mutex_);
+    UnderWay& one = under_way_[run.id];
+    one.fence = hold->lease().fence;
+    one.events_saved = last;
+    return std::optional<RunHold>(*std::move(hold));
+}
+
+std::optional<RunQueue::Taken> RunQueue::take_next(Kept& kept) {
     const Ctx ctx = Ctx(*deps_.clock).within(std::chrono::seconds(10));
-    std::optional<std::string> out;
-    const Status looked = with_session(deps_, ctx, [&](storage::Session& session) -> Status {
+    std::optional<Taken> out;
+    const Status looked = kept.use(ctx, [&](storage::Session& session) -> Status {
         storage::Runs runs(session);
+        LAB_CHECK(queue_abandoned_runs(ctx, deps_, session, [&](const std::string& id) {
+            return is_under_way(id);
+        }));
         LAB_TRY(auto waiting, runs.list_by_state(ctx, RunState::queued, kWaitingLookedAt));
         if (waiting.empty()) {
             return ok();
@@ -300,94 +301,85 @@ std::optional<std::string> RunQueue::take_next() {
             if (waits) {
                 continue;
             }
-            LAB_TRY(
-                const bool taken, runs.move_state(ctx, run.key, RunState::queued, RunState::running)
-            );
-            if (taken) {
-                out = run.id;
+            LAB_TRY(auto hold, try_run(ctx, session, run));
+            if (hold) {
+                out.emplace(run.id, *std::move(hold));
                 return ok();
             }
         }
         return ok();
     });
     // A store that does not answer has nothing to do for us now; the next look finds it back.
-    return looked ? out : std::nullopt;
+    return looked ? std::move(out) : std::nullopt;
 }
 
-/// Whether an operator has closed the way to a provider of the run meanwhile.
-bool RunQueue::must_hold_back(const Deps& deps, const std::string& run_id) {
-    const Ctx ctx = Ctx(*deps.clock).within(std::chrono::seconds(1));
-    bool out = false;
-    const Status looked = with_session(deps, ctx, [&](storage::Session& session) -> Status {
-        LAB_TRY(const auto forced, forced_breakers(ctx, session));
-        if (!forced.empty()) {
-            LAB_TRY(const domain::Run run, storage::Runs(session).get(ctx, run_id));
-            out = are_refused(deps, breakers_of(run), forced);
-        }
-        return ok();
-    });
-    return looked && out;
-}
-
-void RunQueue::carry_out(RunnerParts& parts, const std::string& run_id) {
-    Deps& deps = parts.deps();
-    const Ctx ctx(*deps.clock);
+RunHooks RunQueue::hooks_of(const Deps& deps, const std::string& run_id) {
     RunHooks hooks;
-    hooks.started = [&](const domain::Run&) {
+    const auto failures_told = std::make_shared<int>(0);
+    hooks.started = [this, run_id](const domain::Run&) {
         events_.publish(run_id, "state", R"({"status":"running"})");
     };
-    TimePoint told{};
-    bool held_back = false;
-    int failures_told = 0;
-    hooks.sample_failed = [&](const domain::SampleResult& sample) {
-        if (++failures_told <= kFailuresTold) {
+    hooks.sample_failed = [this, run_id, failures_told](const domain::SampleResult& sample) {
+        if (++*failures_told <= kFailuresTold) {
             events_.publish(run_id, "sample_failed", dump_json(failure_json(sample)));
         }
     };
-    hooks.progress = [&](const Progress& progress) {
-        const TimePoint now = deps.clock->now();
+    hooks.progress = [this, run_id, failures_told, told = TimePoint{}, clock = deps.clock](
+                         const Progress& progress
+                     ) mutable {
+        const TimePoint now = clock->now();
         if (now - told < std::chrono::seconds(1)) {
             return;
         }
         told = now;
-        failures_told = 0;
+        *failures_told = 0;
         events_.publish(run_id, "progress", dump_json(progress_json(progress)));
-        if (!held_back && must_hold_back(deps, run_id)) {
-            held_back = true;
-            interrupt(run_id);
-        }
     };
-    hooks.on_interrupt = [&](std::function<void()> handler) {
+    hooks.on_interrupt = [this, run_id, loop = deps.loop](std::function<void()> handler) {
         const std::lock_guard lock(mutex_);
-        if (!handler) {
-            under_way_.erase(run_id);
+        const auto found = under_way_.find(run_id);
+        if (found == under_way_.end()) {
             return;
         }
-        under_way_[run_id] = [loop = deps.loop, handler = std::move(handler)] {
-            loop->post([handler] { handler(); });
-        };
-        if (stopping_) {
-            under_way_[run_id]();
+        UnderWay& one = found->second;
+        if (!handler) {
+            one.end = nullptr;
+            return;
+        }
+        one.end = [loop, handler = std::move(handler)] { loop->post([handler] { handler(); }); };
+        if (stopping_ || one.asked > 0) {
+            one.end();
         }
     };
+    return hooks;
+}
+
+void RunQueue::carry_out(RunnerParts& parts, const Taken& taken) {
+    Deps& deps = parts.deps();
+    const std::string& run_id = taken.id;
+    const Ctx ctx(*deps.clock);
+    const RunHooks hooks = hooks_of(deps, run_id);
     const Status ready = prepare(deps, run_id);
     if (!ready && is_stopping()) {
-        return;  // the next start takes what is running up again
+        forget(run_id);  // the next start takes what is running up again
+        return;
     }
-    const Result<RunResult> result =
-        ready ? resume_run(ctx, deps, run_id, {}, hooks) : Result<RunResult>(ready.error());
-    {
-        const std::lock_guard lock(mutex_);
-        under_way_.erase(run_id);
-    }
-    ended_.notify_all();
+    const Result<RunResult> result = ready ? carry_out_run(ctx, deps, taken.hold, run_id, hooks)
+                                           : Result<RunResult>(ready.error());
+    const bool is_lost = !result && result.error().code == Code::conflict;
     const Ctx last = Ctx(*deps.clock).within(std::chrono::seconds(30));
-    const Status settled = with_session(deps, last, [&](storage::Session& session) {
+    const Status settled = with_session(deps, last, [&](storage::Session& session) -> Status {
+        if (is_lost) {
+            return ok();  // whoever has taken it over says what becomes of it
+        }
         const Caller caller = local_caller();
-        return settle(Request{last, deps, session, caller}, run_id, result);
+        const Request request{last, deps, session, caller};
+        LAB_CHECK(settle(request, run_id, taken.hold.lease(), result));
+        return save_events(last, session, run_id);
     });
+    forget(run_id);
     if (!settled) {
-        // The store has gone: what it holds is intact, and the next start queues the run again.
+        // The store has gone: what it holds is intact, and the run goes back to the queue.
         events_.publish(run_id, "state", R"({"status":"unknown"})");
     }
 }
@@ -441,9 +433,17 @@ Status RunQueue::settle_interrupted(const Request& request, domain::Run& run) {
 }
 
 Status RunQueue::settle(
-    const Request& request, const std::string& run_id, const Result<RunResult>& result
+    const Request& request,
+    const std::string& run_id,
+    const storage::RunLease& lease,
+    const Result<RunResult>& result
 ) {
     storage::Runs runs(request.session);
+    if (!result && is_away(result.error())) {
+        return result.error();
+    }
+    LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
+    LAB_CHECK(storage::RunLeases(request.session).guard(request.ctx, lease));
     LAB_TRY(domain::Run run, runs.get(request.ctx, run_id));
     if (!result && run.state != RunState::cancelled) {
         // It could not even begin: the reason is for whoever asks for the run.
@@ -457,8 +457,14 @@ Status RunQueue::settle(
         const std::string at = format_rfc3339(request.deps.clock->wall());
         LAB_CHECK(runs.set_state(request.ctx, run.key, run.state, run.stop_reason, at));
     }
+    // Whoever takes it next need not wait for our time to be over.
+    LAB_CHECK(storage::RunLeases(request.session).release(request.ctx, lease));
     if (run.state == RunState::interrupted) {
         LAB_CHECK(settle_interrupted(request, run));
+    }
+    LAB_CHECK(transaction.commit(request.ctx));
+    if (run.state == RunState::running) {
+        return ok();  // its end could not be written: it goes back to the queue
     }
     LAB_CHECK(settle_experiment(request, run));
     LAB_CHECK(settle_evaluation(request, run));

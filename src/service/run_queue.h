@@ -1,9 +1,10 @@
 #pragma once
 #include "service/experiments.h"
+#include "service/run_events.h"
+#include "service/run_hold.h"
 #include "service/runs.h"
 
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,57 +19,31 @@ class RunnerParts {
     virtual Deps& deps() = 0;
 };
 
-/// One thing that happened in a run, as server-sent events tell it.
-struct RunEvent {
-    std::int64_t number = 0;  ///< 1.. per run in this process
-    std::string type;         ///< progress, sample_failed, state, done
-    std::string data;         ///< JSON
-};
-
-/// Tells listeners what happens in runs of this process. Keeps the last few for those who come
-/// back. Any thread.
-class RunEvents {
-  public:
-    using Listener = std::function<void(const RunEvent&)>;
-    static constexpr std::size_t kKeptMax = 64;
-    static constexpr std::size_t kClosedMax = 256;
-
-    void publish(const std::string& run, std::string type, std::string data);
-    /// First what was kept behind `after`, then what comes, on the publisher's thread.
-    std::uint64_t subscribe(const std::string& run, std::int64_t after, Listener listener);
-    void unsubscribe(const std::string& run, std::uint64_t id);
-    /// The run is over: what was kept stays for those who come just now, until many others are
-    /// over.
-    void close(const std::string& run);
-
-  private:
-    struct Channel {
-        std::int64_t last = 0;
-        std::vector<RunEvent> kept;
-        std::map<std::uint64_t, Listener> listeners;
-    };
-    std::mutex mutex_;
-    std::map<std::string, Channel> channels_;
-    std::deque<std::string> closed_;
-    std::uint64_t last_id_ = 0;
-};
-
 /// Carries out the queued runs of the service, a few at a time: the most urgent first
 /// (config.resources.priority), of those the oldest. A run that is ended
 /// from outside finishes what is in flight; when the process stops it goes back to the queue, and
 /// whoever takes it next goes on where it was.
+///
+/// Many processes may share a store: each run is held by one of them (RunHold), which renews its
+/// lease while it works. Whoever dies leaves a lease that runs out, and the run goes back to the
+/// queue; whoever was only slow and finds his lease taken stores nothing more. What is wanted of a
+/// run elsewhere (pause, cancel, a forced breaker) is looked for in the store.
 class RunQueue final : public RunControl {
   public:
     struct Options {
-        Duration poll = std::chrono::seconds(1);
+        Duration poll = std::chrono::seconds(1);          ///< for something to do
+        Duration watch = std::chrono::milliseconds(500);  ///< of what is under way
+        Duration lease = std::chrono::seconds(15);        ///< at least some times `watch`
     };
     using MakeParts = std::function<Result<std::unique_ptr<RunnerParts>>()>;
 
-    /// All outlive it. `workers`: one for each run at once; they are its own while it works.
+    /// All outlive it. `workers`: one for each run at once; they and `watcher` are its own while it
+    /// works.
     /// `paused()`: take no new run now (maintenance).
     RunQueue(
         const Deps& deps,
         std::vector<Worker*> workers,
+        Worker& watcher,
         MakeParts make_parts,
         RunEvents& events,
         std::function<bool()> paused,
@@ -76,8 +51,10 @@ class RunQueue final : public RunControl {
     );
     /// As stop().
     ~RunQueue() override;
-    /// Runs that a process left as running when it died are queued again; then begins.
+    /// Begins to work. Errors: those of the store.
     Status start();
+    /// Carries nothing out, and only hears what others do in the runs that are listened to here.
+    void listen();
     /// Takes no more runs and ends those under way: they finish what is in flight for `grace`, then
     /// it is cut short (and is uncertain). Waits for them.
     void stop(Duration grace = std::chrono::seconds(30));
@@ -87,20 +64,61 @@ class RunQueue final : public RunControl {
     std::size_t running() const;
 
   private:
+    /// A run in the hands of this process.
+    struct UnderWay {
+        std::int64_t key = 0;
+        std::int64_t fence = 0;  ///< 0: not taken yet
+        int asked = 0;           ///< how often it was told to end
+        std::function<void()> end = {};
+        std::vector<std::string> breakers = {};  ///< that stand before its providers
+        std::int64_t events_saved = 0;
+    };
+    struct Taken {
+        std::string id;
+        RunHold hold;
+    };
+    /// A session that is opened again when it has died.
+    class Kept;
+
     void work();
     /// nullopt: nothing to do.
-    std::optional<std::string> take_next();
-    static bool must_hold_back(const Deps& deps, const std::string& run_id);
+    std::optional<Taken> take_next(Kept& kept);
+    Result<std::optional<RunHold>> try_run(
+        const Ctx& ctx, storage::Session& session, const domain::Run& run
+    );
     Status prepare(const Deps& deps, const std::string& run_id);
     bool is_stopping() const;
-    void carry_out(RunnerParts& parts, const std::string& run_id);
+    bool is_under_way(const std::string& run_id) const;
+    void carry_out(RunnerParts& parts, const Taken& taken);
+    RunHooks hooks_of(const Deps& deps, const std::string& run_id);
+    void forget(const std::string& run_id);
     Status settle(
-        const Request& request, const std::string& run_id, const Result<RunResult>& result
+        const Request& request,
+        const std::string& run_id,
+        const storage::RunLease& lease,
+        const Result<RunResult>& result
     );
     static Status settle_interrupted(const Request& request, domain::Run& run);
 
+    // The watcher: run_watch.cpp.
+    void start_watching();
+    void watch();
+    Status look_after(const Ctx& ctx, storage::Session& session);
+    Status renew(const Ctx& ctx, storage::Session& session);
+    Status hold_back(const Ctx& ctx, storage::Session& session);
+    Status save_events(const Ctx& ctx, storage::Session& session, const std::string& run_id);
+    Status relay_events(const Ctx& ctx, storage::Session& session);
+    static void end_now(UnderWay& one);
+    /// Whether one of these breakers is forced open; the observer hears which.
+    static bool are_refused(
+        const Deps& deps,
+        const std::vector<std::string>& needed,
+        const std::vector<std::string>& forced
+    );
+
     const Deps& deps_;
     std::vector<Worker*> workers_;
+    Worker& watcher_;
     MakeParts make_parts_;
     RunEvents& events_;
     std::function<bool()> paused_;
@@ -110,9 +128,11 @@ class RunQueue final : public RunControl {
     std::condition_variable ended_;
     bool stopping_ = false;
     bool woken_ = false;
-    /// Ends a run under way; by id.
-    std::map<std::string, std::function<void()>> under_way_;
-    std::size_t working_ = 0;  ///< workers that have not come back
+    bool watching_ = false;
+    bool watch_no_more_ = false;
+    std::map<std::string, UnderWay> under_way_;  ///< by id
+    std::size_t working_ = 0;                    ///< workers that have not come back
+    TimePoint renewed_at_{};                     ///< of the watcher
 };
 
 }  // namespace lab::service

@@ -8,7 +8,6 @@
 #include "service/breakers.h"
 #include "storage/store/journal.h"
 #include "storage/store/resources.h"
-#include "storage/store/run_lock.h"
 #include "storage/store/runs.h"
 
 #include <nlohmann/json.hpp>
@@ -160,16 +159,43 @@ class Interrupts {
     std::shared_ptr<State> state_;
 };
 
+/// How long a hold lasts where a lock file stands beside it, and nobody looks at its time.
+constexpr Duration kLocked = std::chrono::seconds(1);
+
+/// Whoever has lost the run does not change its state.
+Status set_state(
+    const Ctx& ctx,
+    const Deps& deps,
+    storage::Session& session,
+    const storage::RunLease& lease,
+    domain::RunState state,
+    std::string_view words
+) {
+    LAB_TRY(auto transaction, storage::Transaction::begin(ctx, session));
+    LAB_CHECK(storage::RunLeases(session).guard(ctx, lease));
+    const std::string at = format_rfc3339(deps.clock->wall());
+    LAB_CHECK(storage::Runs(session).set_state(ctx, lease.run, state, words, at));
+    return transaction.commit(ctx);
+}
+
+/// A store that is away for a while is no failure of the run: it goes on when it is back.
+domain::RunState state_after(const engine::RunEnd& end) {
+    const bool away = end.error && is_away(*end.error);
+    return away ? domain::RunState::interrupted : state_of(end.reason);
+}
+
 /// Makes it `running`, unless it was cancelled, or its experiment paused, since it was taken up.
 /// Whoever does either writes it down before he interrupts, so the interrupts stand already: what
 /// is not seen here is heard there.
 Result<bool> begin(
-    const Ctx& ctx, const Deps& deps, storage::Session& session, const domain::Run& run
+    const Ctx& ctx,
+    const Deps& deps,
+    storage::Session& session,
+    const storage::RunLease& lease,
+    const domain::Run& run
 ) {
     storage::Runs runs(session);
-    LAB_CHECK(runs.set_state(
-        ctx, run.key, domain::RunState::running, "", format_rfc3339(deps.clock->wall())
-    ));
+    LAB_CHECK(set_state(ctx, deps, session, lease, domain::RunState::running, ""));
     LAB_TRY(const domain::Run now, runs.get(ctx, run.id));
     if (now.state != domain::RunState::running || run.state != domain::RunState::running) {
         return now.state == domain::RunState::running;  // no queue has taken it up
@@ -187,10 +213,11 @@ Result<RunResult> drive(
     const Experiment& experiment,
     const RunHooks& hooks,
     domain::Run run,
+    const storage::RunLease& lease,
     Sessions& sessions,
     std::vector<bool> finished
 ) {
-    storage::Journal journal(*sessions.worker);
+    storage::Journal journal(*sessions.worker, lease);
     storage::Journal disk(*sessions.disk);
     storage::Journal cache(*sessions.loop);
     storage::Runs runs(*sessions.loop);
@@ -225,7 +252,7 @@ Result<RunResult> drive(
          .failed = hooks.sample_failed}
     );
     Interrupts interrupts(hooks, driver);
-    LAB_TRY(const bool wanted, begin(ctx, deps, *sessions.loop, run));
+    LAB_TRY(const bool wanted, begin(ctx, deps, *sessions.loop, lease, run));
     if (!wanted) {
         interrupts.ask();
     } else if (hooks.started) {
@@ -268,13 +295,12 @@ Result<RunResult> drive(
     RunResult result;
     result.progress = progress();
     result.error = end->error;
-    const Status booked = runs.set_state(
-        ctx, run.key, state_of(end->reason), end->words, format_rfc3339(deps.clock->wall())
-    );
-    if (!booked && !result.error) {
+    const Status booked =
+        set_state(ctx, deps, *sessions.loop, lease, state_after(*end), end->words);
+    if (!booked && (!result.error || booked.error().code == Code::conflict)) {
         return booked.error();
     }
-    run.state = state_of(end->reason);
+    run.state = state_after(*end);
     run.stop_reason = end->words;
     if (const auto stored = runs.get(ctx, run.id)) {
         run.state = stored->state;  // cancelled by somebody, whatever became of it
@@ -324,24 +350,23 @@ Result<RunResult> run_experiment(
     run.dataset_hash = experiment.dataset.content_hash;
     run.created_at = format_rfc3339(deps.clock->wall());
     run.planned = experiment.plan->samples();
-    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
     storage::Runs runs(*sessions.loop);
     LAB_TRY(run, runs.create(ctx, std::move(run)));
-    return drive(ctx, deps, experiment, hooks, std::move(run), sessions, {});
+    LAB_TRY(const RunHold hold, RunHold::take(ctx, deps, *sessions.loop, run, kLocked));
+    return drive(ctx, deps, experiment, hooks, std::move(run), hold.lease(), sessions, {});
 }
 
-Result<RunResult> resume_run(
+namespace {
+
+Result<RunResult> carry_on(
     const Ctx& ctx,
     const Deps& deps,
-    const std::string& id,
+    domain::Run run,
+    const storage::RunLease& lease,
     const domain::Budget& budget,
-    const RunHooks& hooks
+    const RunHooks& hooks,
+    Sessions& sessions
 ) {
-    LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
-    storage::Runs runs(*sessions.loop);
-    LAB_TRY(domain::Run run, runs.get(ctx, id));
-    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
-    LAB_TRY(run, runs.get(ctx, run.id));  // as whoever held the lock has left it
     if (run.state == domain::RunState::completed || run.state == domain::RunState::cancelled) {
         return Error(
             Code::invalid_state,
@@ -361,7 +386,7 @@ Result<RunResult> resume_run(
     own.max_cost = budget.max_cost ? budget.max_cost : own.max_cost;
     own.max_calls = budget.max_calls ? budget.max_calls : own.max_calls;
     own.max_tokens = budget.max_tokens ? budget.max_tokens : own.max_tokens;
-    storage::Journal journal(*sessions.disk);
+    storage::Journal journal(*sessions.disk, lease);
     LAB_CHECK(journal.reclaim_intents(ctx, run.key));
     LAB_CHECK(journal.drop_failed(ctx, run.key));
     std::vector<bool> finished(static_cast<std::size_t>(experiment->plan->samples()));
@@ -370,7 +395,40 @@ Result<RunResult> resume_run(
             finished[static_cast<std::size_t>(index)] = true;
         }
     }));
-    return drive(ctx, deps, *experiment, hooks, std::move(run), sessions, std::move(finished));
+    return drive(ctx, deps, *experiment, hooks, std::move(run), lease, sessions, finished);
+}
+
+}  // namespace
+
+bool is_away(const Error& error) {
+    return error.code == Code::unavailable || error.code == Code::timed_out;
+}
+
+Result<RunResult> carry_out_run(
+    const Ctx& ctx,
+    const Deps& deps,
+    const RunHold& hold,
+    const std::string& id,
+    const RunHooks& hooks
+) {
+    LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
+    LAB_TRY(domain::Run run, storage::Runs(*sessions.loop).get(ctx, id));
+    return carry_on(ctx, deps, std::move(run), hold.lease(), {}, hooks, sessions);
+}
+
+Result<RunResult> resume_run(
+    const Ctx& ctx,
+    const Deps& deps,
+    const std::string& id,
+    const domain::Budget& budget,
+    const RunHooks& hooks
+) {
+    LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
+    storage::Runs runs(*sessions.loop);
+    LAB_TRY(domain::Run run, runs.get(ctx, id));
+    LAB_TRY(const RunHold hold, RunHold::take(ctx, deps, *sessions.loop, run, kLocked));
+    LAB_TRY(run, runs.get(ctx, run.id));  // as whoever held it has left it
+    return carry_on(ctx, deps, std::move(run), hold.lease(), budget, hooks, sessions);
 }
 
 Result<std::vector<domain::Run>> list_runs(const Ctx& ctx, const Deps& deps, std::int64_t limit) {
@@ -390,8 +448,8 @@ Result<domain::Run> cancel_run(const Ctx& ctx, const Deps& deps, const std::stri
     LAB_TRY(const std::unique_ptr<storage::Session> session, database->open_session(ctx));
     storage::Runs runs(*session);
     LAB_TRY(domain::Run run, runs.get(ctx, id));
-    LAB_TRY(const storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run.id));
-    LAB_TRY(run, runs.get(ctx, run.id));  // as whoever held the lock has left it
+    LAB_TRY(const RunHold hold, RunHold::take(ctx, deps, *session, run, kLocked));
+    LAB_TRY(run, runs.get(ctx, run.id));  // as whoever held it has left it
     if (run.state == domain::RunState::completed || run.state == domain::RunState::cancelled) {
         return Error(
             Code::invalid_state,

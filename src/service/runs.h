@@ -5,6 +5,7 @@
 #include "service/deps.h"
 #include "service/experiment.h"
 #include "service/lane_progress.h"
+#include "service/run_hold.h"
 
 #include <functional>
 #include <memory>
@@ -71,6 +72,19 @@ Result<RunResult> resume_run(
     const domain::Budget& budget,
     const RunHooks& hooks
 );
+
+/// The same for a run that this process holds already. Errors: also conflict when another has taken
+/// it over meanwhile: then the run is not ours to say anything about.
+Result<RunResult> carry_out_run(
+    const Ctx& ctx,
+    const Deps& deps,
+    const RunHold& hold,
+    const std::string& id,
+    const RunHooks& hooks
+);
+
+/// The store did not answer: what failed for that may go on when it does.
+bool is_away(const Error& error);
 
 Result<std::vector<domain::Run>> list_runs(const Ctx& ctx, const Deps& deps, std::int64_t limit);
 Result<domain::Run> get_run(const Ctx& ctx, const Deps& deps, const std::string& id);

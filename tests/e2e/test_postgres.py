@@ -26,10 +26,10 @@ class OnPostgres:
         test_migrate.sql(url, f"CREATE DATABASE {name}")
         self.url = url.replace("/postgres", f"/{name}")
 
-    def server(self, **env):
+    def server(self, **given):
         return super().server(**{
             "DATABASE_URL": self.url, "ENVIRONMENT": "development", "SERVER_HOST": "127.0.0.1",
-            "JWT_SECRET": "a secret of at least thirty-two bytes", **env})
+            "JWT_SECRET": "a secret of at least thirty-two bytes", **given})
 
 
 class FirstHour(OnPostgres, test_serve.FirstHour):

@@ -20,13 +20,15 @@ EMAIL = "ann@example.org"
 
 class Server:
     """`llm-research serve` with a store of its own on ports that are free."""
+    COMMAND = ("serve", "--port", "0")
+    READY = "serving"
 
-    def __init__(self, test, **env):
+    def __init__(self, test, arguments=(), **env):
         self.home = support.Home(test.folder)
         self.log = []
         self.env = {"METRICS_PORT": "0", "LOG_LEVEL": "info", "CONNECTION_POOL_SIZE": "8", **env}
         self.process = self.home.start(
-            "serve", "--port", "0", env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            *self.COMMAND, *arguments, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.reader = threading.Thread(target=self.read_log, daemon=True)
         self.ready = threading.Event()
@@ -40,8 +42,8 @@ class Server:
         for line in self.process.stdout:
             entry = json.loads(line)  # every line is one JSON object
             self.log.append(entry)
-            if entry["message"] == "serving":
-                self.port = entry["fields"]["port"]
+            if entry["message"] == self.READY:
+                self.port = entry["fields"].get("port")
                 self.metrics_port = entry["fields"]["metrics_port"]
                 self.ready.set()
 
@@ -80,8 +82,8 @@ class Server:
 
 
 class ServeTest(support.LabTest):
-    def server(self, **env):
-        server = Server(self, **env)
+    def server(self, kind=Server, arguments=(), **env):
+        server = kind(self, arguments, **env)
 
         def end():
             if server.process.poll() is None:

@@ -155,10 +155,16 @@ struct SettingRow {
     bool live = false;  ///< can change while the server runs
 };
 
+struct WorkerSettings {
+    std::int64_t runs = 0;  ///< at once
+    std::chrono::milliseconds lease{};
+};
+
 struct ServerSettings {
     GeneralSettings general;
     HttpSettings http;
     DatabaseSettings database;
+    WorkerSettings worker;
     AuthSettings auth;
     OidcSettings oidc;
     CacheSettings cache;

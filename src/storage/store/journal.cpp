@@ -307,6 +307,15 @@ Status for_each_page(
 
 std::span<const Query* const> journal_queries() { return kQueries; }
 
+Result<Transaction> Journal::begin(const Ctx& ctx, std::int64_t run) {
+    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    if (lease_) {
+        LAB_ASSERT(lease_->run == run, "the lease is of this run");
+        LAB_CHECK(RunLeases(session_).guard(ctx, *lease_));
+    }
+    return transaction;
+}
+
 Status Journal::insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent) {
     const Value values[] = {
         run, intent.sample, cost_value(intent.cost), tokens_in_bounds(intent.tokens)
@@ -396,7 +405,7 @@ Status Journal::commit(
         order.push_back(&result);
     }
     std::ranges::sort(order, {}, &SampleResult::index);
-    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_TRY(auto transaction, begin(ctx, run));
     for (const Intent& intent : intents) {
         LAB_CHECK(insert_intent(ctx, run, intent));
     }
@@ -412,7 +421,7 @@ Status Journal::withdraw(
     if (samples.empty()) {
         return ok();
     }
-    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_TRY(auto transaction, begin(ctx, run));
     for (const std::int64_t sample : samples) {
         const Value key[] = {run, sample};
         LAB_CHECK(session_.exec(ctx, kDeleteIntent, key));
@@ -430,7 +439,7 @@ Status Journal::book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> 
         return ok();
     }
     const std::string at = format_rfc3339(ctx.clock().wall());
-    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_TRY(auto transaction, begin(ctx, run));
     for (const Attempt& attempt : attempts) {
         const Value counted[] = {run, attempt.sample, std::int64_t{attempt.attempts}};
         LAB_CHECK(session_.exec(ctx, kSetAttempts, counted));
@@ -450,7 +459,7 @@ Status Journal::book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> 
 
 Result<std::int64_t> Journal::reclaim_intents(const Ctx& ctx, std::int64_t run) {
     const std::string at = format_rfc3339(ctx.clock().wall());
-    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_TRY(auto transaction, begin(ctx, run));
     const Value noted[] = {run, std::string_view(at)};
     LAB_TRY(const std::int64_t count, session_.exec(ctx, kReclaimIntents, noted));
     const Value key[] = {run};
@@ -497,7 +506,7 @@ Status Journal::scan_finished(
 }
 
 Result<std::int64_t> Journal::drop_failed(const Ctx& ctx, std::int64_t run) {
-    LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_TRY(auto transaction, begin(ctx, run));
     LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::failed));
     LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
     paid.add(carried);

@@ -1,6 +1,6 @@
 #pragma once
 #include "domain/sample.h"
-#include "storage/store/session.h"
+#include "storage/store/run_leases.h"
 
 #include <functional>
 #include <optional>
@@ -44,7 +44,11 @@ struct Ledger {
 /// Samples and intents of runs. Borrows the session; same thread rule.
 class Journal {
   public:
+    /// Without a lease: who reads, or knows himself alone.
     explicit Journal(Session& session) : session_(session) {}
+    /// For whoever works on a run: nothing is written for it once another has taken it over.
+    /// Errors of all that writes: conflict when that is so.
+    Journal(Session& session, const RunLease& lease) : session_(session), lease_(lease) {}
 
     /// One transaction: the intents of calls about to be sent, and finished samples, whose intents
     /// are settled with them. In any order. A result that is stored already, an intent that is open
@@ -68,7 +72,7 @@ class Journal {
     /// case becomes an "uncertain" entry of the ledger.
     Status book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts);
     /// After a crash: open intents become "uncertain" entries of the ledger. Gives their number.
-    /// Only for the process that holds the run's lock.
+    /// Only for the process that works on the run.
     Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
     Result<Ledger> ledger(const Ctx& ctx, std::int64_t run);
     /// Waits until what any session has committed is on the disk.
@@ -109,9 +113,11 @@ class Journal {
     );
 
   private:
+    Result<Transaction> begin(const Ctx& ctx, std::int64_t run);
     Status insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent);
     Status insert_result(const Ctx& ctx, std::int64_t run, const domain::SampleResult& result);
     Session& session_;
+    std::optional<RunLease> lease_;
 };
 
 }  // namespace lab::storage

@@ -22,7 +22,9 @@ std::vector<const Query*> all_queries() {
           dataset_version_queries(),
           reference_queries(),
           artifact_queries(),
-          credential_queries()}) {
+          credential_queries(),
+          run_lease_queries(),
+          run_event_queries()}) {
         out.insert(out.end(), family.begin(), family.end());
     }
     const std::vector<const Query*> resources = resource_queries();

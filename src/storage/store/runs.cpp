@@ -68,6 +68,14 @@ constexpr Query kRunsByState{
     "runs_by_state",
     LAB_SELECT_RUNS "WHERE r.state = $1 AND r.origin = 'engine' ORDER BY r.key LIMIT $2"
 };
+constexpr Query kAbandonedRuns{
+    "abandoned_runs",
+    LAB_SELECT_RUNS
+    "WHERE r.state = 'running' AND r.origin = 'engine' AND r.created_by <> '' "
+    "AND (CAST($1 AS BIGINT) = 1 OR NOT EXISTS "
+    "(SELECT 1 FROM run_leases l WHERE l.run = r.key AND l.until_ms > lab_now_ms())) "
+    "ORDER BY r.key LIMIT $2"
+};
 #undef LAB_SELECT_RUNS
 constexpr Query kCountByState{
     "count_runs_by_state", "SELECT COUNT(*) FROM runs WHERE state = $1 AND origin = 'engine'"
@@ -84,24 +92,10 @@ constexpr Query kEndRun{"end_run", R"sql(
 )sql"};
 
 constexpr const Query* kQueries[] = {
-    &kAddExperiment,
-    &kNextRunNumber,
-    &kAddRun,
-    &kGetRun,
-    &kGetLastRun,
-    &kFindRuns,
-    &kListRuns,
-    &kStartRun,
-    &kEndRun,
-    &kNextNumberIn,
-    &kMoveRun,
-    &kSetRunBody,
-    &kSetRunPlan,
-    &kCountRunsIn,
-    &kListRunsIn,
-    &kFindRunIn,
-    &kRunsByState,
-    &kCountByState,
+    &kAddExperiment, &kNextRunNumber, &kAddRun,        &kGetRun,       &kGetLastRun,
+    &kFindRuns,      &kListRuns,      &kStartRun,      &kEndRun,       &kNextNumberIn,
+    &kMoveRun,       &kSetRunBody,    &kSetRunPlan,    &kCountRunsIn,  &kListRunsIn,
+    &kFindRunIn,     &kRunsByState,   &kAbandonedRuns, &kCountByState,
 };
 
 Value text_or_null(const std::string& text) {
@@ -267,6 +261,11 @@ Result<std::optional<Run>> Runs::find_in(
 Result<std::vector<Run>> Runs::list_by_state(const Ctx& ctx, RunState state, std::int64_t limit) {
     const Value values[] = {domain::to_string(state), limit};
     return read_runs(ctx, session_, kRunsByState, values);
+}
+
+Result<std::vector<Run>> Runs::list_abandoned(const Ctx& ctx, bool leased_too, std::int64_t limit) {
+    const Value values[] = {std::int64_t{leased_too ? 1 : 0}, limit};
+    return read_runs(ctx, session_, kAbandonedRuns, values);
 }
 
 Result<std::int64_t> count_runs(const Ctx& ctx, Session& session, RunState state) {

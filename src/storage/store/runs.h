@@ -49,6 +49,11 @@ class Runs {
     Result<std::vector<domain::Run>> list_by_state(
         const Ctx& ctx, domain::RunState state, std::int64_t limit
     );
+    /// Of the service's, those that should be running and that nobody works on, oldest first.
+    /// `leased_too`: also those whose lease is not over.
+    Result<std::vector<domain::Run>> list_abandoned(
+        const Ctx& ctx, bool leased_too, std::int64_t limit
+    );
     /// From one state to another, by whoever is first. false: it was not in that state any more.
     Result<bool> move_state(
         const Ctx& ctx, std::int64_t run, domain::RunState from, domain::RunState to

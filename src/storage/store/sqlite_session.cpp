@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -149,6 +150,12 @@ struct SqliteSession::Hooks {
     static int on_busy(void* self, int /*times*/) {
         return static_cast<SqliteSession*>(self)->wait_a_little() ? 1 : 0;
     }
+    static void now_ms(sqlite3_context* context, int /*count*/, sqlite3_value** /*values*/) {
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        sqlite3_result_int64(
+            context, std::chrono::duration_cast<std::chrono::milliseconds>(now).count()
+        );
+    }
     /// After each commit. A checkpoint that fails costs nothing but a longer log: the commit is
     /// safe in it, and the next commit says when the disk is full.
     static int on_wal(void* self, sqlite3* connection, const char* database, int frames) {
@@ -243,7 +250,19 @@ Status SqliteSession::connect() {
     }
     sqlite3_busy_handler(connection_, &Hooks::on_busy, this);
     sqlite3_progress_handler(connection_, kProgressOps, &Hooks::on_progress, this);
-    return ok();
+    // The clock of leases, which PostgreSQL's schema has as a function of this name.
+    const int made = sqlite3_create_function_v2(
+        connection_,
+        "lab_now_ms",
+        0,
+        SQLITE_UTF8 | SQLITE_DIRECTONLY,
+        nullptr,
+        &Hooks::now_ms,
+        nullptr,
+        nullptr,
+        nullptr
+    );
+    return made == SQLITE_OK ? ok() : Status(error(made, "open"));
 }
 
 Status SqliteSession::set_pragma(const Ctx& ctx, const char* sql) {

@@ -25,6 +25,8 @@ constexpr auto http = &at<&ServerSettings::http, Field>;
 template <auto Field>
 constexpr auto database = &at<&ServerSettings::database, Field>;
 template <auto Field>
+constexpr auto worker = &at<&ServerSettings::worker, Field>;
+template <auto Field>
 constexpr auto auth = &at<&ServerSettings::auth, Field>;
 template <auto Field>
 constexpr auto oidc = &at<&ServerSettings::oidc, Field>;
@@ -296,6 +298,18 @@ void database_rows(const Add& add) {
             .help("connections that are kept open"));
 }
 
+void worker_rows(const Add& add) {
+    add(integer("WORKER_RUNS", worker<&WorkerSettings::runs>)
+            .otherwise("2")
+            .between(1, 64)
+            .help("runs of the queue that one process carries out at once"));
+    add(duration("WORKER_LEASE", worker<&WorkerSettings::lease>)
+            .otherwise("15s")
+            .between(2s, 10min)
+            .help("how long a worker that says nothing keeps its runs from others; it says "
+                  "something twice a second"));
+}
+
 void auth_rows(const Add& add) {
     add(text("JWT_SECRET", auth<&AuthSettings::jwt_secret>)
             .between(32, 4'096)
@@ -564,6 +578,7 @@ std::vector<Row> make_rows() {
         Group{"Limits of a client", client_rows},
         Group{"Overload", overload_rows},
         Group{"Database", database_rows},
+        Group{"Workers", worker_rows},
         Group{"Authentication", auth_rows},
         Group{"Identity provider", oidc_rows},
         Group{"Cache", cache_rows},

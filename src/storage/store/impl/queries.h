@@ -22,6 +22,8 @@ std::span<const Query* const> dataset_version_queries();
 std::span<const Query* const> reference_queries();
 std::span<const Query* const> artifact_queries();
 std::span<const Query* const> credential_queries();
+std::span<const Query* const> run_lease_queries();
+std::span<const Query* const> run_event_queries();
 std::vector<const Query*> resource_queries();
 
 // Those that only the SQLite driver runs.

@@ -1,0 +1,2 @@
+DROP FUNCTION lab_now_ms();
+DROP TABLE run_events, run_leases;

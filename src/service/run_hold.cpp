@@ -1,0 +1,92 @@
+#include "service/run_hold.h"
+
+#include "storage/store/runs.h"
+
+namespace lab::service {
+namespace {
+
+using domain::RunState;
+
+constexpr std::int64_t kAbandonedMax = 1000;  ///< at one look
+
+Error is_held(const domain::Run& run) {
+    return {Code::conflict, "another worker works on run " + run.id};
+}
+
+Result<std::optional<storage::RunLock>> lock_file(const Deps& deps, const std::string& run) {
+    std::optional<storage::RunLock> out;
+    if (!deps.lock_folder.empty()) {
+        LAB_TRY(storage::RunLock lock, storage::RunLock::acquire(deps.lock_folder, run));
+        out.emplace(std::move(lock));
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<RunHold> RunHold::take(
+    const Ctx& ctx,
+    const Deps& deps,
+    storage::Session& session,
+    const domain::Run& run,
+    Duration lasts,
+    std::optional<RunState> from
+) {
+    using Held = storage::RunLeases::Held;
+    LAB_TRY(auto lock, lock_file(deps, run.id));
+    LAB_TRY(auto transaction, storage::Transaction::begin(ctx, session));
+    LAB_TRY(
+        const std::optional<std::int64_t> fence,
+        storage::RunLeases(session).take(
+            ctx, run.key, deps.process_name, lasts, lock ? Held::take_over : Held::respect
+        )
+    );
+    if (!fence) {
+        return is_held(run);
+    }
+    if (from) {
+        LAB_TRY(
+            const bool moved,
+            storage::Runs(session).move_state(ctx, run.key, *from, RunState::running)
+        );
+        if (!moved) {
+            return is_held(run);
+        }
+    }
+    LAB_CHECK(transaction.commit(ctx));
+    return RunHold(std::move(lock), {.run = run.key, .fence = *fence});
+}
+
+Result<int> queue_abandoned_runs(
+    const Ctx& ctx,
+    const Deps& deps,
+    storage::Session& session,
+    const std::function<bool(const std::string&)>& is_own
+) {
+    storage::Runs runs(session);
+    const bool is_embedded = !deps.lock_folder.empty();
+    LAB_TRY(const auto left, runs.list_abandoned(ctx, is_embedded, kAbandonedMax));
+    int count = 0;
+    for (const domain::Run& run : left) {
+        if (is_own(run.id)) {
+            continue;
+        }
+        const auto lock = lock_file(deps, run.id);
+        if (!lock && lock.error().code == Code::conflict) {
+            continue;  // a process of this machine works on it
+        }
+        if (!lock) {
+            return lock.error();
+        }
+        LAB_TRY(
+            const bool moved, runs.move_state(ctx, run.key, RunState::running, RunState::queued)
+        );
+        if (moved) {
+            ++count;
+            deps.observer->run_queued_again();
+        }
+    }
+    return count;
+}
+
+}  // namespace lab::service

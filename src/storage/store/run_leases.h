@@ -1,0 +1,54 @@
+#pragma once
+#include "storage/store/session.h"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace lab::storage {
+
+/// The right to work on a run. Whoever takes it over has a greater fence (a fencing token:
+/// Kleppmann 2016), so that what the one before still writes is refused.
+struct RunLease {
+    std::int64_t run = 0;  ///< its key
+    std::int64_t fence = 0;
+    bool operator==(const RunLease&) const = default;
+};
+
+/// How a run stands that somebody works on.
+struct RunStanding {
+    RunLease lease;
+    std::string run_state;
+    std::string experiment_status;
+};
+
+/// Leases of runs. Times are the database's, so that the clocks of workers do not matter. Borrows
+/// the session; same thread rule.
+class RunLeases {
+  public:
+    /// What of a lease that somebody else has whose time is not over.
+    enum class Held : std::uint8_t {
+        respect,
+        take_over,  ///< he is known to be dead
+    };
+
+    explicit RunLeases(Session& session) : session_(session) {}
+    /// For `owner` (a process), until `lasts` from now. Gives the fence; nullopt when another has
+    /// it. Errors: conflict when there is no such run.
+    Result<std::optional<std::int64_t>> take(
+        const Ctx& ctx, std::int64_t run, std::string_view owner, Duration lasts, Held held
+    );
+    /// All that `owner` holds, for `lasts` from now; also those whose time was over and that nobody
+    /// has taken. Gives what he holds, and how it stands.
+    Result<std::vector<RunStanding>> renew(const Ctx& ctx, std::string_view owner, Duration lasts);
+    /// Others need not wait. Without effect when it was taken over.
+    Status release(const Ctx& ctx, const RunLease& lease);
+    /// Within a transaction that writes for the run: keeps others from taking it until the end.
+    /// Errors: conflict when another has taken it over.
+    Status guard(const Ctx& ctx, const RunLease& lease);
+
+  private:
+    Session& session_;
+};
+
+}  // namespace lab::storage
