@@ -309,7 +309,7 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
     log_.info(
         "server",
         server_ ? "serving" : "working",
-        {{"port", server_ ? Json(server_->port()) : Json()},
+        {{"port", server_ ? LogValue(server_->port()) : LogValue(nullptr)},
          {"metrics_port", metrics_server_->port()},
          {"environment", settings().general.environment},
          {"version", version()}}

@@ -1,6 +1,7 @@
 #include "service/run_hold.h"
 
 #include "service/impl/test_lab.h"
+#include "storage/store/impl/test_store.h"
 #include "storage/store/runs.h"
 
 #include <gtest/gtest.h>

@@ -219,10 +219,7 @@ void RunQueue::work() {
     std::unique_ptr<RunnerParts> parts;
     Kept kept(deps_);
     for (;;) {
-        std::optional<Taken> next;
-        if (!paused_() && !is_stopping()) {
-            next = take_next(kept);
-        }
+        std::optional<Taken> next = paused_() || is_stopping() ? std::nullopt : take_next(kept);
         if (next && !parts) {
             auto made = make_parts_();
             if (made) {

@@ -1,3 +1,4 @@
+#include "domain/experiment.h"
 #include "service/breakers.h"
 #include "service/impl/kept_session.h"
 #include "service/run_queue.h"
