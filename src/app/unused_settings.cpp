@@ -10,8 +10,6 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
          "REDIS_URL is not used yet: limits and caches are those of each process"},
         {!settings.analytics.url.empty(),
          "CLICKHOUSE_URL is not used yet: analyses read the database"},
-        {!settings.objects.bucket.empty(),
-         "S3_BUCKET is not used yet: files are kept in the folder of the store"},
         {!settings.telemetry.otlp_endpoint.empty(),
          "OTEL_EXPORTER_ENDPOINT is not used yet: no spans are exported"},
         {settings.http.profiling,

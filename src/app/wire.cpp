@@ -1,5 +1,6 @@
 #include "app/wire.h"
 
+#include "app/object_store.h"
 #include "platform/http/curl_client.h"
 #include "platform/process/event_loop.h"
 #include "platform/process/worker.h"
@@ -31,6 +32,7 @@ struct Program::Parts {
     std::unique_ptr<http::Client> http;
     std::optional<service::ScratchFolder> copy;  ///< of a database that may only be read
     std::unique_ptr<storage::Database> database;
+    std::shared_ptr<storage::ObjectStore> store;  ///< behind the folder, or none
     std::unique_ptr<storage::ObjectFolder> objects;
     ThreadWorker worker;
     ThreadWorker disk;
@@ -107,7 +109,7 @@ struct Program::Parts {
     Result<storage::ObjectFolder*> open_objects() {
         if (!objects) {
             objects = std::make_unique<storage::ObjectFolder>(
-                (fs::path(settings.home) / "objects").string()
+                (fs::path(settings.home) / "objects").string(), store, kObjectCacheBytes
             );
         }
         return objects.get();
@@ -212,5 +214,9 @@ Program::~Program() = default;
 service::Deps& Program::deps() { return parts_->deps; }
 
 Executor& Program::loop() { return parts_->loop; }
+
+void Program::use_store(std::shared_ptr<storage::ObjectStore> store) {
+    parts_->store = std::move(store);
+}
 
 }  // namespace lab::app

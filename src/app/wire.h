@@ -30,6 +30,8 @@ class Program {
     ~Program();
     service::Deps& deps();
     Executor& loop();
+    /// Objects are kept there too. Before they are first asked for.
+    void use_store(std::shared_ptr<storage::ObjectStore> store);
 
   private:
     struct Parts;
