@@ -234,7 +234,6 @@ std::unique_ptr<Program> Platform::make_program() const {
     auto program = std::make_unique<Program>(
         parts->settings, parts->env, parts->observers, parts->outbound->client_options()
     );
-    program->use_store(parts->objects);
     service::Deps& deps = program->deps();
     deps.outbound = parts->outbound.get();
     deps.check_model =
@@ -248,6 +247,7 @@ std::unique_ptr<Program> Platform::make_program() const {
         LAB_CHECK(parts->check_way_out(model));
         return next(model);
     };
+    program->use_store(parts->objects);
     return program;
 }
 

@@ -211,12 +211,12 @@ Program::Program(
 
 Program::~Program() = default;
 
-service::Deps& Program::deps() { return parts_->deps; }
-
-Executor& Program::loop() { return parts_->loop; }
-
 void Program::use_store(std::shared_ptr<storage::ObjectStore> store) {
     parts_->store = std::move(store);
 }
+
+service::Deps& Program::deps() { return parts_->deps; }
+
+Executor& Program::loop() { return parts_->loop; }
 
 }  // namespace lab::app

@@ -28,10 +28,10 @@ class Program {
         http::ClientOptions outbound = {}
     );
     ~Program();
-    service::Deps& deps();
-    Executor& loop();
     /// Objects are kept there too. Before they are first asked for.
     void use_store(std::shared_ptr<storage::ObjectStore> store);
+    service::Deps& deps();
+    Executor& loop();
 
   private:
     struct Parts;

@@ -207,8 +207,7 @@ Result<Json> keep_artifact(
     LAB_CHECK(room_of(request, found));
     LAB_CHECK(Artifacts(request.session).create(request.ctx, found.key, one));
     // Whoever removes the last artifact of the same bytes does it under the lock that we hold now.
-    // In a store each artifact has a key of its own.
-    if (!impl.objects->has_store() && !impl.objects->contains(one.content_hash)) {
+    if (!impl.objects->contains(one.content_hash)) {
         return Error(Code::unavailable, "the same bytes are being removed: send them again");
     }
     LAB_CHECK(transaction.commit(request.ctx));

@@ -92,6 +92,38 @@ class Objects(test_serve.ServeTest):
         self.assertNotIn(self.s3.secret, json.dumps(lab.log))
         self.assertFalse([line for line in lab.log if "S3_BUCKET" in line["message"]])
 
+    def test_a_run_has_its_rows_and_recorded_outputs_from_the_bucket(self):
+        lab = self.lab()
+        token = self.user(lab)
+        sets = {}
+        for name, rows in (
+            ("sums", [{"id": str(n), "question": f"{n} + {n}?", "answer": str(2 * n)} for n in range(40)]),
+            ("outputs", [{"id": str(n), "output": str(2 * n)} for n in range(40)]),
+        ):
+            sets[name] = self.made(lab, token, "/datasets", {"name": name})["id"]
+            data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+            self.send(lab, token, f"/datasets/{sets[name]}/import", data, "application/x-ndjson")
+        model = self.made(lab, token, "/models", {
+            "name": "m", "provider": "custom", "model_identifier": "m",
+            "config": {"replay_dataset": sets["outputs"]}})
+        experiment = self.made(lab, token, "/experiments", {"name": "sums", "config": {
+            "model_ids": [model["id"]], "dataset_ids": [sets["sums"]],
+            "scorers": [{"type": "numeric", "id": "accuracy", "reference": "{{answer}}"}]}})
+        path = f"/experiments/{experiment['id']}"
+        objects = lab.home.path / "objects"
+        shutil.rmtree(objects)
+        status, _, started = lab.call("POST", f"{path}/start", token=token)
+        self.assertEqual(status, 200, started)
+
+        def run():
+            return lab.call("GET", f"{path}/runs", token=token)[2]["data"][0]
+        self.until(lambda: run()["status"] not in ("pending", "queued", "running"))
+        self.assertEqual(run()["status"], "completed", run())
+        self.assertEqual(lab.call("GET", f"{path}/metrics", token=token)[2]["accuracy"], 1.0)
+        shutil.rmtree(objects)
+        status, _, report = lab.call("GET", f"{path}/runs/{run()['id']}/report?format=json", token=token)
+        self.assertEqual(status, 200, report)
+
     def test_a_bucket_that_is_away_degrades_and_comes_back(self):
         lab = self.lab()
         token = self.user(lab)
@@ -104,7 +136,7 @@ class Objects(test_serve.ServeTest):
         status, _, answer = lab.call("POST", f"{artifacts}?name=b", token=token, raw=b"lost")
         self.assertIn(status, (502, 503), answer)
         self.assertEqual(lab.call("GET", artifacts, token=token)[2]["pagination"]["total"], 1)
-        # What does not need the bucket goes on; nor does what this machine still has.
+        # What does not need the bucket goes on, and so does what this machine still has.
         self.assertEqual(lab.call("GET", "/experiments", token=token)[0], 200)
         self.assertEqual(lab.call("GET", f"{artifacts}/{one['id']}/content", token=token)[2], "kept")
         self.assertTrue(self.s3.start(port))
