@@ -39,15 +39,19 @@ S3Failure of_transfer(const http::TransferEnd& end) {
     S3Failure out = [&] {
         switch (end.failure) {
             case TransferFailure::connect:
-                return failed(S3Problem::passing, Code::unavailable, "cannot be reached");
+                return failed(S3Problem::silent, Code::unavailable, "cannot be reached");
             case TransferFailure::timeout:
-                return failed(S3Problem::passing, Code::unavailable, "did not answer in time");
+                return failed(S3Problem::late, Code::unavailable, "did not answer in time");
             case TransferFailure::too_large:
                 return failed(S3Problem::final, Code::upstream_error, "answers with too much");
             case TransferFailure::refused:
                 return failed(S3Problem::final, Code::unavailable, "may not be called");
             default:
-                return failed(S3Problem::passing, Code::unavailable, "broke off its answer");
+                return failed(
+                    end.status == 0 ? S3Problem::silent : S3Problem::passing,
+                    Code::unavailable,
+                    "broke off its answer"
+                );
         }
     }();
     out.error.cause = "s3: " + end.message;

@@ -12,6 +12,8 @@ namespace lab::storage {
 enum class S3Problem : std::uint8_t {
     final,    ///< the same call would end the same way
     passing,  ///< worth another try in a moment
+    silent,   ///< the same, and the server did not answer at all
+    late,     ///< the same, and it took its time not to answer
     expired,  ///< with newer credentials
 };
 

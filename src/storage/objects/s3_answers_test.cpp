@@ -73,9 +73,9 @@ TEST(S3Answers, ATransferThatFailedMaySucceedLater) {
         answer.end = {failure, "words of curl", 0};
         return read_s3_failure(answer);
     };
-    EXPECT_EQ(of(TransferFailure::connect).problem, S3Problem::passing);
-    EXPECT_EQ(of(TransferFailure::timeout).problem, S3Problem::passing);
-    EXPECT_EQ(of(TransferFailure::closed).problem, S3Problem::passing);
+    EXPECT_EQ(of(TransferFailure::connect).problem, S3Problem::silent);
+    EXPECT_EQ(of(TransferFailure::timeout).problem, S3Problem::late);
+    EXPECT_EQ(of(TransferFailure::closed).problem, S3Problem::silent);
     EXPECT_EQ(of(TransferFailure::too_large).problem, S3Problem::final);
     EXPECT_EQ(of(TransferFailure::connect).error.code, Code::unavailable);
     EXPECT_EQ(of(TransferFailure::connect).error.message, "the object store cannot be reached");

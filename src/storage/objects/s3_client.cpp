@@ -11,13 +11,25 @@ namespace {
 /// Of answers that are no object: lists, errors.
 constexpr std::size_t kAnswerBytesMax = 8U << 20;
 /// While an object comes; as a whole it may take as long as its reader waits.
-constexpr Duration kSilenceMax = std::chrono::seconds(30);
+constexpr Duration kSilenceMax = std::chrono::seconds(10);
+/// Waiting as long again and again helps nobody.
+constexpr int kLateAttemptsMax = 2;
+constexpr std::uint64_t kBytesPerSecondMin = 256U << 10;
 constexpr std::chrono::seconds kPresignedMax{7 * 24 * 3600};
 
 Error not_in_time(std::string cause) {
     Error out(Code::unavailable, "the object store did not answer in time");
     out.cause = std::move(cause);
     return out;
+}
+
+Duration time_for_body(const http::Request& request) {
+    const std::uint64_t bytes = request.source ? request.source->size() : request.body.size();
+    return std::chrono::seconds(bytes / kBytesPerSecondMin);
+}
+
+bool is_unanswered(S3Problem problem) {
+    return problem == S3Problem::silent || problem == S3Problem::late;
 }
 
 }  // namespace
@@ -62,7 +74,9 @@ Result<http::Answer> S3Client::attempt(
         call.prepare(request.headers);
     }
     request.connect_timeout = options_.connect_timeout;
-    request.total_timeout = call.sink ? ctx.remaining() : options_.call_timeout;
+    request.total_timeout = call.sink
+                                ? ctx.remaining()
+                                : options_.call_timeout + call.patience + time_for_body(request);
     request.body_bytes_max = call.sink ? static_cast<std::size_t>(-1) : kAnswerBytesMax;
     aws::sign(
         request, {options_.place.region, "s3"}, credentials, clock_.wall(), call.payload_hash
@@ -82,7 +96,33 @@ Result<http::Answer> S3Client::attempt(
     return answer;
 }
 
+/// A server that hangs must not take every thread that asks with it.
+Status S3Client::begin_call() {
+    const std::scoped_lock lock(mutex_);
+    const std::optional<Error>& away = away_;
+    if (!away) {
+        return ok();
+    }
+    const TimePoint now = clock_.now();
+    if (now < away_until_) {
+        return *away;
+    }
+    away_until_ = now + options_.away_pause;  // this call finds out, others need not
+    return ok();
+}
+
+void S3Client::end_call(const std::optional<S3Failure>& failure) {
+    const std::scoped_lock lock(mutex_);
+    if (failure && is_unanswered(failure->problem)) {
+        away_ = failure->error;
+        away_until_ = clock_.now() + options_.away_pause;
+    } else {
+        away_.reset();
+    }
+}
+
 Result<http::Answer> S3Client::send(const Ctx& ctx, Call& call) {
+    LAB_CHECK(begin_call());
     std::string last;
     for (int tried = 1;; ++tried) {
         std::optional<S3Failure> failure;
@@ -92,14 +132,21 @@ Result<http::Answer> S3Client::send(const Ctx& ctx, Call& call) {
             return answer.error().code == Code::timed_out ? not_in_time(std::move(last))
                                                           : answer.error();
         }
-        if (!failure) {
-            return answer;
-        }
         if (call.stop) {
             return *call.stop;
         }
-        tried = call.progress > before ? 1 : tried;
-        if (failure->problem == S3Problem::final || tried >= options_.attempts_max) {
+        if (!failure) {
+            end_call(failure);
+            return answer;
+        }
+        if (call.progress > before) {
+            tried = 1;
+            call.late = 0;
+        }
+        call.late += failure->problem == S3Problem::late ? 1 : 0;
+        if (failure->problem == S3Problem::final || tried >= options_.attempts_max ||
+            call.late >= kLateAttemptsMax) {
+            end_call(failure);
             return std::move(failure->error);
         }
         last = failure->error.message + " " + failure->error.cause;

@@ -15,7 +15,11 @@ struct S3Options {
     Duration backoff_first = std::chrono::milliseconds(100);  ///< doubled each time, full jitter
     Duration backoff_max = std::chrono::seconds(5);
     Duration connect_timeout = std::chrono::seconds(3);
-    Duration call_timeout = std::chrono::minutes(2);  ///< of one attempt
+    /// Of one attempt, and as much again as its body takes at 256 KiB/s. After one that ran out of
+    /// time there is one more.
+    Duration call_timeout = std::chrono::seconds(10);
+    /// How long nobody is kept waiting for a server that just did not answer: calls fail at once.
+    Duration away_pause = std::chrono::seconds(5);
 };
 
 struct S3PutOptions {
@@ -103,6 +107,8 @@ class S3Client {
     Result<http::Answer> send(const Ctx& ctx, Call& call);
     Result<http::Answer> attempt(const Ctx& ctx, Call& call, std::optional<S3Failure>& failure);
     Duration backoff(int attempt);
+    Status begin_call();
+    void end_call(const std::optional<S3Failure>& failure);
     Status put_whole(const Ctx& ctx, const Upload& upload);
     Status put_parts(const Ctx& ctx, const Upload& upload);
     Result<std::vector<S3Part>> send_parts(
@@ -120,8 +126,10 @@ class S3Client {
     const Clock& clock_;
     http::BlockingClient& http_;
     aws::CredentialChain& credentials_;
-    std::mutex mutex_;  ///< guards rng_
+    std::mutex mutex_;  ///< guards what follows
     Rng rng_;
+    std::optional<Error> away_;  ///< why the server does not answer
+    TimePoint away_until_{};
 };
 
 }  // namespace lab::storage

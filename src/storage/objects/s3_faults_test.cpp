@@ -109,7 +109,30 @@ TEST_F(S3FaultsTest, AServerThatSwallowsEverythingEndsWithTheDeadline) {
     EXPECT_LT(clock.now() - begun, 10s);
     call_timeout = 50ms;
     EXPECT_FALSE(connect(server).client.put(ctx, "k", "bytes"));
-    EXPECT_EQ(server.request_count(), 1 + 4);
+    EXPECT_EQ(server.request_count(), 1 + 2) << "waiting as long four times helps nobody";
+}
+
+TEST_F(S3FaultsTest, NobodyWaitsForAServerThatJustDidNotAnswer) {
+    std::atomic<bool> away = true;
+    FakeLlmServer server([&](const ServerRequest&) {
+        return away ? Script{reset_connection()} : respond(200, "");
+    });
+    S3Client& client = connect(server).client;
+    ASSERT_FALSE(client.put(ctx, "k", "bytes"));
+    EXPECT_EQ(server.request_count(), 4);
+    const Status next = client.put(ctx, "k", "bytes");
+    ASSERT_FALSE(next);
+    EXPECT_EQ(next.error().code, Code::unavailable);
+    EXPECT_EQ(next.error().message, "the object store broke off its answer");
+    EXPECT_EQ(server.request_count(), 4);
+    away = false;
+    Status put = client.put(ctx, "k", "bytes");
+    while (!put && ctx.check()) {
+        put = client.put(ctx, "k", "bytes");
+    }
+    EXPECT_TRUE(put) << put.error().message;
+    EXPECT_EQ(server.request_count(), 5);
+    EXPECT_TRUE(client.put(ctx, "k", "bytes"));
 }
 
 TEST_F(S3FaultsTest, WhoGivesUpIsNotKeptWaiting) {

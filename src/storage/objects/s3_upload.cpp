@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::int64_t kPartsMax = 10'000;
 constexpr std::int64_t kMebibyte = std::int64_t{1} << 20;
+/// Servers put thousands of parts together before they answer.
+constexpr Duration kCompletionMax = std::chrono::minutes(5);
 /// For taking back the parts of an upload that failed, whatever became of its caller.
 constexpr Duration kGiveUpTimeout = std::chrono::seconds(10);
 
@@ -182,6 +184,7 @@ Status S3Client::complete(
     call.body = write_s3_parts(parts);
     call.payload_hash = sha256_hex(call.body);
     call.check = read_s3_completion;
+    call.patience = kCompletionMax;
     LAB_CHECK(send(ctx, call));
     return ok();
 }

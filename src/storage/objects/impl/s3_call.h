@@ -26,6 +26,9 @@ struct S3Client::Call {
     /// Looks at an answer of 200 that may still be none.
     std::function<std::optional<S3Failure>(const http::Answer& answer)> check = {};
 
+    Duration patience{0};  ///< beyond what any call takes
+
+    int late = 0;                    ///< attempts that ran out of time
     std::int64_t progress = 0;       ///< an attempt that got on counts as the first
     std::optional<Error> stop = {};  ///< ends it without another attempt
 };

@@ -28,6 +28,7 @@ inline S3Options quick(S3Place place) {
     S3Options out{.place = std::move(place)};
     out.backoff_first = std::chrono::milliseconds(1);
     out.backoff_max = std::chrono::milliseconds(10);
+    out.away_pause = std::chrono::milliseconds(300);
     return out;
 }
 
