@@ -34,12 +34,19 @@ ATTEMPTS = 3
 
 
 def build():
-    """Go checks the module against its own sums; a broken download is tried again."""
-    if PROGRAM.exists():
+    """0 unless there has to be a server and cannot be. Go checks the module against its own sums; a
+    broken download is tried again."""
+    if PROGRAM.exists() or install():
         return 0
+    print("there is no S3 server: tests that need one are skipped", file=sys.stderr)
+    return 1 if os.environ.get("LAB_REQUIRE_BACKENDS") == "1" else 0
+
+
+def install():
+    """Whether it is there now."""
     if shutil.which("go") is None:
         print("the S3 server of the tests needs Go 1.24 or newer: https://go.dev", file=sys.stderr)
-        return 1
+        return False
     PROGRAM.parent.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(ATTEMPTS):
         with tempfile.TemporaryDirectory(dir=PROGRAM.parent.parent) as folder:
@@ -49,10 +56,10 @@ def build():
             if run.returncode == 0:
                 PROGRAM.parent.mkdir(exist_ok=True)
                 os.replace(pathlib.Path(folder) / "versitygw", PROGRAM)
-                return 0
+                return True
         if attempt + 1 < ATTEMPTS:
             time.sleep(2 ** attempt)
-    return 1
+    return False
 
 
 def free_port():

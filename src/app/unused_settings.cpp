@@ -10,6 +10,8 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
          "REDIS_URL is not used yet: limits and caches are those of each process"},
         {!settings.analytics.url.empty(),
          "CLICKHOUSE_URL is not used yet: analyses read the database"},
+        {!settings.objects.backup_bucket.empty(),
+         "BACKUP_BUCKET is not used yet: copies of the store are made by hand"},
         {!settings.telemetry.otlp_endpoint.empty(),
          "OTEL_EXPORTER_ENDPOINT is not used yet: no spans are exported"},
         {settings.http.profiling,
