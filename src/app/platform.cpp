@@ -1,5 +1,6 @@
 #include "app/platform.h"
 
+#include "app/object_store.h"
 #include "base/text.h"
 #include "platform/crypto/mac.h"
 #include "service/models.h"
@@ -103,6 +104,7 @@ struct Platform::Parts {
     SystemClock clock;
     SystemRandom random;
     RandomUuids uuids;
+    std::shared_ptr<storage::ObjectStore> objects;
     std::unique_ptr<Program> program;
     storage::Database* database = nullptr;
     std::unique_ptr<storage::SessionPool> sessions;
@@ -220,6 +222,7 @@ Result<std::unique_ptr<Platform>> Platform::open(
     p.env = [&p, keys = provider_environment(p.server)](const std::string& name) {
         return service::is_credential_variable(name) ? p.secret_of(name) : keys(name);
     };
+    p.objects = make_object_store(p.server, environment, p.clock);
     p.program = platform->make_program();
     const Ctx ctx = Ctx(p.clock).within(std::chrono::seconds(60));
     LAB_CHECK(p.open_store(ctx));
@@ -233,6 +236,7 @@ Program& Platform::program() { return *parts_->program; }
 storage::Database& Platform::database() { return *parts_->database; }
 storage::SessionPool& Platform::sessions() { return *parts_->sessions; }
 service::Identity& Platform::identity() { return *parts_->identity; }
+storage::ObjectStore* Platform::object_store() { return parts_->objects.get(); }
 RandomSource& Platform::random() { return parts_->random; }
 const std::string& Platform::signing_key() const { return parts_->signing_key; }
 
@@ -266,6 +270,7 @@ std::unique_ptr<Program> Platform::make_program() const {
         LAB_CHECK(parts->check_way_out(model));
         return next(model);
     };
+    program->use_store(parts->objects);
     return program;
 }
 

@@ -30,6 +30,8 @@ class Platform {
     storage::Database& database();
     storage::SessionPool& sessions();
     service::Identity& identity();
+    /// Where objects are kept for all replicas; nullptr: only in the home.
+    storage::ObjectStore* object_store();
     RandomSource& random();
     /// A loop, workers and an HTTP client of its own on the same store, for a run.
     Result<std::unique_ptr<service::RunnerParts>> make_runner() const;

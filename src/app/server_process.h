@@ -49,6 +49,7 @@ class ServerProcess {
     Json details() const;
     void watch_health();
     void check_database();
+    void check_storage();
     void set_health(api::ComponentHealth component);
     void look_at_settings();
     void look_at_certificate();
@@ -99,6 +100,7 @@ class ServerProcess {
     std::unique_ptr<http::Server> metrics_server_;
     std::atomic<bool> looking_ = false;
     TimePoint health_checked_{};                          ///< of the watcher
+    std::string storage_problem_;                         ///< of the watcher
     std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
     int looks_ = 0;                                       ///< of the watcher
     ThreadWorker watcher_;  ///< looks at what may hang: files, the store

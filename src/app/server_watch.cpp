@@ -72,6 +72,29 @@ void ServerProcess::check_database() {
     set_health(std::move(database));
 }
 
+/// Without it only what needs its objects fails, so it is not critical.
+void ServerProcess::check_storage() {
+    storage::ObjectStore* const objects = platform_->object_store();
+    if (objects == nullptr) {
+        set_health({.name = "storage", .status = ComponentHealth::Status::disabled});
+        return;
+    }
+    const TimePoint begun = clock_.now();
+    const Status usable = objects->check(Ctx(clock_).within(std::chrono::seconds(3)));
+    ComponentHealth storage{.name = "storage", .critical = false};
+    storage.status = usable ? ComponentHealth::Status::healthy : ComponentHealth::Status::unhealthy;
+    storage.message = usable ? "" : usable.error().message;
+    storage.latency = clock_.now() - begun;
+    if (storage.message != std::exchange(storage_problem_, storage.message)) {
+        if (usable) {
+            log_.info("s3", "the object store can be used again");
+        } else {
+            log_.error("s3", storage.message, {{"cause", usable.error().cause}});
+        }
+    }
+    set_health(std::move(storage));
+}
+
 /// For /health/detailed.
 Json ServerProcess::details() const {
     const storage::SessionPoolStats database = platform_->sessions().stats();
@@ -95,11 +118,12 @@ void ServerProcess::watch_health() {
     using Health = ComponentHealth::Status;
     set_health({.name = "auth", .critical = true, .status = Health::healthy});
     set_health({.name = "migrations", .critical = true, .status = Health::healthy});
-    for (const char* absent : {"cache", "storage", "analytics"}) {
+    for (const char* absent : {"cache", "analytics"}) {
         set_health({.name = absent, .critical = false, .status = Health::disabled});
     }
     set_health({.name = "workers", .critical = false, .status = Health::healthy});
     check_database();
+    check_storage();
     health_checked_ = clock_.now();
     look_at_settings();
     look_at_store();
@@ -191,6 +215,7 @@ void ServerProcess::look_around() {
     if (clock_.now() - health_checked_ >= settings().http.health_interval) {
         health_checked_ = clock_.now();
         check_database();
+        check_storage();
     }
 }
 

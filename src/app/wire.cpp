@@ -1,5 +1,6 @@
 #include "app/wire.h"
 
+#include "app/object_store.h"
 #include "platform/http/curl_client.h"
 #include "platform/process/event_loop.h"
 #include "platform/process/worker.h"
@@ -33,6 +34,7 @@ struct Program::Parts {
     std::optional<service::ScratchFolder> copy;  ///< of a database that may only be read
     storage::PostgresOptions postgres;           ///< without a URL: a file of the home
     std::unique_ptr<storage::Database> database;
+    std::shared_ptr<storage::ObjectStore> store;  ///< behind the folder, or none
     std::unique_ptr<storage::ObjectFolder> objects;
     ThreadWorker worker;
     ThreadWorker disk;
@@ -116,7 +118,7 @@ struct Program::Parts {
     Result<storage::ObjectFolder*> open_objects() {
         if (!objects) {
             objects = std::make_unique<storage::ObjectFolder>(
-                (fs::path(settings.home) / "objects").string()
+                (fs::path(settings.home) / "objects").string(), store, kObjectCacheBytes
             );
         }
         return objects.get();
@@ -217,6 +219,10 @@ Program::Program(
 }
 
 Program::~Program() = default;
+
+void Program::use_store(std::shared_ptr<storage::ObjectStore> store) {
+    parts_->store = std::move(store);
+}
 
 service::Deps& Program::deps() { return parts_->deps; }
 

@@ -28,6 +28,8 @@ class Program {
         http::ClientOptions outbound = {}
     );
     ~Program();
+    /// Objects are kept there too. Before they are first asked for.
+    void use_store(std::shared_ptr<storage::ObjectStore> store);
     service::Deps& deps();
     Executor& loop();
     /// The store is this PostgreSQL, not a file of the home. Before the store is first asked for.

@@ -96,6 +96,10 @@ Result<Artifact> need_artifact(const Request& request, const Run& run, const std
     return *std::move(found);
 }
 
+storage::ObjectName object_of(const Artifact& one) {
+    return {.hash = one.content_hash, .key = one.path};
+}
+
 Error no_room() {
     return Error(Code::payload_too_large, "the run may not take so many bytes: 50 GiB at most");
 }
@@ -198,6 +202,7 @@ Result<Json> keep_artifact(
     one.bytes = impl.written;
     one.mime_type = impl.plan.mime_type.empty() ? "application/octet-stream" : impl.plan.mime_type;
     one.created_at = format_rfc3339(request.deps.clock->wall());
+    LAB_CHECK(impl.objects->keep(request.ctx, object_of(one), one.mime_type));
     LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
     // Whoever removes the last artifact of the same bytes holds the same.
     LAB_CHECK(Artifacts(request.session).hold_object(request.ctx, one.content_hash));
@@ -257,6 +262,8 @@ Result<Json> remove_artifact(
     LAB_TRY(const Run found, need_run_to_change(request, experiment, run));
     LAB_TRY(const Artifact one, need_artifact(request, found, id));
     LAB_TRY(storage::ObjectFolder * objects, request.deps.objects());
+    // First where others keep it: should the rest fail, it is removed again.
+    LAB_CHECK(objects->forget(request.ctx, object_of(one)));
     LAB_TRY(auto transaction, storage::Transaction::begin(request.ctx, request.session));
     Artifacts artifacts(request.session);
     LAB_CHECK(artifacts.remove(request.ctx, found.key, id));
@@ -282,8 +289,9 @@ Result<FileToSend> artifact_file(
     LAB_TRY(const Run found, need_run_to_read(request, experiment, run));
     LAB_TRY(Artifact one, need_artifact(request, found, id));
     LAB_TRY(storage::ObjectFolder * objects, request.deps.objects());
+    LAB_TRY(std::string path, objects->fetch(request.ctx, object_of(one)));
     return FileToSend{
-        .path = objects->path_of(one.content_hash),
+        .path = std::move(path),
         .name = std::move(one.name),
         .mime_type = std::move(one.mime_type),
         .content_hash = std::move(one.content_hash),

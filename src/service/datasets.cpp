@@ -112,6 +112,7 @@ Result<domain::DatasetVersion> read_dataset(
         return Error(Code::validation, title + " has no rows");
     }
     LAB_TRY(const storage::ImportedRows imported, writer.commit());
+    LAB_CHECK(objects.keep(ctx, storage::rows_object(imported.hash), "application/x-ndjson"));
     domain::DatasetVersion version;
     version.dataset_id = deps.uuids->next();
     version.name = request.name.empty() ? name_of_path(request.path) : request.name;

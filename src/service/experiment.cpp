@@ -71,7 +71,7 @@ Result<Opened> open_stored(
     Opened out;
     LAB_TRY(out.version, get_dataset(ctx, database, ref));
     LAB_TRY(storage::ObjectFolder * objects, deps.objects());
-    out.path = objects->path_of(out.version.content_hash);
+    LAB_TRY(out.path, objects->fetch(ctx, storage::rows_object(out.version.content_hash)));
     return out;
 }
 
@@ -117,6 +117,21 @@ Result<Opened> open_dataset(
     return open_stored(ctx, deps, *database, spec.ref);
 }
 
+/// Where recorded outputs are. Those of a registered model are an object, which may have to come to
+/// this machine first.
+Result<std::string> replay_path(
+    const Ctx& ctx,
+    const Deps& deps,
+    const std::string& base_folder,
+    const domain::ReplaySpec& replay
+) {
+    const std::string path = absolute_to(base_folder, replay.path);
+    LAB_TRY(const storage::ObjectFolder* const objects, deps.objects());
+    const std::string hash = objects->has_store() ? storage::hash_of_path(path) : "";
+    return hash.empty() ? Result<std::string>(path)
+                        : objects->fetch(ctx, storage::rows_object(hash));
+}
+
 /// Opens and checks everything behind a spec that is read, as far as it goes. Errors: what is wrong
 /// with the machine and not with the file, unless the file has problems as well: then they come
 /// first, because they can be mended here.
@@ -130,7 +145,9 @@ Status open_parts(
 ) {
     for (domain::ModelSpec& model : experiment.spec.models) {
         if (model.replay) {
-            model.replay->path = absolute_to(experiment.base_folder, model.replay->path);
+            LAB_TRY(
+                model.replay->path, replay_path(ctx, deps, experiment.base_folder, *model.replay)
+            );
         }
         experiment.pricing.push_back(deps.find_pricing(model));
     }

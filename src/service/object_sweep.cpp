@@ -81,7 +81,7 @@ Result<std::size_t> sweep_objects(const Request& request, Duration age) {
         }
         LAB_CHECK(transaction.commit(request.ctx));
     }
-    return out;
+    return out + objects->trim();
 }
 
 }  // namespace lab::service

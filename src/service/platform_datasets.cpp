@@ -243,7 +243,7 @@ Result<StoredRows> rows_of_version(
 Result<std::string> rows_file(const Request& request, const std::string& dataset_id) {
     LAB_TRY(const std::string hash, latest_rows(request, dataset_id));
     LAB_TRY(storage::ObjectFolder * objects, request.deps.objects());
-    return objects->path_of(hash);
+    return objects->fetch(request.ctx, storage::rows_object(hash));
 }
 
 Result<Json> plan_version(const Request& request, const std::string& id, const Json& body) {
@@ -346,7 +346,9 @@ Result<RowsToSend> open_rows_of(
 ) {
     LAB_TRY(Found found, find_rows(request, id, version));
     LAB_TRY(storage::ObjectFolder * objects, request.deps.objects());
-    LAB_TRY(auto file, storage::DatasetFile::open(objects->path_of(found.rows.content_hash)));
+    const storage::ObjectName name = storage::rows_object(found.rows.content_hash);
+    LAB_TRY(const std::string path, objects->fetch(request.ctx, name));
+    LAB_TRY(auto file, storage::DatasetFile::open(path));
     return RowsToSend{
         .dataset_name = std::move(found.dataset.name),
         .rows = std::move(found.rows),

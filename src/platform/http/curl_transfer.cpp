@@ -69,6 +69,7 @@ Transfer::Transfer(std::uint32_t index) : easy_(curl_easy_init()), index_(index)
     set(easy_, CURLOPT_NOSIGNAL, 1);
     curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
     set(easy_, CURLOPT_FOLLOWLOCATION, 0);
+    set(easy_, CURLOPT_PATH_AS_IS, 1);  // signatures are made over the path as it is written
     set(easy_, CURLOPT_FAILONERROR, 0);
     set(easy_, CURLOPT_SSL_VERIFYPEER, 1);
     set(easy_, CURLOPT_SSL_VERIFYHOST, 2);
@@ -146,12 +147,16 @@ bool Transfer::configure(TimePoint now) {
 
 void Transfer::set_method() {
     BodySource* const source = request_.source.get();
-    const bool has_body = request_.method == "POST" || !request_.body.empty() || source != nullptr;
+    const bool has_body = request_.method == "POST" || request_.method == "PUT" ||
+                          !request_.body.empty() || source != nullptr;
     if (method_set_ != request_.method || has_body != has_body_set_) {
         method_set_ = request_.method;
         has_body_set_ = has_body;
         const bool usual = method_set_ == (has_body ? "POST" : "GET");
         set(easy_, has_body ? CURLOPT_POST : CURLOPT_HTTPGET, 1);
+        if (method_set_ == "HEAD") {
+            set(easy_, CURLOPT_NOBODY, 1);  // the two above take it back
+        }
         curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, usual ? nullptr : method_set_.c_str());
     }
     if (has_body) {

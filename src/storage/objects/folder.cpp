@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace lab::storage {
 
 struct ObjectFolder::Writer::Impl {
@@ -45,6 +47,20 @@ Result<ObjectFolder::Writer> ObjectFolder::create() const {
 
 bool ObjectFolder::contains(const std::string& hash) const {
     return ::access(path_of(hash).c_str(), F_OK) == 0;
+}
+
+std::string hash_of_path(std::string_view path) {
+    constexpr std::size_t kBytes = 65;  // "ab/" and 62 digits
+    if (path.size() <= kBytes || path[path.size() - kBytes - 1] != '/') {
+        return "";
+    }
+    const std::string_view end = path.substr(path.size() - kBytes);
+    std::string out(end.substr(0, 2));
+    out += end.substr(3);
+    const bool digits = std::ranges::all_of(out, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    });
+    return end[2] == '/' && digits ? out : "";
 }
 
 std::string ObjectFolder::path_of(const std::string& hash) const {

@@ -151,7 +151,12 @@ struct SqliteSession::Hooks {
         return static_cast<SqliteSession*>(self)->wait_a_little() ? 1 : 0;
     }
     static void now_ms(sqlite3_context* context, int /*count*/, sqlite3_value** /*values*/) {
-        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        const Ctx* const ctx = static_cast<SqliteSession*>(sqlite3_user_data(context))->ctx_;
+        if (ctx == nullptr) {
+            sqlite3_result_error(context, "there is no clock", -1);
+            return;
+        }
+        const auto now = ctx->clock().wall().time_since_epoch();
         sqlite3_result_int64(
             context, std::chrono::duration_cast<std::chrono::milliseconds>(now).count()
         );
@@ -256,7 +261,7 @@ Status SqliteSession::connect() {
         "lab_now_ms",
         0,
         SQLITE_UTF8 | SQLITE_DIRECTONLY,
-        nullptr,
+        this,
         &Hooks::now_ms,
         nullptr,
         nullptr,
