@@ -186,9 +186,10 @@ def build(preset, target):
 
 
 def sharded(name, binary, minutes):
-    """All tests of a gtest binary, on every core."""
+    """All tests of a gtest binary, on every core, each shard beside servers of its own."""
     shards = os.cpu_count() or 1
-    return Part(name, [([binary, "--gtest_brief=0", "--gtest_color=no"],
+    return Part(name, [([sys.executable, "tools/redis.py", binary, "--gtest_brief=0",
+                         "--gtest_color=no"],
                         {"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)})
                        for i in range(shards)],
                 read_gtest, minutes, must_have_tests=True)
