@@ -1,13 +1,13 @@
 #include "app/unused_settings.h"
 
+#include "platform/redis/url.h"
+
 #include <utility>
 
 namespace lab::app {
 
 std::vector<std::string> unused_settings(const ServerSettings& settings) {
     const std::pair<bool, const char*> all[] = {
-        {!settings.cache.redis_url.empty(),
-         "REDIS_URL is not used yet: limits and caches are those of each process"},
         {!settings.analytics.url.empty(),
          "CLICKHOUSE_URL is not used yet: analyses read the database"},
         {!settings.objects.bucket.empty(),
@@ -38,6 +38,14 @@ Status check_usable(const ServerSettings& settings) {
         problems.push_back(
             {"API_KEY_SECRET_ARN", "secrets services cannot be read yet: set API_KEY_SECRET"}
         );
+    }
+    if (!settings.cache.redis_url.empty()) {
+        const auto endpoint = redis::parse_url(settings.cache.redis_url);
+        if (!endpoint) {
+            problems.push_back({"REDIS_URL", endpoint.error().message});
+        } else if (settings.cache.redis_cluster && endpoint->database != 0) {
+            problems.push_back({"REDIS_URL", "names a database, and a cluster has none but 0"});
+        }
     }
     if (problems.empty()) {
         return ok();
