@@ -106,6 +106,7 @@ void ServerProcess::heard(const storage::Signal* signal) {
             watcher_.submit([this] {
                 look_wanted_ = false;
                 look_at_store();
+                check_shared();
             });
         }
     } else if (signal->what == What::cache) {

@@ -2,13 +2,16 @@
 does, no request fails for it."""
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import time
 import unittest
+import urllib.request
 
 import support
 import test_serve
+from fault_proxy import FaultProxy
 from redis_load import Load
 
 SPEC = importlib.util.spec_from_file_location("redis_servers", support.ROOT / "tools" / "redis.py")
@@ -152,6 +155,21 @@ class Lost(RedisTest):
         self.wait_for_cache(server, "healthy")
         self.assert_all_answered(load.stop())
 
+    def test_slow_cut_and_flapping(self):
+        node = self.redis.single()
+        proxy = FaultProxy(node.port)
+        self.addCleanup(proxy.close)
+        url = f"redis://{redis_servers.USER}:{self.redis.password}@127.0.0.1:{proxy.port}"
+        server, callers = self.start(url)
+        load = Load([server], callers, per_second=200)
+        for fault in ("slow", "cut", "refuse", "cut", "refuse", "slow"):
+            proxy.fault = fault
+            self.wait_for_cache(server, "degraded")
+            proxy.fault = None
+            self.wait_for_cache(server, "healthy")
+        self.assert_all_answered(load.stop())
+        self.assertGreater(self.detailed(server)["pools"]["redis"]["limited_alone"], 0)
+
     def test_absent_from_the_start(self):
         node = self.redis.single()
         node.kill()
@@ -233,7 +251,62 @@ class Signals(RedisTest):
         print("breaker seen elsewhere after", [f"{1000 * one:.0f} ms" for one in took])
 
 
+class Reports(RedisTest):
+    ROWS = 60
+
+    def upload(self, server, token, name, rows):
+        return test_serve.Experiments.upload(self, server, token, name, rows)
+
+    def hits(self, server):
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=20) as answer:
+            found = re.search(r'cache_hits_total\{cache="reports_shared"\} (\d+)', answer.read().decode())
+        return int(found[1]) if found else 0
+
+    def test_a_report_that_one_process_made_is_found_by_the_other(self):
+        node = self.redis.single()
+        one, other = (self.lab(self.redis.url([node], redis_servers.USER)) for _ in range(2))
+        token = self.user(one, tier="unlimited")
+        for server in (one, other):
+            self.wait_for_cache(server, "healthy")
+        questions = self.upload(one, token, "sums", test_serve.Experiments.rows(self))
+        model = self.made(one, token, "/models", {
+            "name": "m", "provider": "custom", "model_identifier": "m",
+            "config": {"replay_dataset": self.upload(one, token, "outputs", test_serve.Experiments.outputs(self, 3))},
+        })["id"]
+        made = self.made(one, token, "/experiments", {"name": "sums", "config": {
+            "model_ids": [model], "dataset_ids": [questions],
+            "scorers": [{"type": "numeric", "id": "accuracy", "reference": "{{answer}}"}],
+        }})
+        path = f"/experiments/{made['id']}"
+        self.assertEqual(one.call("POST", f"{path}/start", token=token)[0], 200)
+        run = f"{path}/runs/{one.call('GET', f'{path}/runs', token=token)[2]['data'][0]['id']}"
+        deadline = time.monotonic() + 60
+        while one.call("GET", run, token=token)[2]["status"] != "completed":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        status, _, first = one.call("GET", f"{run}/report", token=token)
+        self.assertEqual(status, 200, first)
+        self.assertEqual(self.hits(other), 0)
+        self.assertEqual(other.call("GET", f"{run}/report", token=token)[2], first)
+        self.assertEqual(self.hits(other), 1)
+        cleared = other.call("POST", "/admin/cache/clear", headers={"X-Admin-Key": ADMIN}, raw=b"{}")
+        self.assertEqual((cleared[0], cleared[2]["cleared"]), (202, 1), cleared[2])
+        self.assertEqual(other.call("GET", f"{run}/report", token=token)[2], first)
+        self.assertEqual(self.hits(other), 1, "cleared for everybody")
+
+
 class Settings(RedisTest):
+    def test_tls_is_spoken_to_a_server_that_somebody_vouches_for(self):
+        node, certificate = self.redis.with_tls()
+        url = self.redis.url([node], host="localhost")
+        trusting = self.lab(url, SSL_CERT_FILE=str(certificate))
+        self.wait_for_cache(trusting, "healthy")
+        self.assertEqual(trusting.stop()[0], 0)
+        careful = self.lab(url)
+        self.wait_for_cache(careful, "degraded")
+        told = [one for one in list(careful.log) if one["target"].endswith("redis")]
+        self.assertIn("certificate", str(told))
+
     def test_a_url_that_is_none_stops_the_start_and_is_not_shown(self):
         home = support.Home(self.folder)
         for url in ("redis://:hunter2hunter2@cache:0", "redis://hunter2hunter2@cache"):

@@ -95,7 +95,7 @@ Result<Value> BlockingClient::call(Command command, Duration patience) {
 }
 
 void BlockingClient::tell(Command command) {
-    if (!is_usable()) {
+    if (!impl_->usable) {
         return;
     }
     impl_->loop.post([impl = impl_.get(), command = std::move(command)]() mutable {

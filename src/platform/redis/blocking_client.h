@@ -18,7 +18,7 @@ class BlockingClient {
     /// Waits no longer than `patience`, and not at all while nobody can be asked.
     /// Errors: as Client::call.
     Result<Value> call(Command command, Duration patience);
-    /// Does not wait, and never learns what became of it.
+    /// Does not wait, and never learns what became of it. Also while paused.
     void tell(Command command);
     /// Once. The listener is called on the client's thread and must not wait.
     void listen(std::vector<std::string> channels, Client::Listener listener);

@@ -69,8 +69,9 @@ Link* Client::Impl::link(const Address& address) {
 
 /// Of the hosts in the URL; later ones are connected to only when earlier ones cannot be asked.
 Link* Client::Impl::first_usable() {
-    for (const Address& host : options.endpoint.hosts) {
-        Link* const found = link(host);
+    const auto& hosts = options.endpoint.hosts;
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        Link* const found = link(hosts[(first_host + i) % hosts.size()]);
         if (found != nullptr && found->is_usable()) {
             return found;
         }
@@ -126,9 +127,23 @@ void Client::Impl::send(const JourneyPtr& journey, Link* to, bool asking) {
     );
 }
 
+void Client::Impl::avoid(const Address& replica) {
+    const auto& hosts = options.endpoint.hosts;
+    if (hosts[first_host % hosts.size()] == replica) {
+        ++first_host;
+    }
+    if (const auto found = links.find(replica); found != links.end()) {
+        found->second->leave("it is a replica now");
+    }
+}
+
 void Client::Impl::returned(const JourneyPtr& journey, const Address& from, Result<Value> result) {
     if (!result || !options.cluster || !alive) {
+        const bool is_replica = result && result->is_error("READONLY");
         end(journey, std::move(result));
+        if (is_replica && alive) {
+            avoid(from);
+        }
         return;
     }
     if (const auto redirect = redirect_of(*result, from)) {

@@ -200,6 +200,37 @@ TEST_F(RedisClient, AnotherHostOfTheUrlIsAskedWhenTheFirstIsAway) {
     EXPECT_TRUE(wait_until([&] { return text_of(ask(*client, {"GET", "a"})) == "OK"; }));
 }
 
+TEST_F(RedisClient, AServerThatHasBecomeAReplicaIsLeft) {
+    FakeServer replica(modern([](const auto&) {
+        return "-READONLY You can't write against a read only replica.\r\n";
+    }));
+    FakeServer master(modern(kOk));
+    ClientOptions options = test::options_for(replica.address());
+    options.endpoint.hosts.push_back(master.address());
+    const auto client = test::start(clock_, options);
+    ASSERT_TRUE(client->wait_until_usable(20s));
+    const auto refused = ask(*client, {"SET", "a", "b"});
+    ASSERT_TRUE(refused);
+    EXPECT_TRUE(refused->is_error("READONLY")) << "nothing is sent twice";
+    ASSERT_TRUE(wait_until([&] { return text_of(ask(*client, {"SET", "a", "b"})) == "OK"; }));
+    ASSERT_TRUE(wait_until([&] { return replica.connections() == 2; }));
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(text_of(ask(*client, {"SET", "a", "b"})), "OK") << "also when that is back";
+    }
+}
+
+TEST_F(RedisClient, ANameThatLeadsToANewMasterIsLookedUpAgain) {
+    std::atomic<int> sessions = 0;  // the second one is with the new master
+    FakeServer server([&](const std::vector<std::string>& words) -> std::string {
+        sessions += words[0] == "HELLO" ? 1 : 0;
+        return words[0] == "HELLO" ? kHello : sessions == 1 ? "-READONLY no\r\n" : "+OK\r\n";
+    });
+    const auto client = test::start(clock_, test::options_for(server.address()));
+    ASSERT_TRUE(client->wait_until_usable(20s));
+    EXPECT_TRUE(wait_until([&] { return text_of(ask(*client, {"SET", "a", "b"})) == "OK"; }));
+    EXPECT_EQ(server.connections(), 2);
+}
+
 TEST_F(RedisClient, CallsFailWhilePausedAndWhenItEnds) {
     FakeServer server(modern(kOk));
     auto client = test::start(clock_, test::options_for(server.address()));

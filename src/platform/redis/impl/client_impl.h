@@ -27,6 +27,8 @@ struct Client::Impl {
     /// Whom to ask; null when nobody can be.
     Link* choose(const Command& command);
     Link* first_usable();
+    /// It may be read only: somebody else is to be written to, or will be under the same name.
+    void avoid(const Address& replica);
     void begin(const JourneyPtr& journey);
     void send(const JourneyPtr& journey, Link* to, bool asking);
     void returned(const JourneyPtr& journey, const Address& from, Result<Value> result);
@@ -53,6 +55,7 @@ struct Client::Impl {
     const ClientOptions options;
     const LinkOptions link_options;
     std::map<Address, std::unique_ptr<Link>> links;
+    std::size_t first_host = 0;  ///< of the URL, to be asked before others
     std::string trouble;
     std::uint64_t moved = 0;
     std::uint64_t failed = 0;

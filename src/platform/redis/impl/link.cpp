@@ -158,6 +158,12 @@ void Link::call(std::string command, bool asking, TimePoint deadline, Reply repl
     }
 }
 
+void Link::leave(std::string_view why) {
+    if (state_ == State::ready) {
+        drop(why);
+    }
+}
+
 void Link::send(std::string_view command) {
     if (state_ == State::ready) {
         connection_->write(command);
@@ -296,7 +302,8 @@ void Link::drop(std::string_view why) {
 /// Doubled with every failure; somewhere in the upper half, so that replicas do not come together.
 Duration Link::back_off() {
     const Duration whole = std::min(
-        options_.back_off_max, options_.back_off_min * (std::int64_t{1} << std::min(failures_ - 1, 20))
+        options_.back_off_max,
+        options_.back_off_min * (std::int64_t{1} << std::min(failures_ - 1, 20))
     );
     return std::chrono::duration_cast<Duration>(whole * (0.5 + rng_.uniform() / 2));
 }

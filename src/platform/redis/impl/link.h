@@ -58,6 +58,8 @@ class Link {
     /// once, perhaps before this returns. Errors: unavailable (nothing may have been sent),
     /// timed_out.
     void call(std::string command, bool asking, TimePoint deadline, Reply reply);
+    /// Connects anew, after a while as after any loss. May be called from within a reply.
+    void leave(std::string_view why);
     /// Of a listener; dropped when it is not ready.
     void send(std::string_view command);
 
