@@ -55,6 +55,12 @@ class RedisTest(test_serve.ServeTest):
             self.assertLess(time.monotonic(), deadline, ready)
             time.sleep(0.05)
 
+    def metric(self, server, series):
+        """Its value; None when there is no such series."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=20) as answer:
+            found = re.search(f"^{re.escape(series)} (.+)$", answer.read().decode(), re.MULTILINE)
+        return float(found[1]) if found else None
+
     def assert_all_answered(self, counts):
         self.assertEqual(set(counts), {200}, counts)
 
@@ -136,12 +142,15 @@ class Lost(RedisTest):
         node.kill()
         ready = self.wait_for_cache(server, "degraded")
         self.assertEqual(ready["status"], "degraded")
+        self.assertEqual(self.metric(server, 'health_status{component="cache",critical="false"}'), 0.5)
+        self.assertEqual(self.metric(server, 'circuit_breaker_state{service="redis"}'), 2)
         shown = self.detailed(server)
         self.assertIn("Redis cannot be reached", shown["components"]["cache"]["message"])
         self.assertNotIn(str(node.port), str(shown))
         node.start()
         self.wait_for_cache(server, "healthy")
         self.assertGreater(self.detailed(server)["pools"]["redis"]["limited_alone"], 0)
+        self.assertEqual(self.metric(server, 'circuit_breaker_state{service="redis"}'), 0)
         self.assert_all_answered(load.stop())
         self.assert_no_secret(server)
 
@@ -252,15 +261,15 @@ class Signals(RedisTest):
 
 
 class Reports(RedisTest):
+    """The second level of the cache."""
+
     ROWS = 60
 
     def upload(self, server, token, name, rows):
         return test_serve.Experiments.upload(self, server, token, name, rows)
 
     def hits(self, server):
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=20) as answer:
-            found = re.search(r'cache_hits_total\{cache="reports_shared"\} (\d+)', answer.read().decode())
-        return int(found[1]) if found else 0
+        return self.metric(server, 'cache_hits_total{cache="reports_shared"}') or 0
 
     def test_a_report_that_one_process_made_is_found_by_the_other(self):
         node = self.redis.single()

@@ -3,8 +3,6 @@
 #include "support/fake_redis.h"
 #include "support/redis_servers.h"
 
-#include <cstdlib>
-
 // Against a real server.
 namespace lab::redis {
 namespace {
@@ -20,6 +18,15 @@ class RealRedis : public testing::Test {
         if (lab::test::redis_url().empty()) {
             GTEST_SKIP() << lab::test::kNoRedis;
         }
+    }
+    static ClientOptions secure(const std::string& ca_file) {
+        ClientOptions out;
+        auto endpoint = parse_url(lab::test::redis_tls_url());
+        LAB_ASSERT(endpoint, "the test has a URL");
+        out.endpoint = *std::move(endpoint);
+        out.ca_file = ca_file;
+        out.patience = 2s;
+        return out;
     }
     SystemClock clock_;
 };
@@ -71,9 +78,8 @@ TEST_F(RealRedis, AWrongPasswordIsNotTried) {
 }
 
 TEST_F(RealRedis, TlsIsSpokenToACertificateThatSomebodyVouchesFor) {
-    ::setenv("SSL_CERT_FILE", lab::test::redis_ca().c_str(), 1);
-    const auto client = test::connected(clock_, lab::test::redis_tls_url());
-    ::unsetenv("SSL_CERT_FILE");
+    const auto client = test::start(clock_, secure(lab::test::redis_ca()));
+    ASSERT_TRUE(client->wait_until_usable(20s)) << client->state().trouble;
     EXPECT_EQ(text_of(ask(*client, {"PING"})), "PONG");
     EXPECT_EQ(text_of(ask(*client, {"SET", "a", std::string(100'000, 'x')})), "OK");
     const auto large = ask(*client, {"GET", "a"});
@@ -82,28 +88,25 @@ TEST_F(RealRedis, TlsIsSpokenToACertificateThatSomebodyVouchesFor) {
 }
 
 TEST_F(RealRedis, ACertificateThatNobodyVouchesForIsRefused) {
-    ClientOptions options;
-    auto endpoint = parse_url(lab::test::redis_tls_url());
-    ASSERT_TRUE(endpoint);
-    options.endpoint = *endpoint;
-    const auto client = test::start(clock_, options);
+    const auto client = test::start(clock_, secure(""));
     EXPECT_TRUE(wait_until([&] { return client->state().trouble.contains("certificate"); }))
         << client->state().trouble;
     EXPECT_FALSE(client->is_usable());
 }
 
 TEST_F(RealRedis, ACertificateOfAnotherNameIsRefused) {
-    ClientOptions options;
-    auto endpoint = parse_url(lab::test::redis_tls_url());
-    ASSERT_TRUE(endpoint);
-    options.endpoint = *endpoint;
+    ClientOptions options = secure(lab::test::redis_ca());
     options.endpoint.hosts[0].host = "127.0.0.1";  // it is for "localhost"
-    ::setenv("SSL_CERT_FILE", lab::test::redis_ca().c_str(), 1);
     const auto client = test::start(clock_, options);
     EXPECT_TRUE(wait_until([&] { return client->state().trouble.contains("certificate"); }))
         << client->state().trouble;
-    ::unsetenv("SSL_CERT_FILE");
     EXPECT_FALSE(client->is_usable());
+}
+
+TEST_F(RealRedis, CertificatesThatCannotBeReadAreNamedAtTheStart) {
+    const auto client = BlockingClient::start(clock_, secure("/nowhere/ca.pem"));
+    ASSERT_FALSE(client);
+    EXPECT_EQ(client.error().code, Code::io);
 }
 
 TEST_F(RealRedis, MessagesOfAChannelAreHeard) {

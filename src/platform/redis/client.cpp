@@ -200,7 +200,7 @@ Result<std::unique_ptr<Client>> Client::create(EventLoop& loop, ClientOptions op
     LinkOptions links;
     links.endpoint = options.endpoint;
     if (options.endpoint.tls) {
-        LAB_TRY(links.tls, make_tls_context());
+        LAB_TRY(links.tls, make_tls_context(options.ca_file));
     }
     links.connect_timeout = options.connect_timeout;
     links.silence_max = options.silence_max;

@@ -12,6 +12,7 @@ namespace lab::redis {
 
 struct ClientOptions {
     Endpoint endpoint;
+    std::string ca_file;   ///< who vouches for certificates; empty: whom the system trusts
     bool cluster = false;  ///< the hosts are some nodes of one; the others are asked for
     Duration connect_timeout = std::chrono::seconds(1);
     /// A server that says nothing for so long while something is asked is given up.

@@ -20,10 +20,14 @@ struct TlsContext {
     asio::ssl::context context{asio::ssl::context::tls_client};
 };
 
-Result<std::shared_ptr<TlsContext>> make_tls_context() {
+Result<std::shared_ptr<TlsContext>> make_tls_context(const std::string& ca_file) {
     auto out = std::make_shared<TlsContext>();
     error_code code;
-    out->context.set_default_verify_paths(code);
+    if (ca_file.empty()) {
+        out->context.set_default_verify_paths(code);
+    } else {
+        out->context.load_verify_file(ca_file, code);
+    }
     if (!code) {
         out->context.set_options(
             asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv3 |
@@ -32,7 +36,7 @@ Result<std::shared_ptr<TlsContext>> make_tls_context() {
         );
     }
     if (code) {
-        return Error(Code::io, "the certificates of the system cannot be read");
+        return Error(Code::io, "the certificates to check Redis with cannot be read");
     }
     return out;
 }

@@ -9,9 +9,10 @@
 
 namespace lab::redis {
 
-/// What certificates are checked with: those of the system, or of SSL_CERT_FILE and SSL_CERT_DIR.
+/// What certificates are checked with: those in `ca_file` (PEM); without one those of the system,
+/// or of SSL_CERT_FILE and SSL_CERT_DIR. Errors: io when they cannot be read.
 struct TlsContext;
-Result<std::shared_ptr<TlsContext>> make_tls_context();
+Result<std::shared_ptr<TlsContext>> make_tls_context(const std::string& ca_file);
 
 /// One connection, plain or TLS with the certificate and its name verified: bytes in, bytes out.
 /// Begins to connect at once; is never opened again. Loop thread only.
