@@ -26,7 +26,8 @@ ENGINE = [
 
 # Headers that name a concrete class though they stand in a room of interfaces: for app alone.
 CONCRETE = ["storage/store/sqlite.h", "storage/store/postgres.h", "storage/store/postgres_schema.h",
-            "storage/objects/s3_client.h", "storage/objects/s3_store.h"]
+            "storage/objects/s3_client.h", "storage/objects/s3_store.h", "storage/cache/redis_buckets.h",
+            "storage/cache/redis_signals.h", "storage/cache/redis_texts.h"]
 
 ROOMS = {
     "base": [],
@@ -37,6 +38,7 @@ ROOMS = {
     "platform/http": ["base", "platform/json", "platform/process"],
     "platform/json": ["base"],
     "platform/process": ["base"],
+    "platform/redis": ["base", "platform/process"],
     "platform/telemetry": ["base", "platform/json"],
     "domain": ["base", "platform/json"],
     "science": ["base", "platform/json", "domain", "science/"],
@@ -44,7 +46,7 @@ ROOMS = {
     "storage": ["base", "platform/", "domain", "storage/"],
     "engine": ENGINE,
     "report": ["base", "platform/json", "platform/crypto", "domain", "science/"],
-    "service": [*ENGINE, "engine", "report", "platform/data"],
+    "service": [*ENGINE, "engine", "report", "platform/data", "storage/cache"],
     "api": ["base", "platform/", "domain", "report", "service"],
     "cli": ["base", "platform/", "domain", "report", "service"],
     "app": ["base", "platform/", "domain", "science/", "providers", "storage/", "engine", "report",
@@ -58,7 +60,8 @@ SHELVES = ["base", "platform", "domain", "science", "providers", "storage", "eng
 # Headers that are slow to compile or belong behind a wrapper -> where they may be included.
 HEAVY = {
     r"boost/math/": ["src/science/stats/distributions.cpp"],
-    r"boost/(asio|beast)": ["src/platform/process/", "src/platform/http/"],
+    r"boost/(asio|beast)": ["src/platform/process/", "src/platform/http/",
+                            "src/platform/redis/impl/connection.cpp"],
     r"yaml-cpp/": ["src/platform/json/"],
     r"prometheus/": ["src/platform/telemetry/metrics.cpp"],
     r"spdlog/": [],

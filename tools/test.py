@@ -188,7 +188,7 @@ def build(preset, target):
 def sharded(name, binary, minutes):
     """All tests of a gtest binary, on every core, each shard beside servers of its own."""
     shards = os.cpu_count() or 1
-    beside = [sys.executable, "tools/postgres.py", sys.executable, "tools/s3.py"]
+    beside = [arg for tool in ("postgres", "redis", "s3") for arg in (sys.executable, f"tools/{tool}.py")]
     return Part(name, [([*beside, binary, "--gtest_brief=0",
                          "--gtest_color=no"],
                         {"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)})

@@ -56,6 +56,7 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
       log_(observation.log),
       metrics_(observation.metrics),
       counted_(observation.service),
+      shared_(clock_),
       live_(settings(), settings().general.live_folder),
       live_values_(live_values(settings())),
       load_(clock_, read_process_limits()),
@@ -69,7 +70,11 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
       audit_(audit_worker_, platform_->sessions(), clock_, uuids_),
       limiter_(rate_config(), clock_),
       login_limiter_(
-          {.requests_per_second = kLoginRate, .burst = kLoginBurst, .anonymous_share = 1}, clock_
+          {.requests_per_second = kLoginRate,
+           .burst = kLoginBurst,
+           .anonymous_share = 1,
+           .name = "login"},
+          clock_
       ),
       maintenance_(settings().general.maintenance),
       cache_(cache_options(settings().cache), clock_),
@@ -92,6 +97,9 @@ std::vector<Worker*> ServerProcess::run_workers() {
     return out;
 }
 
+/// Whoever sends signals has to be silent before what they reach is gone.
+ServerProcess::~ServerProcess() { shared_.deafen(); }
+
 service::RateDecision ServerProcess::check_rate(
     const service::Caller& caller, api::LimitClass limit
 ) {
@@ -111,6 +119,10 @@ void ServerProcess::served(const api::Served& served) {
         counted_.auth_failed(served.cause);
     }
     log_request(log_, served);
+    const bool is_change = served.method != "GET" && served.method != "HEAD";
+    if (is_change && served.status < 300 && served.path.starts_with("/admin/")) {
+        shared_.send({storage::Signal::What::switches, ""});
+    }
 }
 
 api::ApplicationDeps ServerProcess::application_deps() {
@@ -161,7 +173,13 @@ Status ServerProcess::build_routes() {
             std::chrono::duration_cast<std::chrono::seconds>(settings().objects.presigned_lifetime),
         .oidc = oidc_.get(),
         .cache =
-            {.warm = [this] { return warm_cache(); }, .clear = [this] { return cache_.clear(); }},
+            {.warm = [this] { return warm_cache(); },
+             .clear =
+                 [this] {
+                     const std::size_t cleared = cache_.clear();
+                     shared_.send({storage::Signal::What::cache, ""});
+                     return cleared;
+                 }},
     });
     document_ = dump_json(api::openapi_document(routes, version()));
     LAB_TRY(auto router, api::Router::make(std::move(routes)));
@@ -294,6 +312,7 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
         log_.warn("config", unused);
     }
     platform_->deps().report_cache = &cache_;
+    LAB_CHECK(open_shared());
     LAB_CHECK(build_routes());
     watch_health();
     options_ = options;

@@ -5,6 +5,7 @@
 #include "app/observation.h"
 #include "app/oidc.h"
 #include "app/platform.h"
+#include "app/shared.h"
 #include "cli/cli.h"
 #include "platform/config/live_settings.h"
 #include "platform/process/worker.h"
@@ -25,6 +26,9 @@ namespace lab::app {
 class ServerProcess {
   public:
     ServerProcess(Observation& observation, std::unique_ptr<Platform> platform);
+    ~ServerProcess();
+    ServerProcess(const ServerProcess&) = delete;
+    ServerProcess& operator=(const ServerProcess&) = delete;
 
     Result<int> run(const cli::ServeOptions& options);
 
@@ -50,6 +54,9 @@ class ServerProcess {
     void watch_health();
     void check_database();
     void check_storage();
+    void check_shared();
+    Status open_shared();
+    void heard(const storage::Signal* signal);
     void set_health(api::ComponentHealth component);
     void look_at_settings();
     void look_at_certificate();
@@ -73,6 +80,7 @@ class ServerProcess {
     Logger& log_;
     Metrics& metrics_;
     ServiceMetrics& counted_;
+    Shared shared_;
     LiveSettings live_;
     Json live_values_;  ///< that count now; of the watcher
     ProcessLoad load_;
@@ -99,8 +107,10 @@ class ServerProcess {
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<http::Server> metrics_server_;
     std::atomic<bool> looking_ = false;
+    std::atomic<bool> look_wanted_ = false;               ///< at the store, at once
     TimePoint health_checked_{};                          ///< of the watcher
     std::string storage_problem_;                         ///< of the watcher
+    std::optional<Shared::Health> shared_health_;         ///< of the watcher
     std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
     int looks_ = 0;                                       ///< of the watcher
     ThreadWorker watcher_;  ///< looks at what may hang: files, the store

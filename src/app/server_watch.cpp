@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 // What the process looks at again and again while it serves: its load, its store, what operators
 // changed; and what it shows of itself.
 namespace lab::app {
@@ -45,6 +47,11 @@ void ServerProcess::collect_gauges() {
              .evictions = reports.evictions,
              .size = reports.entries}
         );
+        if (shared_.is_configured()) {
+            counted_.cache_seen(
+                "reports_shared", {.hits = reports.shared_hits, .misses = reports.shared_misses}
+            );
+        }
     });
 }
 
@@ -95,11 +102,72 @@ void ServerProcess::check_storage() {
     set_health(std::move(storage));
 }
 
+/// Redis, when there is one, before anybody asks.
+Status ServerProcess::open_shared() {
+    LAB_CHECK(shared_.open(settings().cache, version()));
+    if (!shared_.is_configured()) {
+        return ok();
+    }
+    limiter_.share(*shared_.buckets());
+    login_limiter_.share(*shared_.buckets());
+    if (storage::Texts* const texts = shared_.texts()) {
+        cache_.share(*texts);
+    }
+    platform_->identity().on_forgotten([this](const storage::Signal& signal) {
+        shared_.send(signal);
+    });
+    shared_.listen([this](const storage::Signal* signal) { heard(signal); });
+    return ok();
+}
+
+/// What another process, or this one, has changed. The store says how it is now; on the thread of
+/// Redis, which must not wait.
+void ServerProcess::heard(const storage::Signal* signal) {
+    using What = storage::Signal::What;
+    if (signal == nullptr || signal->what == What::switches) {
+        runs_.wake();
+        if (!look_wanted_.exchange(true)) {
+            watcher_.submit([this] {
+                look_wanted_ = false;
+                look_at_store();
+                check_shared();
+            });
+        }
+    } else if (signal->what == What::cache) {
+        static_cast<void>(cache_.clear_here());
+    } else {
+        platform_->identity().forget(*signal);
+    }
+}
+
+/// Redis: what is lost with it is noticed within a second, and told once.
+void ServerProcess::check_shared() {
+    if (!shared_.is_configured()) {
+        return;
+    }
+    const Shared::Health now = shared_.look();
+    const bool is_due = clock_.now() - health_checked_ >= settings().http.health_interval;
+    if (shared_health_ == now && !is_due) {
+        return;
+    }
+    if (shared_health_ != now) {
+        counted_.link_seen("redis", now != Shared::Health::away);
+        const auto words = Shared::message(now);
+        if (now == Shared::Health::good) {
+            log_.info("redis", "connection is good: limits are shared");
+        } else {
+            log_.warn("redis", words, {{"connection", shared_.trouble()}});
+        }
+        shared_health_ = now;
+    }
+    set_health(shared_.component(now));
+}
+
 /// For /health/detailed.
 Json ServerProcess::details() const {
     const storage::SessionPoolStats database = platform_->sessions().stats();
     const http::ServerStats listener = listener_stats();
-    return {
+    Json out = {
         {"pools",
          {{"database",
            {{"active", database.active},
@@ -111,6 +179,11 @@ Json ServerProcess::details() const {
           {"runs", {{"active", runs_.running()}, {"max", run_workers_.size()}}}}},
         {"versions", {{"program", version()}, {"build", build_words()}}},
     };
+    if (shared_.is_configured()) {
+        Json& redis = out["pools"]["redis"] = shared_.counts();
+        redis["limited_alone"] = limiter_.alone() + login_limiter_.alone();
+    }
+    return out;
 }
 
 void ServerProcess::watch_health() {
@@ -121,6 +194,7 @@ void ServerProcess::watch_health() {
     for (const char* absent : {"cache", "analytics"}) {
         set_health({.name = absent, .critical = false, .status = Health::disabled});
     }
+    check_shared();
     set_health({.name = "workers", .critical = false, .status = Health::healthy});
     check_database();
     check_storage();
@@ -199,6 +273,7 @@ void ServerProcess::look_at_store() {
     }
     if (const auto open = service::forced_breakers(ctx, **session)) {
         counted_.breakers_seen(*open);
+        shared_.set_paused(std::ranges::find(*open, "redis") != open->end());
     }
     if (const auto queued = storage::count_runs(ctx, **session, domain::RunState::queued)) {
         counted_.jobs_seen(*queued, runs_.running());
@@ -212,6 +287,7 @@ void ServerProcess::look_around() {
     if (++looks_ % 2 == 0) {
         look_at_store();
     }
+    check_shared();
     if (clock_.now() - health_checked_ >= settings().http.health_interval) {
         health_checked_ = clock_.now();
         check_database();

@@ -395,6 +395,11 @@ void ServiceMetrics::breakers_of_run(const std::string& run, const service::Brea
     show_breakers();
 }
 
+void ServiceMetrics::link_seen(const std::string& service, bool usable) {
+    const Breaker::State state = usable ? Breaker::State::closed : Breaker::State::open;
+    breakers_of_run("link:" + service, {{service, state}});
+}
+
 void ServiceMetrics::show_breakers() {
     for (const std::string& service : service::breaker_names()) {
         const bool forced = std::ranges::find(open_, service) != open_.end();

@@ -57,6 +57,8 @@ class ServiceMetrics final : public service::Observer,
     void health_checked(const api::ComponentHealth& component);
     /// Which breakers are forced open now.
     void breakers_seen(std::span<const std::string> open);
+    /// Whether a server that this process uses can be used: "redis". An open breaker otherwise.
+    void link_seen(const std::string& service, bool usable);
     /// The state of a cache, read when metrics are.
     void cache_seen(std::string_view name, const service::CacheStats& stats);
     void jobs_seen(std::int64_t queued, std::size_t running);

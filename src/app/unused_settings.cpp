@@ -1,5 +1,7 @@
 #include "app/unused_settings.h"
 
+#include "platform/redis/url.h"
+
 #include <utility>
 
 namespace lab::app {
@@ -8,8 +10,6 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
     const std::pair<bool, const char*> all[] = {
         {!settings.database.read_url.empty(),
          "DATABASE_READ_URL is not used yet: lists read where changes are written"},
-        {!settings.cache.redis_url.empty(),
-         "REDIS_URL is not used yet: limits and caches are those of each process"},
         {!settings.analytics.url.empty(),
          "CLICKHOUSE_URL is not used yet: analyses read the database"},
         {!settings.objects.backup_bucket.empty(),
@@ -40,6 +40,14 @@ Status check_usable(const ServerSettings& settings) {
         problems.push_back(
             {"API_KEY_SECRET_ARN", "secrets services cannot be read yet: set API_KEY_SECRET"}
         );
+    }
+    if (!settings.cache.redis_url.empty()) {
+        const auto endpoint = redis::parse_url(settings.cache.redis_url);
+        if (!endpoint) {
+            problems.push_back({"REDIS_URL", endpoint.error().message});
+        } else if (settings.cache.redis_cluster && endpoint->database != 0) {
+            problems.push_back({"REDIS_URL", "names a database, and a cluster has none but 0"});
+        }
     }
     if (problems.empty()) {
         return ok();

@@ -358,8 +358,41 @@ NewKey Identity::make_key() {
     return out;
 }
 
-void Identity::forget_user(std::string_view user_id) { impl_->cache.forget_user(user_id); }
-void Identity::forget_key(std::string_view key_id) { impl_->cache.forget_key(key_id); }
+void Identity::Impl::forget_here(const storage::Signal& signal) {
+    switch (signal.what) {
+        case storage::Signal::What::user:
+            cache.forget_user(signal.about);
+            break;
+        case storage::Signal::What::key:
+            cache.forget_key(signal.about);
+            break;
+        case storage::Signal::What::login:
+            cache.forget_login(signal.about);
+            break;
+        case storage::Signal::What::switches:
+        case storage::Signal::What::cache:
+            break;  // no credentials
+    }
+}
+
+void Identity::Impl::forget(storage::Signal::What what, std::string_view about) {
+    const storage::Signal signal{what, std::string(about)};
+    forget_here(signal);
+    if (tell) {
+        tell(signal);
+    }
+}
+
+void Identity::forget_user(std::string_view user_id) {
+    impl_->forget(storage::Signal::What::user, user_id);
+}
+void Identity::forget_key(std::string_view key_id) {
+    impl_->forget(storage::Signal::What::key, key_id);
+}
+void Identity::on_forgotten(std::function<void(const storage::Signal&)> tell) {
+    impl_->tell = std::move(tell);
+}
+void Identity::forget(const storage::Signal& signal) { impl_->forget_here(signal); }
 CacheStats Identity::cache_stats() const { return impl_->cache.stats(); }
 std::string Identity::next_id() { return impl_->uuids.next(); }
 std::string Identity::now_text() const { return format_rfc3339(impl_->clock.wall()); }

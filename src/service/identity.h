@@ -6,9 +6,11 @@
 #include "service/cache_stats.h"
 #include "service/caller.h"
 #include "service/request.h"
+#include "storage/cache/signals.h"
 #include "storage/store/api_keys.h"
 #include "storage/store/users.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -128,6 +130,12 @@ class Identity {
     /// After the change is committed: from here on this process does not take their word.
     void forget_user(std::string_view user_id);
     void forget_key(std::string_view key_id);
+
+    /// Before anybody asks: is called with what was forgotten here (users, keys, logins), so that
+    /// other processes forget it, too.
+    void on_forgotten(std::function<void(const storage::Signal&)> tell);
+    /// What another process has forgotten; tells nobody.
+    void forget(const storage::Signal& signal);
 
     /// Now and then (every half minute): notes when keys were used, and forgets what has expired.
     Status maintain(const Ctx& ctx, storage::Session& session);

@@ -326,6 +326,32 @@ TEST_F(Credentials, WhatAnotherProcessRevokesIsOutWithinTwoSeconds) {
     expect_refused(with_token(token), "token");
 }
 
+TEST_F(Credentials, WhatAnotherProcessTellsOfIsOutAtOnce) {
+    const std::string id = add_user("ann@example.org");
+    const Json made = add_key(id);
+    const std::string key = made.value("key", "");
+    const std::string token = log_in("ann@example.org").access;
+    const auto elsewhere = make_identity();
+    std::vector<storage::Signal::What> told;
+    elsewhere->on_forgotten([&](const storage::Signal& signal) {
+        told.push_back(signal.what);
+        identity_->forget(signal);
+    });
+    ASSERT_TRUE(with_key(key));
+    ASSERT_TRUE(with_token(token));
+    ASSERT_TRUE(elsewhere->logout(as(local_), "Bearer " + token));
+    expect_refused(with_token(token), "the login has ended");
+    ASSERT_TRUE(with_key(key));
+    ASSERT_TRUE(revoke_key(as(local_), *elsewhere, made.value("id", "")));
+    expect_refused(with_key(key), "the key is revoked");
+    const std::string other = log_in("ann@example.org").access;
+    ASSERT_TRUE(with_token(other));
+    ASSERT_TRUE(deactivate_user(as(local_), *elsewhere, id));
+    expect_refused(with_token(other), "the user is out");
+    using What = storage::Signal::What;
+    EXPECT_EQ(told, (std::vector<What>{What::login, What::key, What::user}));
+}
+
 TEST_F(Credentials, AStoreThatFailsIsNoWrongCredential) {
     const std::string id = add_user("ann@example.org");
     const std::string header = "Bearer " + log_in("ann@example.org").access;

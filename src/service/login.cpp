@@ -223,7 +223,7 @@ Result<Json> Identity::refresh(const Request& request, std::string_view refresh_
         // is the thief cannot be told, so both are out.
         LAB_CHECK(impl_->end_for_reuse(request, *login));
         LAB_CHECK(transaction.commit(ctx));
-        impl_->cache.forget_login(claims.family);
+        impl_->forget(storage::Signal::What::login, claims.family);
         return refuse_credential("jwt: a refresh token was used twice");
     }
     LAB_CHECK(transaction.commit(ctx));
@@ -268,7 +268,7 @@ Status Identity::logout(const Request& request, std::string_view authorization) 
         LAB_CHECK(write_audit(ctx, request.session, impl_->uuids, event));
     }
     LAB_CHECK(transaction.commit(ctx));
-    impl_->cache.forget_login(claims.family);
+    impl_->forget(storage::Signal::What::login, claims.family);
     return ok();
 }
 

@@ -6,21 +6,12 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <limits>
-#include <list>
-#include <mutex>
-#include <unordered_map>
 
 namespace lab::service {
 namespace {
 
-constexpr std::size_t kShards = 16;
 constexpr Duration kHour = std::chrono::hours(1);
-/// What a sum of parts of a token may lack of a whole one by rounding.
-constexpr double kRounding = 1e-9;
-
-double seconds_of(Duration time) { return std::chrono::duration<double>(time).count(); }
 
 std::int64_t whole_seconds_up(Duration time) {
     return std::chrono::ceil<std::chrono::seconds>(time).count();
@@ -32,14 +23,6 @@ Duration duration_of(double seconds) {
     return Duration(static_cast<std::int64_t>(std::ceil(std::min(seconds, kMax) * 1e9)));
 }
 
-struct Entry {
-    std::string principal;
-    double tokens = 0;
-    TimePoint filled_at;  ///< when `tokens` was right
-    TimePoint hour_began;
-    std::int64_t hour_used = 0;
-};
-
 /// A window as it stands after the decision.
 struct Window {
     std::int64_t limit = std::numeric_limits<std::int64_t>::max();
@@ -48,64 +31,43 @@ struct Window {
     Duration reset{};  ///< until it is whole again
 };
 
-Window bucket_window(const Entry& entry, double capacity, double rate) {
+Window bucket_window(const storage::BucketAsk& ask, const storage::BucketState& state) {
     Window out;
-    out.limit = static_cast<std::int64_t>(capacity);
-    out.remaining = static_cast<std::int64_t>(std::max(0.0, entry.tokens + kRounding));
-    out.reset = duration_of((capacity - entry.tokens) / rate);
-    if (entry.tokens < 1 - kRounding) {
-        out.wait = duration_of((1 - entry.tokens) / rate);
+    out.limit = static_cast<std::int64_t>(ask.capacity);
+    out.remaining =
+        static_cast<std::int64_t>(std::max(0.0, state.tokens + storage::kTokenRounding));
+    out.reset = duration_of((ask.capacity - state.tokens) / ask.rate);
+    if (state.tokens < 1 - storage::kTokenRounding) {
+        out.wait = duration_of((1 - state.tokens) / ask.rate);
     }
     return out;
 }
 
-Window hour_window(const Entry& entry, std::int64_t limit, TimePoint now) {
+Window hour_window(const storage::BucketAsk& ask, const storage::BucketState& state) {
+    if (ask.per_hour == 0) {
+        return {};
+    }
     Window out;
-    out.limit = limit;
-    out.remaining = std::max<std::int64_t>(0, limit - entry.hour_used);
-    out.reset = entry.hour_began + kHour - now;
+    out.limit = ask.per_hour;
+    out.remaining = std::max<std::int64_t>(0, ask.per_hour - state.hour_used);
+    out.reset = kHour - state.hour_age;
     out.wait = out.remaining > 0 ? Duration::zero() : out.reset;
     return out;
 }
 
 }  // namespace
 
-struct RateLimiter::Shard {
-    using Entries = std::list<Entry>;
-    std::mutex mutex;
-    Entries entries;  ///< seen last first
-    std::unordered_map<std::string_view, Entries::iterator> by_principal;
-
-    /// The entry of a principal, a fresh one if need be; the stalest makes way.
-    Entry& touch(std::string_view principal, double capacity, TimePoint now, std::size_t max) {
-        if (const auto found = by_principal.find(principal); found != by_principal.end()) {
-            entries.splice(entries.begin(), entries, found->second);
-            return entries.front();
-        }
-        if (entries.size() >= max) {
-            by_principal.erase(entries.back().principal);
-            entries.pop_back();
-        }
-        entries.push_front({std::string(principal), capacity, now, now, 0});
-        by_principal.emplace(entries.front().principal, entries.begin());
-        return entries.front();
-    }
-};
-
 RateLimiter::RateLimiter(RateLimitConfig config, const Clock& clock)
-    : config_(config),
-      rate_(config.requests_per_second),
-      burst_(config.burst),
+    : config_(std::move(config)),
+      rate_(config_.requests_per_second),
+      burst_(config_.burst),
       clock_(clock),
-      per_shard_max_(std::max<std::size_t>(1, config.principals_max / kShards)),
-      shards_(std::make_unique<Shard[]>(kShards)) {
+      local_(clock, config_.principals_max) {
     LAB_ASSERT(
-        config.requests_per_second > 0 && config.burst >= 1 && config.anonymous_share > 0,
+        config_.requests_per_second > 0 && config_.burst >= 1 && config_.anonymous_share > 0,
         "limits let something through"
     );
 }
-
-RateLimiter::~RateLimiter() = default;
 
 void RateLimiter::set_rate(double requests_per_second, double burst) {
     LAB_ASSERT(requests_per_second > 0 && burst >= 1, "limits let something through");
@@ -130,28 +92,13 @@ RateDecision RateLimiter::decide(std::string_view principal, domain::Tier tier, 
         capacity = std::min(capacity, static_cast<double>(limits.burst));
     }
     capacity = std::max(1.0, std::floor(capacity));
-    const bool has_hour = !is_anonymous && limits.requests_per_hour > 0;
-
-    Shard& shard = shards_[std::hash<std::string_view>{}(principal) % kShards];
-    const std::lock_guard lock(shard.mutex);
-    // Asked for under the lock: time never runs backwards for an entry.
-    const TimePoint now = clock_.now();
-    Entry& entry = shard.touch(principal, capacity, now, per_shard_max_);
-    entry.tokens = std::min(capacity, entry.tokens + seconds_of(now - entry.filled_at) * rate);
-    entry.filled_at = now;
-    if (now - entry.hour_began >= kHour) {
-        entry.hour_began = now;
-        entry.hour_used = 0;
-    }
+    storage::BucketAsk ask{.principal = principal, .rate = rate, .capacity = capacity};
+    ask.per_hour = is_anonymous ? 0 : std::max<std::int64_t>(0, limits.requests_per_hour);
+    const storage::BucketState state = take(ask);
     RateDecision out;
-    const bool hour_is_open = !has_hour || entry.hour_used < limits.requests_per_hour;
-    out.allowed = entry.tokens >= 1 - kRounding && hour_is_open;
-    if (out.allowed) {
-        entry.tokens -= 1;
-        ++entry.hour_used;
-    }
-    const Window bucket = bucket_window(entry, capacity, rate);
-    const Window hour = has_hour ? hour_window(entry, limits.requests_per_hour, now) : Window{};
+    out.allowed = state.allowed;
+    const Window bucket = bucket_window(ask, state);
+    const Window hour = hour_window(ask, state);
     const bool hour_is_tighter =
         out.allowed ? hour.remaining < bucket.remaining : hour.wait > bucket.wait;
     const Window& told = hour_is_tighter ? hour : bucket;
@@ -166,13 +113,23 @@ RateDecision RateLimiter::decide(std::string_view principal, domain::Tier tier, 
     return out;
 }
 
-std::size_t RateLimiter::size() const {
-    std::size_t out = 0;
-    for (std::size_t i = 0; i < kShards; ++i) {
-        const std::lock_guard lock(shards_[i].mutex);
-        out += shards_[i].entries.size();
+/// The shared buckets decide, and those of this process follow; alone it goes on with its own.
+storage::BucketState RateLimiter::take(const storage::BucketAsk& ask) {
+    if (shared_ != nullptr) {
+        const std::string name = config_.name + ":" + std::string(ask.principal);
+        storage::BucketAsk shared = ask;
+        shared.principal = name;
+        shared.owed = local_.take_owed(ask.principal);
+        if (const auto state = shared_->take(shared)) {
+            local_.follow(ask, *state);
+            return *state;
+        }
+        local_.give_back(ask.principal, shared.owed);
+        ++alone_;
     }
-    return out;
+    const auto state = local_.take(ask);
+    LAB_ASSERT(state, "memory does not fail");
+    return *state;
 }
 
 std::string principal_of(const Caller& caller) {

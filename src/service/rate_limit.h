@@ -1,9 +1,9 @@
 #pragma once
 #include "base/clock.h"
 #include "service/caller.h"
+#include "storage/cache/memory_buckets.h"
 
 #include <atomic>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -16,6 +16,8 @@ struct RateLimitConfig {
     double anonymous_share = 0.1;
     /// Principals that are remembered; beyond that the one seen longest ago is forgotten.
     std::size_t principals_max = 50'000;
+    /// Tells this limiter's shared buckets from those of others.
+    std::string name = "api";
 };
 
 /// What became of one request, told for the window that is nearest to its end.
@@ -31,31 +33,37 @@ struct RateDecision {
 /// Two windows for each principal: a token bucket (Turner 1986), and a number of requests in an
 /// hour that begins with the first of them. A request counts in both or, when one refuses it, in
 /// neither. Callers of the tier `unlimited` have neither window, anonymous ones no hour.
-/// Any thread: principals are spread over shards with a lock each.
+/// Where buckets are shared between processes those decide; while they cannot be asked, each
+/// process goes on by itself from where they were last seen. Any thread.
 class RateLimiter {
   public:
     RateLimiter(RateLimitConfig config, const Clock& clock);
-    ~RateLimiter();
     RateLimiter(const RateLimiter&) = delete;
     RateLimiter& operator=(const RateLimiter&) = delete;
 
     /// From the next decision on. Both as in the configuration.
     void set_rate(double requests_per_second, double burst);
+    /// Before anybody asks. `buckets` outlives the last decision.
+    void share(storage::Buckets& buckets) { shared_ = &buckets; }
 
     RateDecision decide(const Caller& caller);
     /// `principal`: whatever is limited together.
     RateDecision decide(std::string_view principal, domain::Tier tier, bool is_anonymous);
     /// How many principals are remembered.
-    std::size_t size() const;
+    std::size_t size() const { return local_.size(); }
+    /// Decisions that the shared buckets could not make.
+    std::uint64_t alone() const { return alone_; }
 
   private:
-    struct Shard;
+    storage::BucketState take(const storage::BucketAsk& ask);
+
     const RateLimitConfig config_;
     std::atomic<double> rate_;
     std::atomic<double> burst_;
     const Clock& clock_;
-    std::size_t per_shard_max_;
-    std::unique_ptr<Shard[]> shards_;
+    storage::MemoryBuckets local_;
+    storage::Buckets* shared_ = nullptr;
+    std::atomic<std::uint64_t> alone_ = 0;
 };
 
 /// Who is limited together: a user, a key, or the network of an anonymous caller.

@@ -246,5 +246,72 @@ TEST(Networks, AreWhatOneCustomerHas) {
     EXPECT_EQ(network_of(""), "");
 }
 
+/// Buckets of others, which the test may take away.
+class SharedBuckets final : public storage::Buckets {
+  public:
+    explicit SharedBuckets(const Clock& clock) : buckets(clock, 1000) {}
+    Result<storage::BucketState> take(const storage::BucketAsk& ask) override {
+        asked.emplace_back(ask.principal);
+        owed += ask.owed;
+        return away ? Result<storage::BucketState>(Error(Code::unavailable, "away"))
+                    : buckets.take(ask);
+    }
+    storage::MemoryBuckets buckets;
+    bool away = false;
+    std::vector<std::string> asked;
+    std::int64_t owed = 0;
+};
+
+TEST_F(Limits, TwoProcessesShareWhatTheyShare) {
+    SharedBuckets shared(clock_);
+    RateLimiter other({}, clock_);
+    limiter_.share(shared);
+    other.share(shared);
+    EXPECT_EQ(count_allowed(150, "a", Tier::enterprise), 150);
+    int allowed_there = 0;
+    for (int i = 0; i < 100; ++i) {
+        allowed_there += other.decide("a", Tier::enterprise, false).allowed ? 1 : 0;
+    }
+    EXPECT_EQ(allowed_there, 50);
+    EXPECT_FALSE(allowed("a"));
+    EXPECT_EQ(shared.asked.front(), "api:a");
+    EXPECT_EQ(limiter_.alone(), 0U);
+}
+
+TEST_F(Limits, WithoutTheSharedOnesAProcessGoesOnWhereTheyWere) {
+    SharedBuckets shared(clock_);
+    limiter_.share(shared);
+    ASSERT_EQ(count_allowed(190, "a", Tier::enterprise), 190);
+    shared.away = true;
+    EXPECT_EQ(count_allowed(50, "a", Tier::enterprise), 10) << "neither closed nor open";
+    clock_.advance(100ms);
+    EXPECT_EQ(count_allowed(50, "a", Tier::enterprise), 10);
+    EXPECT_EQ(count_allowed(300, "b", Tier::enterprise), 200) << "who was never seen";
+    EXPECT_EQ(limiter_.alone(), 400U);
+}
+
+TEST_F(Limits, WhatWasLetThroughInAHiccupIsSettledAfterIt) {
+    SharedBuckets shared(clock_);
+    limiter_.share(shared);
+    ASSERT_EQ(count_allowed(100, "a", Tier::enterprise), 100);
+    shared.away = true;
+    ASSERT_EQ(count_allowed(30, "a", Tier::enterprise), 30);
+    shared.away = false;
+    EXPECT_EQ(count_allowed(100, "a", Tier::enterprise), 70);
+}
+
+TEST_F(Limits, AfterALongTimeAloneNothingIsSettled) {
+    SharedBuckets shared(clock_);
+    limiter_.share(shared);
+    ASSERT_TRUE(allowed("a"));
+    shared.away = true;
+    ASSERT_EQ(count_allowed(30, "a", Tier::enterprise), 30);
+    clock_.advance(10s);
+    shared.away = false;
+    shared.owed = 0;
+    EXPECT_TRUE(allowed("a"));
+    EXPECT_EQ(shared.owed, 0);
+}
+
 }  // namespace
 }  // namespace lab::service

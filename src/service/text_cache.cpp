@@ -3,6 +3,25 @@
 namespace lab::service {
 
 std::shared_ptr<const std::string> TextCache::find(const std::string& name) {
+    if (auto here = find_here(name)) {
+        return here;
+    }
+    if (shared_ == nullptr || options_.entries_max == 0) {
+        return nullptr;
+    }
+    auto text = shared_->find(name);
+    {
+        const std::scoped_lock lock(mutex_);
+        ++(text ? stats_.shared_hits : stats_.shared_misses);
+    }
+    if (!text) {
+        return nullptr;
+    }
+    put_here(name, *text);
+    return std::make_shared<const std::string>(*std::move(text));
+}
+
+std::shared_ptr<const std::string> TextCache::find_here(const std::string& name) {
     const std::scoped_lock lock(mutex_);
     const auto found = by_name_.find(name);
     if (found != by_name_.end() && clock_.now() - found->second->made >= options_.lifetime) {
@@ -20,6 +39,13 @@ std::shared_ptr<const std::string> TextCache::find(const std::string& name) {
 }
 
 void TextCache::put(const std::string& name, std::string text) {
+    if (shared_ != nullptr && options_.entries_max > 0) {
+        shared_->put(name, text);
+    }
+    put_here(name, std::move(text));
+}
+
+void TextCache::put_here(const std::string& name, std::string text) {
     if (options_.entries_max == 0 || text.size() > options_.text_bytes_max) {
         return;
     }
@@ -41,6 +67,13 @@ void TextCache::put(const std::string& name, std::string text) {
 }
 
 std::size_t TextCache::clear() {
+    if (shared_ != nullptr) {
+        shared_->clear();
+    }
+    return clear_here();
+}
+
+std::size_t TextCache::clear_here() {
     const std::scoped_lock lock(mutex_);
     const std::size_t count = entries_.size();
     by_name_.clear();

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/clock.h"
+#include "storage/cache/texts.h"
 
 #include <cstdint>
 #include <list>
@@ -13,7 +14,7 @@ namespace lab::service {
 
 /// Texts that are dear to make and do not change, by name: those used last stay, up to a number, a
 /// size and an age. Nothing in here says who may see a text: that is asked every time before it is
-/// looked up. Any thread.
+/// looked up. There may be a second level that processes share. Any thread.
 class TextCache {
   public:
     struct Options {
@@ -25,17 +26,23 @@ class TextCache {
     struct Stats {
         std::uint64_t hits = 0;
         std::uint64_t misses = 0;
-        std::uint64_t evictions = 0;  ///< for want of room; neither aged nor cleared
+        std::uint64_t evictions = 0;    ///< for want of room; neither aged nor cleared
+        std::uint64_t shared_hits = 0;  ///< of the misses, those that the second level had
+        std::uint64_t shared_misses = 0;
         std::size_t entries = 0;
         std::size_t bytes = 0;
     };
     TextCache(Options options, const Clock& clock) : options_(options), clock_(clock) {}
 
-    /// Null when it is not there, or too old.
+    /// Before anybody asks. `texts` outlives the last question.
+    void share(storage::Texts& texts) { shared_ = &texts; }
+    /// Null when it is not there, or too old. Waits only for the second level.
     std::shared_ptr<const std::string> find(const std::string& name);
     void put(const std::string& name, std::string text);
-    /// Gives how many there were.
+    /// Both levels. Gives how many there were in the first.
     std::size_t clear();
+    /// The first alone: somebody else has cleared the second.
+    std::size_t clear_here();
     Stats stats() const;
 
   private:
@@ -45,10 +52,13 @@ class TextCache {
         TimePoint made;
     };
     using Entries = std::list<Entry>;
+    std::shared_ptr<const std::string> find_here(const std::string& name);
+    void put_here(const std::string& name, std::string text);
     void drop(Entries::iterator entry);
 
     const Options options_;
     const Clock& clock_;
+    storage::Texts* shared_ = nullptr;
     mutable std::mutex mutex_;
     Entries entries_;                                                  ///< used last in front
     std::unordered_map<std::string_view, Entries::iterator> by_name_;  ///< views of the entries

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace lab::service {
 namespace {
 
@@ -63,6 +65,54 @@ TEST(TextCache, ThatMayHoldNothingHoldsNothing) {
     const lab::test::ManualClock clock;
     TextCache cache({.entries_max = 0}, clock);
     cache.put("a", "1");
+    EXPECT_EQ(found(cache, "a"), "-");
+}
+
+class Second final : public storage::Texts {
+  public:
+    std::optional<std::string> find(const std::string& name) override {
+        const auto at = texts.find(name);
+        return at == texts.end() ? std::nullopt : std::optional(at->second);
+    }
+    void put(const std::string& name, const std::string& text) override { texts[name] = text; }
+    void clear() override { texts.clear(); }
+    std::map<std::string, std::string> texts;
+};
+
+TEST(TextCache, AsksTheSecondLevelForWhatItHasNot) {
+    lab::test::ManualClock clock;
+    Second second;
+    TextCache one({.lifetime = std::chrono::seconds(10)}, clock);
+    TextCache other({}, clock);
+    one.share(second);
+    other.share(second);
+    EXPECT_EQ(found(other, "a"), "-");
+    one.put("a", "1");
+    EXPECT_EQ(found(other, "a"), "1");
+    second.texts["a"] = "2";
+    EXPECT_EQ(found(other, "a"), "1") << "it has that now";
+    clock.advance(std::chrono::seconds(10));
+    EXPECT_EQ(found(one, "a"), "2") << "its own is too old";
+    const TextCache::Stats stats = other.stats();
+    EXPECT_EQ(stats.shared_hits, 1U);
+    EXPECT_EQ(stats.shared_misses, 1U);
+    EXPECT_EQ(stats.hits, 1U);
+    EXPECT_EQ(stats.misses, 2U);
+    one.clear();
+    EXPECT_TRUE(second.texts.empty());
+    EXPECT_EQ(found(other, "a"), "1") << "until it is told";
+    EXPECT_EQ(other.clear_here(), 1U);
+    EXPECT_EQ(found(other, "a"), "-");
+}
+
+TEST(TextCache, ThatMayHoldNothingSharesNothing) {
+    const lab::test::ManualClock clock;
+    Second second;
+    TextCache cache({.entries_max = 0}, clock);
+    cache.share(second);
+    cache.put("a", "1");
+    EXPECT_TRUE(second.texts.empty());
+    second.texts["a"] = "1";
     EXPECT_EQ(found(cache, "a"), "-");
 }
 

@@ -20,7 +20,7 @@ class EventLoop final : public Executor {
     /// may be about to post. A stop() before run() makes it return at once. May be called again.
     void run();
     void stop();
-    /// For platform/http/client_curl.cpp alone.
+    /// For platform/http/client_curl.cpp and platform/redis/impl/connection.cpp alone.
     struct Native;
     Native& native() { return *native_; }
 

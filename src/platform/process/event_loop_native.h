@@ -11,8 +11,8 @@
 
 namespace lab {
 
-/// What an EventLoop is made of. Heavy header: only event_loop.cpp and
-/// platform/http/client_curl.cpp include it.
+/// What an EventLoop is made of. Heavy header: only event_loop.cpp,
+/// platform/http/client_curl.cpp and platform/redis/impl/connection.cpp include it.
 struct EventLoop::Native {
     explicit Native(const Clock& loop_clock) : clock(loop_clock), alarm(io) {}
 

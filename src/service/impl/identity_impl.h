@@ -34,6 +34,9 @@ struct Identity::Impl {
     );
     bool fits_key(std::string_view text, std::string_view hash) const;
     void note_used(const storage::ApiKey& key);
+    void forget_here(const storage::Signal& signal);
+    /// Here and, as soon as they hear of it, in other processes.
+    void forget(storage::Signal::What what, std::string_view about);
 
     /// A pair of tokens of one login, and when the later of them expires.
     struct Pair {
@@ -69,6 +72,7 @@ struct Identity::Impl {
     std::string admin_key_digest;
     std::string dummy_hash;  ///< belongs to no key
     CredentialCache cache;
+    std::function<void(const storage::Signal&)> tell;
     LoginThrottle throttle;
     HashGate gate;
 

@@ -448,11 +448,11 @@ void cache_rows(const Add& add) {
             .help("how many"));
     add(url("REDIS_URL", cache<&CacheSettings::redis_url>, "redis|rediss")
             .secret()
-            .help("shared by several processes: limits, revoked tokens, second level of the cache")
-    );
+            .help("what processes share: limits, revocations, reports. "
+                  "user:password@host:port/database; several hosts with commas"));
     add(boolean("REDIS_CLUSTER_ENABLED", cache<&CacheSettings::redis_cluster>)
             .otherwise("false")
-            .help("REDIS_URL is a cluster"));
+            .help("REDIS_URL names some nodes of a cluster"));
 }
 
 void object_rows(const Add& add) {
