@@ -118,11 +118,16 @@ TEST_P(RunLeaseTest, WhoLostItStoresNothing) {
     EXPECT_TRUE(other.commit(ctx_, run, {}, results));
 }
 
+/// Where sessions wait for each other; in memory they share one lock on the tables.
+class RunLeaseTurns : public RunLeaseTest {};
+std::vector<test::Backend> with_turns() {
+    std::vector<test::Backend> out = test::backends();
+    std::erase(out, test::Backend::sqlite_memory);
+    return out;
+}
+
 /// A lease that is taken while a transaction of its holder goes on is taken after it.
-TEST_P(RunLeaseTest, NobodyTakesItWithinATransactionOfItsHolder) {
-    if (GetParam() == test::Backend::sqlite_memory) {
-        GTEST_SKIP() << "sessions in memory share one lock on the tables, and do not wait";
-    }
+TEST_P(RunLeaseTurns, NobodyTakesItWithinATransactionOfItsHolder) {
     const std::int64_t run = add_run("r1");
     const RunLease mine{.run = run, .fence = take(run, "a", milliseconds(0)).value_or(0)};
     auto transaction = Transaction::begin(ctx_, *session_);
@@ -157,6 +162,7 @@ TEST_P(RunLeaseTest, ARunThatNobodyWorksOnIsFound) {
 }
 
 LAB_ALL_BACKENDS(RunLeaseTest);
+INSTANTIATE_TEST_SUITE_P(Every, RunLeaseTurns, testing::ValuesIn(with_turns()), test::backend_name);
 
 }  // namespace
 }  // namespace lab::storage
