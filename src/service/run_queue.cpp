@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <tuple>
 
 namespace lab::service {
 namespace {
@@ -75,7 +76,7 @@ Result<bool> waits_for_outputs(const Ctx& ctx, storage::Runs& runs, const domain
     return found && !is_terminal(found->state);
 }
 
-/// Of so many queued runs, oldest first, the most urgent goes next.
+/// Of so many queued runs, the oldest of each organization first, one goes next.
 constexpr std::int64_t kWaitingLookedAt = 200;
 
 /// 1 to 10, 5 when the config does not say: config.resources.priority.
@@ -280,16 +281,19 @@ std::optional<RunQueue::Taken> RunQueue::take_next(Kept& kept) {
         LAB_CHECK(queue_abandoned_runs(ctx, deps_, session, [&](const std::string& id) {
             return is_under_way(id);
         }));
-        LAB_TRY(auto waiting, runs.list_by_state(ctx, RunState::queued, kWaitingLookedAt));
+        LAB_TRY(auto waiting, runs.list_waiting(ctx, kWaitingLookedAt));
         if (waiting.empty()) {
             return ok();
         }
-        // Those of one priority in the order they came.
-        std::ranges::sort(waiting, [](const domain::Run& a, const domain::Run& b) {
-            return std::pair(-priority_of(a), a.key) < std::pair(-priority_of(b), b.key);
+        // Who has the least under way comes first; among his, the most urgent; then in the order
+        // they came.
+        std::ranges::sort(waiting, {}, [](const storage::WaitingRun& one) {
+            return std::tuple(
+                one.running_of_org, -priority_of(one.run), one.running_of_creator, one.run.key
+            );
         });
         LAB_TRY(const auto forced, forced_breakers(ctx, session));
-        for (const domain::Run& run : waiting) {
+        for (const auto& [run, of_org, of_creator] : waiting) {
             // It waits in the queue until the operator lets the service be used again.
             if (are_refused(deps_, breakers_of(run), forced)) {
                 continue;

@@ -19,10 +19,10 @@ class RunnerParts {
     virtual Deps& deps() = 0;
 };
 
-/// Carries out the queued runs of the service, a few at a time: the most urgent first
-/// (config.resources.priority), of those the oldest. A run that is ended
-/// from outside finishes what is in flight; when the process stops it goes back to the queue, and
-/// whoever takes it next goes on where it was.
+/// Carries out the queued runs of the service, a few at a time: of the organization that has the
+/// fewest under way, the most urgent (config.resources.priority), then of whoever has the fewest,
+/// then the oldest. A run that is ended from outside finishes what is in flight; when the process
+/// stops it goes back to the queue, and whoever takes it next goes on where it was.
 ///
 /// Many processes may share a store: each run is held by one of them (RunHold), which renews its
 /// lease while it works. Whoever dies leaves a lease that runs out, and the run goes back to the

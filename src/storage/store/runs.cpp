@@ -45,11 +45,12 @@ constexpr Query kSetRunPlan{"set_run_plan", R"sql(
 constexpr Query kCountRunsIn{"count_runs_in", "SELECT COUNT(*) FROM runs WHERE experiment = $1"};
 
 // The columns of read_run(), in its order.
-#define LAB_SELECT_RUNS                                                                   \
+#define LAB_RUN_COLUMNS                                                                   \
     "SELECT r.key, r.id, e.id, e.name, r.run_number, r.state, r.stop_reason, r.spec, "    \
     "r.manifest, r.dataset_hash, r.created_at, r.started_at, r.completed_at, r.planned, " \
-    "r.name, r.origin, r.created_by, r.body "                                             \
-    "FROM runs r JOIN experiments e ON e.key = r.experiment "
+    "r.name, r.origin, r.created_by, r.body"
+#define LAB_FROM_RUNS " FROM runs r JOIN experiments e ON e.key = r.experiment "
+#define LAB_SELECT_RUNS LAB_RUN_COLUMNS LAB_FROM_RUNS
 
 constexpr Query kGetRun{"get_run", LAB_SELECT_RUNS "WHERE r.id = $1"};
 constexpr Query kGetLastRun{"get_last_run", LAB_SELECT_RUNS "ORDER BY r.key DESC LIMIT 1"};
@@ -64,10 +65,6 @@ constexpr Query kListRunsIn{
     "ORDER BY r.run_number DESC LIMIT $2 OFFSET $3"
 };
 constexpr Query kFindRunIn{"find_run_in", LAB_SELECT_RUNS "WHERE r.experiment = $1 AND r.id = $2"};
-constexpr Query kRunsByState{
-    "runs_by_state",
-    LAB_SELECT_RUNS "WHERE r.state = $1 AND r.origin = 'engine' ORDER BY r.key LIMIT $2"
-};
 constexpr Query kAbandonedRuns{
     "abandoned_runs",
     LAB_SELECT_RUNS
@@ -76,7 +73,21 @@ constexpr Query kAbandonedRuns{
     "(SELECT 1 FROM run_leases l WHERE l.run = r.key AND l.until_ms > lab_now_ms())) "
     "ORDER BY r.key LIMIT $2"
 };
+constexpr Query kWaitingRuns{"waiting_runs", LAB_RUN_COLUMNS R"sql(,
+        (SELECT COUNT(*) FROM runs o JOIN experiments x ON x.key = o.experiment
+         WHERE o.state = 'running' AND o.origin = 'engine' AND x.org = e.org),
+        (SELECT COUNT(*) FROM runs o JOIN experiments x ON x.key = o.experiment
+         WHERE o.state = 'running' AND o.origin = 'engine' AND x.org = e.org
+         AND o.created_by = r.created_by)
+    )sql" LAB_FROM_RUNS R"sql(
+    JOIN (SELECT q.key AS run, ROW_NUMBER() OVER (PARTITION BY x.org ORDER BY q.key) AS turn
+          FROM runs q JOIN experiments x ON x.key = q.experiment
+          WHERE q.state = 'queued' AND q.origin = 'engine') t ON t.run = r.key
+    ORDER BY t.turn, r.key LIMIT $1
+)sql"};
 #undef LAB_SELECT_RUNS
+#undef LAB_FROM_RUNS
+#undef LAB_RUN_COLUMNS
 constexpr Query kCountByState{
     "count_runs_by_state", "SELECT COUNT(*) FROM runs WHERE state = $1 AND origin = 'engine'"
 };
@@ -92,10 +103,10 @@ constexpr Query kEndRun{"end_run", R"sql(
 )sql"};
 
 constexpr const Query* kQueries[] = {
-    &kAddExperiment, &kNextRunNumber, &kAddRun,        &kGetRun,       &kGetLastRun,
-    &kFindRuns,      &kListRuns,      &kStartRun,      &kEndRun,       &kNextNumberIn,
-    &kMoveRun,       &kSetRunBody,    &kSetRunPlan,    &kCountRunsIn,  &kListRunsIn,
-    &kFindRunIn,     &kRunsByState,   &kAbandonedRuns, &kCountByState,
+    &kAddExperiment, &kNextRunNumber, &kAddRun,      &kGetRun,       &kGetLastRun,
+    &kFindRuns,      &kListRuns,      &kStartRun,    &kEndRun,       &kNextNumberIn,
+    &kMoveRun,       &kSetRunBody,    &kSetRunPlan,  &kCountRunsIn,  &kListRunsIn,
+    &kFindRunIn,     &kAbandonedRuns, &kWaitingRuns, &kCountByState,
 };
 
 Value text_or_null(const std::string& text) {
@@ -258,9 +269,19 @@ Result<std::optional<Run>> Runs::find_in(
     return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
-Result<std::vector<Run>> Runs::list_by_state(const Ctx& ctx, RunState state, std::int64_t limit) {
-    const Value values[] = {domain::to_string(state), limit};
-    return read_runs(ctx, session_, kRunsByState, values);
+Result<std::vector<WaitingRun>> Runs::list_waiting(const Ctx& ctx, std::int64_t limit) {
+    std::vector<WaitingRun> out;
+    const Value values[] = {limit};
+    LAB_CHECK(session_.query(ctx, kWaitingRuns, values, [&](const Row& row) -> Status {
+        LAB_TRY(Run run, read_run(row));
+        out.push_back({
+            .run = std::move(run),
+            .running_of_org = row.integer(18),
+            .running_of_creator = row.integer(19),
+        });
+        return ok();
+    }));
+    return out;
 }
 
 Result<std::vector<Run>> Runs::list_abandoned(const Ctx& ctx, bool leased_too, std::int64_t limit) {

@@ -16,6 +16,13 @@ struct RunPlan {
     std::string dataset_hash;
 };
 
+/// A run that may be taken up, and what those who ask for it have already.
+struct WaitingRun {
+    domain::Run run;
+    std::int64_t running_of_org = 0;      ///< runs under way, of everybody in its organization
+    std::int64_t running_of_creator = 0;  ///< of them, of whoever made this one
+};
+
 /// Experiments and their runs. Borrows the session; same thread rule.
 class Runs {
   public:
@@ -45,10 +52,9 @@ class Runs {
     Result<std::optional<domain::Run>> find_in(
         const Ctx& ctx, std::int64_t experiment_key, std::string_view id
     );
-    /// Runs of the engine in this state, oldest first.
-    Result<std::vector<domain::Run>> list_by_state(
-        const Ctx& ctx, domain::RunState state, std::int64_t limit
-    );
+    /// Queued runs of the engine: the oldest of each organization, then the second of each, and so
+    /// on, so that a long queue of one hides nobody's.
+    Result<std::vector<WaitingRun>> list_waiting(const Ctx& ctx, std::int64_t limit);
     /// Of the service's, those that should be running and that nobody works on, oldest first.
     /// `leased_too`: also those whose lease is not over.
     Result<std::vector<domain::Run>> list_abandoned(

@@ -1,6 +1,8 @@
 #include "storage/store/runs.h"
 
 #include "storage/store/impl/test_store.h"
+#include "storage/store/orgs.h"
+#include "storage/store/resources.h"
 #include "storage/store/run_counts.h"
 
 #include <gtest/gtest.h>
@@ -37,6 +39,41 @@ TEST_P(RunsContract, GivesARunBackAsItWas) {
     EXPECT_EQ(found.started_at, "");
     EXPECT_EQ(found.completed_at, "");
     EXPECT_EQ(found.planned, 100);
+}
+
+TEST_P(RunsContract, TheQueueOfOneHidesNobodys) {
+    const auto add = [&](const std::string& id, const char* creator, RunState state) {
+        domain::Run run = new_run(id);
+        run.state = state;
+        run.created_by = creator;
+        return runs_.create(ctx_, std::move(run)).value().key;
+    };
+    for (const char* id : {"a1", "a2", "a3"}) {
+        add(id, "ann", RunState::queued);
+    }
+    add("a4", "ann", RunState::running);
+    add("b1", "bob", RunState::queued);
+    // Those of another organization come last and are not behind all others.
+    constexpr const char* kAt = "2026-01-02T03:04:05.000000Z";
+    Resource theirs;
+    theirs.id = "e-other";
+    theirs.org = Orgs(*session_).ensure(ctx_, "other", "o-2", kAt).value().key;
+    theirs.name = "theirs";
+    theirs.created_at = theirs.updated_at = kAt;
+    ASSERT_TRUE(Resources(*session_, ResourceKind::experiment).create(ctx_, theirs));
+    domain::Run run = new_run("c1");
+    run.state = RunState::queued;
+    run.created_by = "cyd";
+    ASSERT_TRUE(runs_.create_in(ctx_, theirs.key, std::move(run)));
+
+    const auto waiting = runs_.list_waiting(ctx_, 10).value();
+    std::string order;
+    for (const WaitingRun& one : waiting) {
+        order += one.run.id + " " + std::to_string(one.running_of_org) + " " +
+                 std::to_string(one.running_of_creator) + ", ";
+    }
+    EXPECT_EQ(order, "a1 1 1, c1 0 0, a2 1 1, a3 1 1, b1 1 0, ");
+    EXPECT_EQ(runs_.list_waiting(ctx_, 2).value().size(), 2U);
 }
 
 TEST_P(RunsContract, LearnsWhatIsKnownOnlyAtItsBeginning) {
