@@ -87,11 +87,12 @@ Result<Value> BlockingClient::call(Command command, Duration patience) {
         });
     });
     std::unique_lock lock(waiter->mutex);
-    waiter->wake.wait_for(lock, patience + kGrace, [&] { return waiter->result.has_value(); });
-    if (!waiter->result) {
+    std::optional<Result<Value>>& result = waiter->result;
+    waiter->wake.wait_for(lock, patience + kGrace, [&] { return result.has_value(); });
+    if (!result) {
         return Error(Code::timed_out, "Redis did not answer in time");
     }
-    return *std::move(waiter->result);
+    return *std::move(result);
 }
 
 void BlockingClient::tell(Command command) {

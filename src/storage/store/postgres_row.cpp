@@ -125,7 +125,7 @@ double PostgresRow::real(int column) const {
 
 std::string_view PostgresRow::text(int column) const {
     if (is_null(column)) {
-        return {"", 0};
+        return "";
     }
     switch (PQftype(result_, column)) {
         case kBool:
