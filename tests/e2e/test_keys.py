@@ -67,6 +67,15 @@ class Keys(KeyTest):
         self.assertEqual(set(shown), {"id", "name", "owner_id", "key_prefix", "scopes", "roles", "rate_limit_tier",
                                       "created_at", "expires_at", "last_used_at", "is_active"})
 
+    def stored_hashes(self):
+        """Sizes of those of keys, and those of passwords."""
+        store = sqlite3.connect(f"file:{next(self.home.path.rglob('lab.db'))}?mode=ro", uri=True)
+        self.addCleanup(store.close)
+        return (
+            {len(row[0]) for row in store.execute("SELECT key_hash FROM api_keys")},
+            [row[0] for row in store.execute("SELECT password_hash FROM users")],
+        )
+
     def test_the_store_has_digests_only(self):
         self.start()
         keys = [self.key()["key"] for _ in range(3)]
@@ -80,10 +89,8 @@ class Keys(KeyTest):
             self.assertNotIn(key.partition("_")[2][8:].encode(), data)
         for secret in (PASSWORD, self.admin, self.admin.split(".")[2]):
             self.assertNotIn(secret.encode(), data)
-        store = sqlite3.connect(f"file:{next(self.home.path.rglob('lab.db'))}?mode=ro", uri=True)
-        self.addCleanup(store.close)
-        self.assertEqual({len(row[0]) for row in store.execute("SELECT key_hash FROM api_keys")}, {32})
-        hashes = [row[0] for row in store.execute("SELECT password_hash FROM users")]
+        sizes, hashes = self.stored_hashes()
+        self.assertEqual(sizes, {32})
         self.assertTrue(all(text.startswith("$argon2id$") for text in hashes), hashes)
 
     def test_each_scope_opens_its_own_door(self):

@@ -17,14 +17,18 @@ class OnPostgres:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.servers = cls.enterClassContext(postgres.Servers())
+        cls.servers = cls.start_servers()
+
+    @classmethod
+    def start_servers(cls):
+        return cls.enterClassContext(postgres.Servers())
 
     def setUp(self):
-        super().setUp()
         url = self.servers.env["LAB_TEST_POSTGRES_URL"]
-        name = f"lab_{self._testMethodName}"[:60]
+        name = f"{type(self).__name__}_{self._testMethodName}"[:60].lower()
         test_migrate.sql(url, f"CREATE DATABASE {name}")
         self.url = url.replace("/postgres", f"/{name}")
+        super().setUp()
 
     def server(self, **given):
         return super().server(**{
