@@ -16,6 +16,7 @@ TOOL = pathlib.Path(s3.__file__)
 class WithoutAServer(unittest.TestCase):
     def setUp(self):
         self.enterContext(mock.patch.object(s3, "PROGRAM", pathlib.Path("/nowhere/versitygw")))
+        self.enterContext(mock.patch.object(s3, "go_of_pypi", return_value=None))
         self.enterContext(mock.patch.dict(os.environ, {"PATH": "/nowhere"}))
         os.environ.pop("LAB_REQUIRE_BACKENDS", None)
         self.said = self.enterContext(contextlib.redirect_stderr(io.StringIO()))
