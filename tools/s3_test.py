@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -15,7 +16,8 @@ TOOL = pathlib.Path(s3.__file__)
 
 class WithoutAServer(unittest.TestCase):
     def setUp(self):
-        self.enterContext(mock.patch.object(s3, "PROGRAM", pathlib.Path("/nowhere/versitygw")))
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.enterContext(mock.patch.object(s3, "PROGRAM", folder / "s3" / "versitygw"))
         self.enterContext(mock.patch.object(s3, "go_of_pypi", return_value=None))
         self.enterContext(mock.patch.dict(os.environ, {"PATH": "/nowhere"}))
         os.environ.pop("LAB_REQUIRE_BACKENDS", None)
