@@ -24,16 +24,16 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const std::string& ca_file)
     auto out = std::make_shared<TlsContext>();
     error_code code;
     if (ca_file.empty()) {
-        static_cast<void>(out->context.set_default_verify_paths(code));
+        code = out->context.set_default_verify_paths(code);
     } else {
-        static_cast<void>(out->context.load_verify_file(ca_file, code));
+        code = out->context.load_verify_file(ca_file, code);
     }
     if (!code) {
-        static_cast<void>(out->context.set_options(
+        code = out->context.set_options(
             asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv3 |
                 asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1,
             code
-        ));
+        );
     }
     if (code) {
         return Error(Code::io, "the certificates to check Redis with cannot be read");
@@ -75,7 +75,7 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
     void close() {
         error_code ignored;
         resolver.cancel();
-        static_cast<void>(socket.close(ignored));
+        ignored = socket.close(ignored);
     }
 
     void start() {
@@ -117,18 +117,17 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
 
     void on_connected() {
         error_code ignored;
-        static_cast<void>(socket.set_option(tcp::no_delay(true), ignored));
-        static_cast<void>(socket.set_option(asio::socket_base::keep_alive(true), ignored));
+        ignored = socket.set_option(tcp::no_delay(true), ignored);
+        ignored = socket.set_option(asio::socket_base::keep_alive(true), ignored);
         if (!stream) {
             begin();
             return;
         }
         error_code code;
-        static_cast<void>(stream->set_verify_mode(asio::ssl::verify_peer, code));
+        code = stream->set_verify_mode(asio::ssl::verify_peer, code);
         if (!code) {
-            static_cast<void>(
-                stream->set_verify_callback(asio::ssl::host_name_verification(address.host), code)
-            );
+            code =
+                stream->set_verify_callback(asio::ssl::host_name_verification(address.host), code);
         }
         if (!code && SSL_set_tlsext_host_name(stream->native_handle(), address.host.c_str()) != 1) {
             code = boost::system::errc::make_error_code(boost::system::errc::invalid_argument);
