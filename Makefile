@@ -13,7 +13,7 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo test test-kill test-stack contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: help deps build demo test test-kill test-stack test-sqlx contract sdk sdk-generate bench bench-api bench-overload lint
 .PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
@@ -41,6 +41,11 @@ test-stack: build ## The tests of the API over real PostgreSQL, Redis and S3 ser
 	@tools/s3.py --build
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" \
 		python3 -m unittest discover -v -s tests/e2e -p 'test_stack.py'
+
+test-sqlx: build ## The real sqlx-cli and `migrate` on one PostgreSQL (needs cargo; the first time takes minutes)
+	@test -x build/sqlx/bin/sqlx || cargo install sqlx-cli --version 0.8.6 --locked --quiet \
+		--no-default-features --features postgres,rustls --root build/sqlx
+	@python3 tests/sqlx/run.py build/sqlx/bin/sqlx build/release/llm-research
 
 fuzz-smoke: deps ## Fuzz what reads untrusted text, FUZZ_SECONDS=120 a target (make test replays what is kept)
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja
