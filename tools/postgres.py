@@ -9,7 +9,6 @@ transaction. The command finds their addresses in LAB_TEST_POSTGRES_URL and LAB_
 where the programs are not installed, the command runs without. The exit status is the command's.
 """
 import contextlib
-import ctypes
 import os
 import pathlib
 import pwd
@@ -21,6 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import private_server  # noqa: E402
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -39,25 +41,6 @@ SETTINGS = {
     "autovacuum": "off",
     "logging_collector": "off",
 }
-
-
-def free_port():
-    """Below the ports that outgoing connections take."""
-    for _ in range(200):
-        port = 20000 + secrets.randbelow(12000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("no free port on the loopback address")
-
-
-def die_with_parent():
-    """In the child: a server must not outlive whoever started it, however that ends."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
 
 
 class Servers:
@@ -115,7 +98,7 @@ class Servers:
 
     def spawn(self, name, command):
         with open(self.folder / f"{name}.log", "ab") as log:
-            process = subprocess.Popen(command, stdout=log, preexec_fn=die_with_parent,
+            process = subprocess.Popen(command, stdout=log, preexec_fn=private_server.die_with_parent(signal.SIGINT),
                                        **self.as_owner())
         self.running.append(process)
         return process
@@ -135,7 +118,7 @@ class Servers:
 
     def start_postgres(self):
         for _ in range(5):
-            port = free_port()
+            port = private_server.free_port()
             options = [f"--{key}={value}" for key, value in SETTINGS.items()]
             process = self.spawn("postgres", [
                 BIN / "postgres", "-D", self.folder / "data", f"--port={port}",
@@ -156,7 +139,7 @@ class Servers:
         users.write_text(f'"{USER}" "{self.password}"\n')
         self.give(users)
         for _ in range(5):
-            port = free_port()
+            port = private_server.free_port()
             config = self.folder / "pgbouncer.ini"
             config.write_text(
                 f"[databases]\n* = host=127.0.0.1 port={postgres_port}\n[pgbouncer]\n"

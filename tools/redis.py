@@ -10,7 +10,6 @@ LAB_TEST_REDIS_CLUSTER_URL (two of the six nodes); where the programs are not in
 without. The exit status is the command's.
 """
 import contextlib
-import ctypes
 import os
 import pathlib
 import secrets
@@ -22,33 +21,15 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import private_server  # noqa: E402
+
 SERVER = shutil.which("redis-server")
 CLI = shutil.which("redis-cli")
 START_SECONDS = 60
 USER = "lab"
 #: What the user may touch; `test:` is for tests.
 RIGHTS = "~llm-research:* ~test:* &llm-research:* &test:* +@all -@admin -@dangerous +cluster|slots"
-
-
-def free_port():
-    """With its neighbour 10,000 above, which a node of a cluster takes too; both below the ports of
-    outgoing connections."""
-    for _ in range(200):
-        port = 12000 + secrets.randbelow(10000)
-        with socket.socket() as one, socket.socket() as other:
-            try:
-                one.bind(("127.0.0.1", port))
-                other.bind(("127.0.0.1", port + 10000))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("no free port on the loopback address")
-
-
-def die_with_parent():
-    """In the child: a server must not outlive whoever started it, however that ends."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 class Refused(Exception):
@@ -65,7 +46,8 @@ class Node:
 
     def start(self):
         for _ in range(5):
-            self.port = self.port or free_port()
+            # The bus of a cluster is 10,000 above.
+            self.port = self.port or private_server.free_port(10_000)
             self.spawn()
             if self.wait():
                 return self
@@ -86,7 +68,8 @@ class Node:
         config.write_text("".join(f"{key} {value}\n" for key, value in lines.items()))
         with open(home / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [SERVER, config], stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+                [SERVER, config], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                preexec_fn=private_server.die_with_parent(signal.SIGKILL))
 
     def wait(self):
         """Until it takes connections; False when it ended before."""

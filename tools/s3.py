@@ -10,7 +10,6 @@ http://KEY:SECRET@127.0.0.1:PORT/BUCKET; where it was not built, the command run
 status is the command's.
 """
 import contextlib
-import ctypes
 import os
 import pathlib
 import secrets
@@ -21,6 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import private_server  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODULE = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
@@ -75,25 +77,6 @@ def install():
     return False
 
 
-def free_port():
-    """Below the ports that outgoing connections take."""
-    for _ in range(200):
-        port = 20000 + secrets.randbelow(12000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("no free port on the loopback address")
-
-
-def die_with_parent():
-    """In the child: a server must not outlive whoever started it, however that ends."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
 class Server:
     """versitygw; a context that starts and stops it."""
 
@@ -111,7 +94,7 @@ class Server:
             self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-s3-", dir="/tmp"))
             (self.folder / "data" / BUCKET).mkdir(parents=True)
             for _ in range(5):
-                if self.start(free_port()):
+                if self.start(private_server.free_port()):
                     return self
             raise RuntimeError((self.folder / "s3.log").read_text(errors="replace"))
         except BaseException:
@@ -129,7 +112,7 @@ class Server:
                  "--virtual-domain", VIRTUAL_DOMAIN, "posix", self.folder / "data"],
                 env={**os.environ, "ROOT_ACCESS_KEY": self.key, "ROOT_SECRET_KEY": self.secret},
                 stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                preexec_fn=die_with_parent)
+                preexec_fn=private_server.die_with_parent(signal.SIGTERM))
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             if self.process.poll() is not None:
