@@ -33,6 +33,7 @@ MachineConfig machine_config(const RunInput& input, const DriverDeps& deps) {
     config.opening.cost = input.opening.settled + input.opening.uncertain_cost;
     config.opening.calls = input.opening.calls + input.opening.uncertain_calls;
     config.opening.tokens = input.opening.usage.total() + input.opening.uncertain_tokens;
+    config.in_a_crew = deps.crew != nullptr;
     return config;
 }
 
@@ -52,6 +53,7 @@ struct Driver::Call {
     std::vector<domain::Message> messages;
     std::size_t model = 0;
     providers::CallId id = 0;
+    int shard = 0;
     bool in_flight = false;
     bool maybe_billed = false;  ///< the last attempt, though it gave no answer
     storage::Intent intent;
@@ -64,6 +66,7 @@ struct Driver::Batch {
     std::vector<domain::SampleResult> failures;  ///< among the finished, without their output
     std::vector<std::int64_t> withdrawn;
     std::int64_t calls_withdrawn = 0;  ///< that were sent for them, without an answer
+    std::optional<storage::MemberBooks> books;
     bool empty() const {
         return intents.empty() && attempts.empty() && finished.empty() && withdrawn.empty();
     }
@@ -73,8 +76,19 @@ Driver::Driver(RunInput input, DriverDeps deps)
     : input_(std::move(input)),
       deps_(std::move(deps)),
       machine_(machine_config(input_, deps_), [this](int lane) { return next_sample(lane); }),
-      cursors_(static_cast<std::size_t>(input_.plan->lanes())),
-      batch_(std::make_unique<Batch>()) {}
+      blocks_(static_cast<std::size_t>(input_.plan->lanes())),
+      lane_over_(blocks_.size()),
+      pauses_told_(blocks_.size()),
+      batch_(std::make_unique<Batch>()) {
+    if (deps_.crew != nullptr) {
+        return;  // which part of it is ours the others have a say in
+    }
+    for (int lane = 0; lane < input_.plan->lanes(); ++lane) {
+        blocks_[static_cast<std::size_t>(lane)].push_back(
+            {.shard = lane, .lane = lane, .next = 0, .end = input_.plan->lane_samples(lane)}
+        );
+    }
+}
 
 Driver::~Driver() { *alive_ = false; }
 
@@ -105,15 +119,37 @@ std::vector<LaneStatus> Driver::lane_status() const {
 }
 
 std::optional<std::int64_t> Driver::next_sample(int lane) {
-    std::int64_t& cursor = cursors_[static_cast<std::size_t>(lane)];
-    const std::int64_t count = input_.plan->lane_samples(lane);
-    while (cursor < count) {
-        const std::int64_t index = input_.plan->at(lane, cursor++).index;
-        if (input_.finished.empty() || !input_.finished[static_cast<std::size_t>(index)]) {
-            return index;
+    std::deque<Block>& blocks = blocks_[static_cast<std::size_t>(lane)];
+    while (!blocks.empty()) {
+        Block& block = blocks.front();
+        Part& part = parts_[block.shard];
+        while (block.next < block.end) {
+            const std::int64_t index = input_.plan->at(lane, block.next++).index;
+            if (input_.finished.empty() || !input_.finished[static_cast<std::size_t>(index)]) {
+                ++part.open;
+                shard_of_.emplace(index, block.shard);
+                return index;
+            }
         }
+        const int shard = block.shard;
+        blocks.pop_front();
+        part.all_taken = true;
+        ++part.open;  // so that the end of a block has one place
+        on_sample_over(shard, true);
     }
     return std::nullopt;
+}
+
+void Driver::on_sample_over(int shard, bool is_stored) {
+    Part& part = parts_.at(shard);
+    --part.open;
+    part.left_out = part.left_out || !is_stored;
+    if (part.all_taken && part.open == 0) {
+        if (!part.left_out) {
+            finished_blocks_.push_back(shard);
+        }
+        parts_.erase(shard);
+    }
 }
 
 /// Carries out commands until there are none. Providers may answer while they are asked, so this
@@ -130,6 +166,7 @@ void Driver::turn() {
     }
     turning_ = false;
     flush();
+    ask_crew();
     if (machine_.finished() && all_on_disk()) {
         finish();
         return;
@@ -177,6 +214,7 @@ void Driver::carry_out(const Command& command) {
         case CommandKind::withdraw:
             batch_->calls_withdrawn += calls_.at(command.sample)->result.attempts;
             batch_->withdrawn.push_back(command.sample);
+            on_sample_over(calls_.at(command.sample)->shard, false);
             calls_.erase(command.sample);
             break;
         case CommandKind::cancel:
@@ -194,6 +232,9 @@ void Driver::prepare(const Command& command) {
     const domain::Variant& variant = input_.spec->variants[static_cast<std::size_t>(ref.variant)];
     auto owned = std::make_unique<Call>();
     Call& call = *owned;
+    const auto shard = shard_of_.find(command.sample);
+    call.shard = shard->second;
+    shard_of_.erase(shard);
     call.model = variant.model;
     call.row = input_.items->load(ref.item);
     domain::SampleResult& result = call.result;
@@ -345,6 +386,7 @@ void Driver::on_call_done(std::int64_t sample, CallResult result) {
     const bool gone = result.outcome == Outcome::cancelled;
     machine_.on_call_done(sample, report, deps_.loop->clock().now());
     if (gone) {
+        on_sample_over(calls_.at(sample)->shard, false);
         calls_.erase(sample);
     }
     turn();
@@ -365,6 +407,15 @@ void Driver::flush() {
     writing_ = true;
     std::shared_ptr<Batch> batch = std::move(batch_);
     batch_ = std::make_unique<Batch>();
+    if (deps_.crew != nullptr) {
+        // Everything decided until now is in this batch or on the disk.
+        const Exposure all = machine_.exposure();
+        batch->books = storage::MemberBooks{
+            .spent = {.cost = all.spent.cost, .tokens = all.spent.tokens, .calls = all.spent.calls},
+            .done = all.done,
+            .failed = all.failed,
+        };
+    }
     deps_.worker->submit([this, alive = alive_, loop = deps_.loop, batch]() mutable {
         Status status = write(*batch);
         loop->post([this, alive, batch = std::move(batch), status = std::move(status)] {
@@ -387,13 +438,16 @@ Status Driver::write(Batch& batch) {
         }
         results.push_back(std::move(call->result));
     }
-    LAB_CHECK(deps_.journal->book(deps_.ctx, input_.run, batch.attempts));
-    if (!batch.withdrawn.empty()) {
-        LAB_CHECK(
-            deps_.journal->withdraw(deps_.ctx, input_.run, batch.withdrawn, batch.calls_withdrawn)
-        );
-    }
-    return deps_.journal->commit(deps_.ctx, input_.run, batch.intents, results);
+    return deps_.journal->record(
+        deps_.ctx,
+        input_.run,
+        {.intents = batch.intents,
+         .results = results,
+         .attempts = batch.attempts,
+         .withdrawn = batch.withdrawn,
+         .calls_withdrawn = batch.calls_withdrawn,
+         .books = batch.books}
+    );
 }
 
 void Driver::on_written(const Status& status, const Batch& batch) {
@@ -419,6 +473,7 @@ void Driver::on_written(const Status& status, const Batch& batch) {
         stored.push_back(
             {.lane = static_cast<int>(call->model), .was_sent = call->result.attempts > 0}
         );
+        on_sample_over(call->shard, true);
     }
     for (const domain::SampleResult& failure : batch.failures) {
         deps_.failed(failure);
@@ -487,16 +542,18 @@ void Driver::finish() {
         return;
     }
     ended_ = true;
-    if (timer_) {
-        deps_.loop->cancel_timer(*timer_);
-        timer_.reset();
+    for (std::optional<Executor::TimerId>* timer : {&timer_, &ask_timer_}) {
+        if (*timer) {
+            deps_.loop->cancel_timer(**timer);
+            timer->reset();
+        }
     }
     tell_end();
 }
 
 /// Not before the workers have come back: what they use goes with whoever hears of the end.
 void Driver::tell_end() {
-    if (writing_ || syncing_) {
+    if (writing_ || syncing_ || asking_) {
         return;
     }
     RunEnd end;

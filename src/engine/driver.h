@@ -3,6 +3,7 @@
 #include "base/executor.h"
 #include "domain/sample.h"
 #include "domain/spec.h"
+#include "engine/crew.h"
 #include "engine/items.h"
 #include "engine/machine.h"
 #include "engine/plan.h"
@@ -42,6 +43,7 @@ struct DriverDeps {
     storage::Journal* disk_journal = nullptr;  ///< used on the disk worker only
     storage::Journal* cache_reader = nullptr;  ///< used on the loop only; nullptr = cache off
     Ctx ctx;
+    Crew* crew = nullptr;  ///< used on the worker only; nullptr = nobody else works on the run
     std::uint64_t jitter_seed = 0;
     /// Told of every sample that has failed for good, once that is stored. Loop thread.
     std::function<void(const domain::SampleResult&)> failed = {};
@@ -70,6 +72,12 @@ class Driver {
     const Machine::Counters& counters() const { return machine_.counters(); }
     /// By model: what it is doing, or why it does nothing.
     std::vector<LaneStatus> lane_status() const;
+    /// What the others in the crew had done when they were last heard of.
+    const Exposure& others() const { return others_; }
+    /// Of a crew, one member tells how the run goes on.
+    bool is_speaker() const { return is_speaker_; }
+    /// Blocks whose samples are all stored and that the crew has not been told of.
+    const std::vector<int>& finished_blocks() const { return finished_blocks_; }
 
   private:
     struct Call;
@@ -99,11 +107,35 @@ class Driver {
     std::string cache_key(const Call& call) const;
     bool answer_from_cache(Call& call);
     std::optional<std::int64_t> next_sample(int lane);
+    void on_sample_over(int shard, bool is_stored);
+
+    // driver_crew.cpp
+    void ask_crew();
+    CrewAsk make_ask(TimePoint now);
+    void on_answer(Result<CrewAnswer> answer);
+    void follow(CrewAnswer answer);
 
     RunInput input_;
     DriverDeps deps_;
     Machine machine_;
-    std::vector<std::int64_t> cursors_;  ///< by lane: next position of the plan
+    /// By lane: what is to be taken next.
+    std::vector<std::deque<Block>> blocks_;
+    /// A block that was begun.
+    struct Part {
+        std::int64_t open = 0;   ///< samples that are taken and not stored
+        bool all_taken = false;  ///< none is left in it
+        bool left_out = false;   ///< some of its samples will not be stored here
+    };
+    std::unordered_map<int, Part> parts_;             ///< by shard
+    std::unordered_map<std::int64_t, int> shard_of_;  ///< of samples on the way to prepare()
+    std::vector<int> finished_blocks_;
+    std::vector<bool> lane_over_;         ///< nothing is left to take of it
+    std::vector<TimePoint> pauses_told_;  ///< by lane
+    Exposure others_;
+    bool is_speaker_ = true;
+    bool asking_ = false;
+    TimePoint ask_at_{};
+    std::optional<Executor::TimerId> ask_timer_;
     std::unordered_map<std::int64_t, std::unique_ptr<Call>> calls_;
     std::unique_ptr<Batch> batch_;  ///< collects what goes to disk next
     Written written_;               ///< since the last sync began

@@ -13,12 +13,11 @@ constexpr std::int64_t waiting_max(std::int64_t concurrency) {
     return std::max<std::int64_t>(256, 4 * concurrency);
 }
 
-/// Room for a second's worth, at least for one call.
 std::optional<providers::TokenBucket> bucket(const std::optional<double>& per_minute) {
     if (!per_minute) {
         return std::nullopt;
     }
-    return providers::TokenBucket(*per_minute, std::max(1.0, *per_minute / 60.0));
+    return providers::TokenBucket(*per_minute, Machine::burst_of(*per_minute));
 }
 
 }  // namespace
@@ -32,8 +31,9 @@ Machine::Lane::Lane(const LaneConfig& lane)
 Machine::Machine(MachineConfig config, NextSample next)
     : config_(std::move(config)), next_(std::move(next)), retry_(config_.retry, config_.seed) {
     for (const LaneConfig& lane : config_.lanes) {
-        lanes_.emplace_back(lane);
+        lanes_.emplace_back(lane).all_dealt = !config_.in_a_crew;
     }
+    has_all_budget_ = !config_.in_a_crew;
 }
 
 void Machine::emit(CommandKind kind, int lane, std::int64_t sample) {
@@ -168,7 +168,7 @@ void Machine::take_new(int lane_index) {
            static_cast<std::int64_t>(lane.waiting.size()) < waiting_max(lane.config.concurrency)) {
         const std::optional<std::int64_t> sample = next_(lane_index);
         if (!sample) {
-            lane.exhausted = true;
+            lane.exhausted = lane.all_dealt;
             return;
         }
         const bool fresh = active_.emplace(*sample, Active(lane_index)).second;
@@ -336,10 +336,11 @@ void Machine::finish_sample(std::int64_t sample, bool with_output, bool was_sent
     (with_output ? counters_.done : counters_.failed) += 1;
     emit(CommandKind::store, lane, sample);
     const double allowed = config_.max_error_share * static_cast<double>(config_.planned);
-    if (!with_output && static_cast<double>(counters_.failed) > allowed && !stopping_) {
+    const std::int64_t failed = counters_.failed + failed_of_others_;
+    if (!with_output && static_cast<double>(failed) > allowed && !stopping_) {
         stop(
             StopReason::too_many_errors,
-            std::to_string(counters_.failed) + " of " + std::to_string(config_.planned) +
+            std::to_string(failed) + " of " + std::to_string(config_.planned) +
                 " samples failed, more than run.max_error_share allows; the last: " + last_error_,
             now
         );

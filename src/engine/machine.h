@@ -7,6 +7,7 @@
 #include "providers/provider.h"
 #include "providers/retry.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -34,6 +35,22 @@ struct OpeningBalance {
     std::int64_t tokens = 0;
 };
 
+/// What a process has done in a run, as its books have it: calls that go on at their worst.
+struct Exposure {
+    OpeningBalance spent;
+    std::int64_t done = 0;
+    std::int64_t failed = 0;
+};
+
+/// What several processes that work on one run tell each other.
+struct Companions {
+    int members = 1;                 ///< they share the limits of each model, this one included
+    std::int64_t failed = 0;         ///< samples of the others
+    OpeningBalance budget;           ///< not for this process to spend
+    bool is_all_of_it = false;       ///< it cannot have more of the budget
+    std::vector<Duration> pauses{};  ///< by lane: not to be called for so long
+};
+
 struct MachineConfig {
     std::vector<LaneConfig> lanes;
     domain::RetrySpec retry;
@@ -43,6 +60,8 @@ struct MachineConfig {
     std::uint64_t seed = 0;            ///< of the retry jitter
     std::int64_t unstored_max = 8192;  ///< finished samples waiting for the disk
     OpeningBalance opening;
+    /// One of several processes: samples come by and by, and so does money. See on_companions().
+    bool in_a_crew = false;
 };
 
 enum class CommandKind : std::uint8_t {
@@ -105,6 +124,9 @@ class Machine {
     /// Gives the next sample of a lane that is not finished yet; nullopt when there is none.
     using NextSample = std::function<std::optional<std::int64_t>(int lane)>;
 
+    /// Room for a second's worth, at least for one call.
+    static double burst_of(double per_minute) { return std::max(1.0, per_minute / 60.0); }
+
     Machine(MachineConfig config, NextSample next);
 
     void start(TimePoint now) { pump(now); }
@@ -115,6 +137,19 @@ class Machine {
     void on_booked(const std::vector<std::int64_t>& samples, TimePoint now);
     void on_stored(const std::vector<Stored>& samples, TimePoint now);
     void on_wake(TimePoint now) { pump(now); }
+    // In a crew:
+    /// Of lanes of which none is left to take. Until then a lane whose NextSample gives nothing
+    /// waits for more; that more is there tells on_wake().
+    void on_nothing_left(const std::vector<int>& lanes, TimePoint now);
+    void on_companions(const Companions& companions, TimePoint now);
+    /// Whether it has a use for further samples of the lane.
+    bool takes_from(std::size_t lane) const { return !stopping_ && lanes_[lane].given_up.empty(); }
+    /// The call that waits for a share of the budget; nullopt when none does, or there is no more.
+    std::optional<OpeningBalance> wants_budget() const;
+    Exposure exposure() const;
+    /// By lane: for how long its server is not to be called, as this process has learned; 0 = at
+    /// once.
+    std::vector<Duration> pauses(TimePoint now) const;
     /// Sends nothing more, lets what is in flight finish. The first reason stays.
     void stop(StopReason reason, std::string why, TimePoint now);
     /// As stop(), and cuts what is in flight short.
@@ -196,7 +231,9 @@ class Machine {
         std::int64_t unstored = 0;
         std::int64_t before_flight = 0;  ///< preparing, blocked, committing or ready
         bool exhausted = false;          ///< no further samples in the plan
+        bool all_dealt = true;           ///< in a crew: none is left to take
         TimePoint paused_until{};
+        TimePoint told_to_pause_until{};  ///< of paused_until, what the server itself has said here
         std::int64_t opened_without_success = 0;  ///< breaker openings since the last success
         std::int64_t times_opened_seen = 0;
         std::int64_t refused_in_a_row = 0;
@@ -241,6 +278,9 @@ class Machine {
     std::string overspent_words() const;
     static Prepared prepared_again(const Active& active);
 
+    // machine_crew.cpp
+    void share_limits(int members, TimePoint now);
+
     // machine_lanes.cpp
     void learn(
         Lane& lane, const Active& active, const providers::CallResult& result, TimePoint now
@@ -264,7 +304,10 @@ class Machine {
     std::int64_t reserved_calls_ = 0;  ///< intents and retries that are still to be sent
     std::int64_t open_intents_ = 0;
     std::int64_t unstored_ = 0;
-    bool overcharged_ = false;  ///< a call took more than its worst case
+    int members_ = 1;
+    std::int64_t failed_of_others_ = 0;
+    bool has_all_budget_ = true;  ///< in a crew: there is no more to be had
+    bool overcharged_ = false;    ///< a call took more than its worst case
     bool stopping_ = false;
     bool left_out_ = false;  ///< some sample was given up because of that, or with its lane
     bool finished_ = false;

@@ -41,12 +41,16 @@ void Machine::learn(Lane& lane, const Active& active, const CallResult& result, 
         lane.breaker.on_neutral();
     }
     const providers::RateHints& hints = result.hints;
+    const auto pause = [&](Duration lasts) {
+        lane.told_to_pause_until = std::max(lane.told_to_pause_until, now + lasts);
+        lane.paused_until = std::max(lane.paused_until, now + lasts);
+    };
     if (hints.requests_remaining == 0 && hints.requests_reset) {
-        lane.paused_until = std::max(lane.paused_until, now + *hints.requests_reset);
+        pause(*hints.requests_reset);
     }
     if (hints.tokens_remaining && hints.tokens_reset &&
         *hints.tokens_remaining < active.reserved_tokens / 2) {
-        lane.paused_until = std::max(lane.paused_until, now + *hints.tokens_reset);
+        pause(*hints.tokens_reset);
     }
     if (result.outcome != Outcome::ok && result.outcome != Outcome::cancelled) {
         lane.last_failure = result.outcome;

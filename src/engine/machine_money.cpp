@@ -50,7 +50,7 @@ bool Machine::retry_blocked(TimePoint now) {
         const auto [sample, prepared] = blocked_.front();
         Active& active = active_.at(sample);
         if (!reserve(active, prepared)) {
-            if (open_intents_ == 0) {
+            if (open_intents_ == 0 && has_all_budget_) {
                 stop(StopReason::budget_exhausted, "the next call could exceed the budget", now);
             }
             return some_go_on;

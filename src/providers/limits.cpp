@@ -48,6 +48,13 @@ void TokenBucket::learn(double remaining, TimePoint now) {
     updated_ = std::max(updated_, now);
 }
 
+void TokenBucket::set_rate(double per_minute, double burst, TimePoint now) {
+    level_ = std::min(level_at(now), burst);
+    updated_ = std::max(updated_, now);
+    burst_ = burst;
+    per_nanosecond_ = per_minute / kNanosecondsPerMinute;
+}
+
 AdaptiveConcurrency::AdaptiveConcurrency(int maximum)
     : maximum_(std::max(1, maximum)), limit_(maximum_) {}
 

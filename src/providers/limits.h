@@ -18,6 +18,8 @@ class TokenBucket {
     void correct(double units, TimePoint now);
     /// The server says that `remaining` units are left until `reset`: never hold more.
     void learn(double remaining, TimePoint now);
+    /// From now on so many, and so much at most; what is in it stays when it fits.
+    void set_rate(double per_minute, double burst, TimePoint now);
 
   private:
     double level_at(TimePoint now) const;

@@ -54,7 +54,32 @@ Result<RunHold> RunHold::take(
         }
     }
     LAB_CHECK(transaction.commit(ctx));
-    return RunHold(std::move(lock), {.run = run.key, .fence = *fence});
+    return RunHold(std::move(lock), {.run = run.key, .fence = *fence}, false);
+}
+
+Result<RunHold> RunHold::join(
+    const Ctx& ctx,
+    const Deps& deps,
+    storage::Session& session,
+    const domain::Run& run,
+    Duration lasts
+) {
+    LAB_ASSERT(deps.lock_folder.empty(), "a run of one machine's own store is one process's");
+    LAB_TRY(auto transaction, storage::Transaction::begin(ctx, session));
+    LAB_TRY(
+        const std::optional<std::int64_t> fence,
+        storage::RunLeases(session).join(ctx, run.key, deps.process_name, lasts)
+    );
+    if (!fence) {
+        return Error(Code::conflict, "nobody may join those who work on run " + run.id);
+    }
+    // After the row of the run's lease is ours: whoever ends it has written that before.
+    LAB_TRY(const domain::Run now, storage::Runs(session).get(ctx, run.id));
+    if (now.state != RunState::running) {
+        return Error(Code::conflict, "run " + run.id + " is over");
+    }
+    LAB_CHECK(transaction.commit(ctx));
+    return RunHold(std::nullopt, {.run = run.key, .fence = *fence}, true);
 }
 
 Result<int> queue_abandoned_runs(

@@ -8,7 +8,7 @@
 
 namespace lab::service {
 
-/// The right to work on a run, for one process at a time: a lease in the store, with the fence that
+/// The right to work on a run, alone or beside others: a lease in the store, with the fence that
 /// all writing for the run needs. Where the store is one machine's own (Deps::lock_folder is set),
 /// a lock of the operating system beside it says at once when a holder is dead; in a shared store
 /// his lease has to run out.
@@ -25,13 +25,27 @@ class RunHold {
         Duration lasts,
         std::optional<domain::RunState> from = {}
     );
+    /// Beside those who work on it already. Errors: conflict when nobody may join them (any more).
+    static Result<RunHold> join(
+        const Ctx& ctx,
+        const Deps& deps,
+        storage::Session& session,
+        const domain::Run& run,
+        Duration lasts
+    );
     const storage::RunLease& lease() const { return lease_; }
+    bool is_beside_others() const { return is_beside_others_; }
+    /// A run of one machine's own store is one process's.
+    bool may_be_joined() const { return !lock_.has_value(); }
 
   private:
-    RunHold(std::optional<storage::RunLock> lock, const storage::RunLease& lease)
-        : lock_(std::move(lock)), lease_(lease) {}
+    RunHold(
+        std::optional<storage::RunLock> lock, const storage::RunLease& lease, bool beside_others
+    )
+        : lock_(std::move(lock)), lease_(lease), is_beside_others_(beside_others) {}
     std::optional<storage::RunLock> lock_;
     storage::RunLease lease_;
+    bool is_beside_others_;
 };
 
 /// Runs of the service that should be running and that nobody works on go back to the queue. Gives

@@ -7,6 +7,7 @@
 #include "service/impl/judging.h"
 #include "service/impl/kept_session.h"
 #include "service/impl/run_view.h"
+#include "storage/store/run_crews.h"
 #include "storage/store/run_events.h"
 #include "storage/store/runs.h"
 
@@ -78,6 +79,13 @@ Result<bool> waits_for_outputs(const Ctx& ctx, storage::Runs& runs, const domain
 
 /// Of so many queued runs, the oldest of each organization first, one goes next.
 constexpr std::int64_t kWaitingLookedAt = 200;
+
+/// Runs of others that are looked at, to help with one.
+constexpr std::int64_t kJoinableLookedAt = 16;
+/// A run that was left is not joined again at once: there was nothing to do for this process, or
+/// nothing it could do.
+constexpr Duration kNotAgainSoon = std::chrono::seconds(5);
+constexpr Duration kNotAgainLong = std::chrono::minutes(1);
 
 /// 1 to 10, 5 when the config does not say: config.resources.priority.
 int priority_of(const domain::Run& run) {
@@ -243,7 +251,7 @@ void RunQueue::work() {
 }
 
 Result<std::optional<RunHold>> RunQueue::try_run(
-    const Ctx& ctx, storage::Session& session, const domain::Run& run
+    const Ctx& ctx, storage::Session& session, const domain::Run& run, bool beside_others
 ) {
     std::vector<std::string> breakers = breakers_of(run);
     {
@@ -255,8 +263,13 @@ Result<std::optional<RunHold>> RunQueue::try_run(
         }
         at->second.key = run.key;
         at->second.breakers = std::move(breakers);
+        at->second.is_beside_others = beside_others;
+        at->second.voice = beside_others ? UnderWay::Voice::silent : UnderWay::Voice::speaks;
     }
-    auto hold = RunHold::take(ctx, deps_, session, run, options_.lease, domain::RunState::queued);
+    auto hold =
+        beside_others
+            ? RunHold::join(ctx, deps_, session, run, options_.lease)
+            : RunHold::take(ctx, deps_, session, run, options_.lease, domain::RunState::queued);
     if (!hold) {
         forget(run.id);
         if (hold.error().code != Code::conflict) {
@@ -277,52 +290,131 @@ std::optional<RunQueue::Taken> RunQueue::take_next(Kept& kept) {
     const Ctx ctx = Ctx(*deps_.clock).within(std::chrono::seconds(10));
     std::optional<Taken> out;
     const Status looked = kept.use(ctx, [&](storage::Session& session) -> Status {
-        storage::Runs runs(session);
-        LAB_CHECK(queue_abandoned_runs(ctx, deps_, session, [&](const std::string& id) {
-            return is_under_way(id);
-        }));
-        LAB_TRY(auto waiting, runs.list_waiting(ctx, kWaitingLookedAt));
-        if (waiting.empty()) {
-            return ok();
-        }
-        // Who has the least under way comes first; among his, the most urgent; then in the order
-        // they came.
-        std::ranges::sort(waiting, {}, [](const storage::WaitingRun& one) {
-            return std::tuple(
-                one.running_of_org, -priority_of(one.run), one.running_of_creator, one.run.key
-            );
-        });
-        LAB_TRY(const auto forced, forced_breakers(ctx, session));
-        for (const auto& [run, of_org, of_creator] : waiting) {
-            // It waits in the queue until the operator lets the service be used again.
-            if (are_refused(deps_, breakers_of(run), forced)) {
-                continue;
-            }
-            LAB_TRY(const bool waits, waits_for_outputs(ctx, runs, run));
-            if (waits) {
-                continue;
-            }
-            LAB_TRY(auto hold, try_run(ctx, session, run));
-            if (hold) {
-                out.emplace(run.id, *std::move(hold));
-                return ok();
-            }
-        }
-        return ok();
+        LAB_CHECK(look_into_the_queue(ctx, session, out));
+        return out ? ok() : look_for_others(ctx, session, out);
     });
     // A store that does not answer has nothing to do for us now; the next look finds it back.
     return looked ? std::move(out) : std::nullopt;
+}
+
+Status RunQueue::look_into_the_queue(
+    const Ctx& ctx, storage::Session& session, std::optional<Taken>& out
+) {
+    storage::Runs runs(session);
+    LAB_CHECK(queue_abandoned_runs(ctx, deps_, session, [&](const std::string& id) {
+        return is_under_way(id);
+    }));
+    LAB_TRY(auto waiting, runs.list_waiting(ctx, kWaitingLookedAt));
+    if (waiting.empty()) {
+        return ok();
+    }
+    // Who has the least under way comes first; among his, the most urgent; then in the order
+    // they came.
+    std::ranges::sort(waiting, {}, [](const storage::WaitingRun& one) {
+        return std::tuple(
+            one.running_of_org, -priority_of(one.run), one.running_of_creator, one.run.key
+        );
+    });
+    LAB_TRY(const auto forced, forced_breakers(ctx, session));
+    for (const auto& [run, of_org, of_creator] : waiting) {
+        // It waits in the queue until the operator lets the service be used again.
+        if (are_refused(deps_, breakers_of(run), forced)) {
+            continue;
+        }
+        LAB_TRY(const bool waits, waits_for_outputs(ctx, runs, run));
+        if (waits) {
+            continue;
+        }
+        LAB_TRY(auto hold, try_run(ctx, session, run, false));
+        if (hold) {
+            out.emplace(run.id, *std::move(hold));
+            return ok();
+        }
+    }
+    return ok();
+}
+
+/// Nothing waits: a run that others work on may go faster. One worker stays free for what comes,
+/// if there are several.
+Status RunQueue::look_for_others(
+    const Ctx& ctx, storage::Session& session, std::optional<Taken>& out
+) {
+    if (!deps_.lock_folder.empty()) {
+        return ok();  // nobody else works on this store
+    }
+    const TimePoint now = deps_.clock->now();
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(not_before_, [&](const auto& one) { return one.second <= now; });
+        if (workers_.size() > 1 && under_way_.size() + 1 >= workers_.size()) {
+            return ok();
+        }
+    }
+    LAB_TRY(
+        const auto joinable,
+        storage::RunCrews(session).list_joinable(ctx, deps_.process_name, kJoinableLookedAt)
+    );
+    if (joinable.empty()) {
+        return ok();
+    }
+    LAB_TRY(const auto forced, forced_breakers(ctx, session));
+    for (const std::string& id : joinable) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (not_before_.contains(id)) {
+                continue;
+            }
+        }
+        LAB_TRY(const domain::Run run, storage::Runs(session).get(ctx, id));
+        if (are_refused(deps_, breakers_of(run), forced)) {
+            continue;
+        }
+        LAB_TRY(auto hold, try_run(ctx, session, run, true));
+        if (hold) {
+            out.emplace(id, *std::move(hold));
+            return ok();
+        }
+    }
+    return ok();
+}
+
+bool RunQueue::speaks(const std::string& run_id, bool is_speaker) {
+    using Voice = UnderWay::Voice;
+    const std::lock_guard lock(mutex_);
+    const auto found = under_way_.find(run_id);
+    if (found == under_way_.end()) {
+        return false;
+    }
+    Voice& voice = found->second.voice;
+    if (!is_speaker) {
+        voice = Voice::silent;
+    } else if (voice == Voice::silent) {
+        voice = Voice::due;  // the watcher looks which number is next
+    }
+    return voice == Voice::speaks;
+}
+
+/// For those who listen, if this process is the one that tells.
+void RunQueue::tell(const std::string& run_id, std::string type, std::string data) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = under_way_.find(run_id);
+        if (found == under_way_.end() || found->second.voice != UnderWay::Voice::speaks) {
+            return;
+        }
+    }
+    events_.publish(run_id, std::move(type), std::move(data));
 }
 
 RunHooks RunQueue::hooks_of(const Deps& deps, const std::string& run_id) {
     RunHooks hooks;
     const auto failures_told = std::make_shared<int>(0);
     hooks.started = [this, run_id](const domain::Run&) {
-        events_.publish(run_id, "state", R"({"status":"running"})");
+        tell(run_id, "state", R"({"status":"running"})");
     };
     hooks.sample_failed = [this, run_id, failures_told](const domain::SampleResult& sample) {
         if (++*failures_told <= kFailuresTold) {
-            events_.publish(run_id, "sample_failed", dump_json(failure_json(sample)));
+            tell(run_id, "sample_failed", dump_json(failure_json(sample)));
         }
     };
     hooks.progress = [this, run_id, failures_told, told = TimePoint{}, clock = deps.clock](
@@ -334,7 +426,9 @@ RunHooks RunQueue::hooks_of(const Deps& deps, const std::string& run_id) {
         }
         told = now;
         *failures_told = 0;
-        events_.publish(run_id, "progress", dump_json(progress_json(progress)));
+        if (speaks(run_id, progress.is_speaker)) {
+            tell(run_id, "progress", dump_json(progress_json(progress)));
+        }
     };
     hooks.on_interrupt = [this, run_id, loop = deps.loop](std::function<void()> handler) {
         const std::lock_guard lock(mutex_);
@@ -360,19 +454,30 @@ void RunQueue::carry_out(RunnerParts& parts, const Taken& taken) {
     const std::string& run_id = taken.id;
     const Ctx ctx(*deps.clock);
     const RunHooks hooks = hooks_of(deps, run_id);
-    const Status ready = prepare(deps, run_id);
+    const bool is_first = !taken.hold.is_beside_others();
+    const Status ready = is_first ? prepare(deps, run_id) : ok();
     if (!ready && is_stopping()) {
         forget(run_id);  // the next start takes what is running up again
         return;
     }
     const Result<RunResult> result = ready ? carry_out_run(ctx, deps, taken.hold, run_id, hooks)
                                            : Result<RunResult>(ready.error());
-    const bool is_lost = !result && result.error().code == Code::conflict;
+    if (!is_first || (result && result->goes_on_elsewhere)) {
+        leave(run_id, result);
+    }
+    if (result && result->goes_on_elsewhere) {
+        forget(run_id);
+        return;
+    }
+    // Whoever could not even begin to help leaves the run to those who work on it.
+    const bool is_lost = !result && (!is_first || result.error().code == Code::conflict);
     const Ctx last = Ctx(*deps.clock).within(std::chrono::seconds(30));
     const Status settled = with_session(deps, last, [&](storage::Session& session) -> Status {
         if (is_lost) {
-            return ok();  // whoever has taken it over says what becomes of it
+            // Whoever has taken it over says what becomes of it.
+            return storage::RunLeases(session).release(last, taken.hold.lease());
         }
+        LAB_CHECK(take_the_word(last, session, run_id));
         const Caller caller = local_caller();
         const Request request{last, deps, session, caller};
         LAB_CHECK(settle(request, run_id, taken.hold.lease(), result));
@@ -383,6 +488,20 @@ void RunQueue::carry_out(RunnerParts& parts, const Taken& taken) {
         // The store has gone: what it holds is intact, and the run goes back to the queue.
         events_.publish(run_id, "state", R"({"status":"unknown"})");
     }
+}
+
+/// The last one tells of the end, whoever told before.
+Status RunQueue::take_the_word(
+    const Ctx& ctx, storage::Session& session, const std::string& run_id
+) {
+    speaks(run_id, true);
+    return find_voice(ctx, session, run_id);
+}
+
+void RunQueue::leave(const std::string& run_id, const Result<RunResult>& result) {
+    const bool had_nothing_to_do = result && !result->error && !result->progress.stopping;
+    const std::lock_guard lock(mutex_);
+    not_before_[run_id] = deps_.clock->now() + (had_nothing_to_do ? kNotAgainSoon : kNotAgainLong);
 }
 
 /// Rows that come to be only now: the outputs that a judge waited for.

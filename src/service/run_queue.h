@@ -26,8 +26,9 @@ class RunnerParts {
 ///
 /// Many processes may share a store: each run is held by one of them (RunHold), which renews its
 /// lease while it works. Whoever dies leaves a lease that runs out, and the run goes back to the
-/// queue; whoever was only slow and finds his lease taken stores nothing more. What is wanted of a
-/// run elsewhere (pause, cancel, a forced breaker) is looked for in the store.
+/// queue; whoever was only slow and finds his lease taken stores nothing more. Whoever has room and
+/// finds nothing in the queue helps with a run of others (RunCrew), and leaves it when runs wait.
+/// What is wanted of a run elsewhere (pause, cancel, a forced breaker) is looked for in the store.
 class RunQueue final : public RunControl {
   public:
     struct Options {
@@ -69,9 +70,13 @@ class RunQueue final : public RunControl {
         std::int64_t key = 0;
         std::int64_t fence = 0;  ///< 0: not taken yet
         int asked = 0;           ///< how often it was told to end
+        bool is_beside_others = false;
         std::function<void()> end = {};
         std::vector<std::string> breakers = {};  ///< that stand before its providers
         std::int64_t events_saved = 0;
+        /// Of those who work on it one tells of it. `due`: it is to be this one, as soon as it
+        /// knows which number comes next.
+        enum class Voice : std::uint8_t { silent, due, speaks } voice = Voice::speaks;
     };
     struct Taken {
         std::string id;
@@ -84,8 +89,16 @@ class RunQueue final : public RunControl {
     /// nullopt: nothing to do.
     std::optional<Taken> take_next(Kept& kept);
     Result<std::optional<RunHold>> try_run(
-        const Ctx& ctx, storage::Session& session, const domain::Run& run
+        const Ctx& ctx, storage::Session& session, const domain::Run& run, bool beside_others
     );
+    Status look_into_the_queue(
+        const Ctx& ctx, storage::Session& session, std::optional<Taken>& out
+    );
+    Status look_for_others(const Ctx& ctx, storage::Session& session, std::optional<Taken>& out);
+    void leave(const std::string& run_id, const Result<RunResult>& result);
+    void tell(const std::string& run_id, std::string type, std::string data);
+    /// Whether this process tells of the run; `is_speaker`: it is the one who is to.
+    bool speaks(const std::string& run_id, bool is_speaker);
     Status prepare(const Deps& deps, const std::string& run_id);
     bool is_stopping() const;
     bool is_under_way(const std::string& run_id) const;
@@ -106,6 +119,9 @@ class RunQueue final : public RunControl {
     Status look_after(const Ctx& ctx, storage::Session& session);
     Status renew(const Ctx& ctx, storage::Session& session);
     Status hold_back(const Ctx& ctx, storage::Session& session);
+    Status make_room(const Ctx& ctx, storage::Session& session);
+    Status take_the_word(const Ctx& ctx, storage::Session& session, const std::string& run_id);
+    Status find_voice(const Ctx& ctx, storage::Session& session, const std::string& run_id);
     Status save_events(const Ctx& ctx, storage::Session& session, const std::string& run_id);
     Status relay_events(const Ctx& ctx, storage::Session& session);
     static void end_now(UnderWay& one);
@@ -130,9 +146,10 @@ class RunQueue final : public RunControl {
     bool woken_ = false;
     bool watching_ = false;
     bool watch_no_more_ = false;
-    std::map<std::string, UnderWay> under_way_;  ///< by id
-    std::size_t working_ = 0;                    ///< workers that have not come back
-    TimePoint renewed_at_{};                     ///< of the watcher
+    std::map<std::string, UnderWay> under_way_;    ///< by id
+    std::map<std::string, TimePoint> not_before_;  ///< runs of others that were left: by id
+    std::size_t working_ = 0;                      ///< workers that have not come back
+    TimePoint renewed_at_{};                       ///< of the watcher
 };
 
 }  // namespace lab::service

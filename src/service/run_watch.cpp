@@ -2,6 +2,7 @@
 #include "service/breakers.h"
 #include "service/impl/kept_session.h"
 #include "service/run_queue.h"
+#include "storage/store/run_counts.h"
 #include "storage/store/run_events.h"
 
 #include <algorithm>
@@ -74,6 +75,7 @@ void RunQueue::watch() {
 Status RunQueue::look_after(const Ctx& ctx, storage::Session& session) {
     LAB_CHECK(renew(ctx, session));
     LAB_CHECK(hold_back(ctx, session));
+    LAB_CHECK(make_room(ctx, session));
     std::vector<std::string> mine;
     {
         const std::lock_guard lock(mutex_);
@@ -84,6 +86,7 @@ Status RunQueue::look_after(const Ctx& ctx, storage::Session& session) {
         }
     }
     for (const std::string& id : mine) {
+        LAB_CHECK(find_voice(ctx, session, id));
         LAB_CHECK(save_events(ctx, session, id));
     }
     return relay_events(ctx, session);
@@ -154,6 +157,49 @@ Status RunQueue::hold_back(const Ctx& ctx, storage::Session& session) {
     return ok();
 }
 
+/// Runs wait, and all workers are busy: one that helps others has something better to do.
+Status RunQueue::make_room(const Ctx& ctx, storage::Session& session) {
+    std::string helped;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [id, one] : under_way_) {
+            helped = one.is_beside_others && one.fence > 0 && one.asked == 0 ? id : helped;
+        }
+        if (helped.empty() || under_way_.size() < workers_.size()) {
+            return ok();
+        }
+    }
+    LAB_TRY(
+        const std::int64_t waiting, storage::count_runs(ctx, session, domain::RunState::queued)
+    );
+    if (waiting > 0) {
+        interrupt(helped);
+    }
+    return ok();
+}
+
+/// Whoever is to tell of a run goes on with the numbers of whoever did.
+Status RunQueue::find_voice(const Ctx& ctx, storage::Session& session, const std::string& run_id) {
+    std::int64_t key = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = under_way_.find(run_id);
+        if (found == under_way_.end() || found->second.voice == UnderWay::Voice::speaks) {
+            return ok();
+        }
+        key = found->second.key;
+    }
+    LAB_TRY(const std::int64_t last, storage::RunEventLog(session).last_number(ctx, key));
+    const std::lock_guard lock(mutex_);
+    const auto found = under_way_.find(run_id);
+    if (found != under_way_.end() && found->second.voice == UnderWay::Voice::due) {
+        events_.go_on_behind(run_id, last);
+        found->second.events_saved = last;
+        found->second.voice = UnderWay::Voice::speaks;
+    }
+    return ok();
+}
+
 /// For those who listen at other processes.
 Status RunQueue::save_events(const Ctx& ctx, storage::Session& session, const std::string& run_id) {
     std::int64_t key = 0;
@@ -161,7 +207,7 @@ Status RunQueue::save_events(const Ctx& ctx, storage::Session& session, const st
     {
         const std::lock_guard lock(mutex_);
         const auto found = under_way_.find(run_id);
-        if (found == under_way_.end()) {
+        if (found == under_way_.end() || found->second.voice != UnderWay::Voice::speaks) {
             return ok();
         }
         key = found->second.key;
@@ -186,8 +232,12 @@ Status RunQueue::save_events(const Ctx& ctx, storage::Session& session, const st
 
 Status RunQueue::relay_events(const Ctx& ctx, storage::Session& session) {
     for (const auto& [run, last] : events_.listened(kListenedMax)) {
-        if (is_under_way(run)) {
-            continue;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = under_way_.find(run);
+            if (found != under_way_.end() && found->second.voice == UnderWay::Voice::speaks) {
+                continue;
+            }
         }
         LAB_TRY(auto events, storage::RunEventLog(session).read(ctx, run, last));
         for (storage::StoredRunEvent& event : events) {

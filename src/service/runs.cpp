@@ -6,6 +6,7 @@
 #include "engine/driver.h"
 #include "platform/crypto/sha256.h"
 #include "service/breakers.h"
+#include "service/run_crew.h"
 #include "storage/store/journal.h"
 #include "storage/store/resources.h"
 #include "storage/store/runs.h"
@@ -206,27 +207,25 @@ Result<bool> begin(
                            experiment->status != to_string(domain::ExperimentState::cancelled));
 }
 
-/// Drives the run on this thread until it ends, then books the end.
-Result<RunResult> drive(
+/// The part of a process in a run.
+struct Part {
+    domain::Run run;
+    storage::RunLease lease;
+    std::vector<bool> finished;  ///< by sample; empty = none
+    bool in_a_crew = false;
+    bool is_first = true;  ///< of the crew
+};
+
+Result<engine::RunInput> make_input(
     const Ctx& ctx,
-    const Deps& deps,
     const Experiment& experiment,
-    const RunHooks& hooks,
-    domain::Run run,
-    const storage::RunLease& lease,
-    Sessions& sessions,
-    std::vector<bool> finished
+    Part& part,
+    storage::Journal& journal,
+    const std::vector<std::unique_ptr<providers::Provider>>& providers
 ) {
-    storage::Journal journal(*sessions.worker, lease);
-    storage::Journal disk(*sessions.disk);
-    storage::Journal cache(*sessions.loop);
-    storage::Runs runs(*sessions.loop);
-    std::vector<std::unique_ptr<providers::Provider>> providers;
     engine::RunInput input;
-    for (const domain::ModelSpec& model : experiment.spec.models) {
-        LAB_TRY(std::unique_ptr<providers::Provider> provider, deps.make_provider(model));
+    for (const auto& provider : providers) {
         input.providers.push_back(provider.get());
-        providers.push_back(std::move(provider));
     }
     input.spec = &experiment.spec;
     input.plan = &*experiment.plan;
@@ -234,10 +233,81 @@ Result<RunResult> drive(
     input.renderer = &*experiment.renderer;
     input.scores = &*experiment.scores;
     input.pricing = experiment.pricing;
-    input.run = run.key;
-    LAB_TRY(input.opening, cache.ledger(ctx, run.key));
-    const std::int64_t already = input.opening.done + input.opening.failed;
-    input.finished = std::move(finished);
+    input.run = part.run.key;
+    LAB_TRY(input.opening, journal.ledger(ctx, part.run.key));
+    input.finished = std::move(part.finished);
+    return input;
+}
+
+/// All that have been working on it.
+void add_others(Progress& progress, const engine::Exposure& others) {
+    progress.done += others.done;
+    progress.failed += others.failed;
+    progress.calls += others.spent.calls;
+    progress.tokens += others.spent.tokens;
+    progress.cost += others.spent.cost;
+}
+
+/// Books how it ended: of a crew, the last one says so.
+Status book_end(
+    const Ctx& ctx,
+    const Deps& deps,
+    storage::Session& session,
+    const Experiment& experiment,
+    const Part& part,
+    const engine::Driver& driver,
+    const engine::RunEnd& end,
+    RunResult& result
+) {
+    RunCrew::End own{.state = state_after(end), .words = end.words};
+    if (part.in_a_crew) {
+        const bool is_for_all =
+            end.reason == StopReason::too_many_errors ||
+            (end.reason == StopReason::internal_error && own.state == domain::RunState::failed);
+        LAB_TRY(
+            const auto last,
+            RunCrew::leave(
+                ctx,
+                deps,
+                session,
+                part.lease,
+                experiment.spec.run.budget,
+                driver.finished_blocks(),
+                own,
+                is_for_all
+            )
+        );
+        result.goes_on_elsewhere = !last.has_value();
+        own = last.value_or(own);
+        return ok();
+    }
+    return set_state(ctx, deps, session, part.lease, own.state, own.words);
+}
+
+/// Drives the run on this thread until it ends, then books the end.
+Result<RunResult> drive(
+    const Ctx& ctx,
+    const Deps& deps,
+    const Experiment& experiment,
+    const RunHooks& hooks,
+    Part part,
+    Sessions& sessions
+) {
+    domain::Run& run = part.run;
+    storage::Journal journal(*sessions.worker, part.lease);
+    storage::Journal disk(*sessions.disk);
+    storage::Journal cache(*sessions.loop);
+    RunCrew crew(
+        ctx, *sessions.worker, part.lease, experiment.spec.run.budget, experiment.plan->samples()
+    );
+    std::vector<std::unique_ptr<providers::Provider>> providers;
+    for (const domain::ModelSpec& model : experiment.spec.models) {
+        LAB_TRY(std::unique_ptr<providers::Provider> provider, deps.make_provider(model));
+        providers.push_back(std::move(provider));
+    }
+    LAB_TRY(auto input, make_input(ctx, experiment, part, cache, providers));
+    // What there was before a crew began is among what its others have done.
+    const std::int64_t already = part.in_a_crew ? 0 : input.opening.done + input.opening.failed;
     const bool cached = experiment.spec.run.cache != domain::CacheMode::off;
     engine::Driver driver(
         std::move(input),
@@ -248,20 +318,25 @@ Result<RunResult> drive(
          .disk_journal = &disk,
          .cache_reader = cached ? &cache : nullptr,
          .ctx = ctx,
+         .crew = part.in_a_crew ? &crew : nullptr,
          .jitter_seed = entropy(),
          .failed = hooks.sample_failed}
     );
     Interrupts interrupts(hooks, driver);
-    LAB_TRY(const bool wanted, begin(ctx, deps, *sessions.loop, lease, run));
-    if (!wanted) {
-        interrupts.ask();
-    } else if (hooks.started) {
-        hooks.started(run);
+    if (part.is_first) {
+        LAB_TRY(const bool wanted, begin(ctx, deps, *sessions.loop, part.lease, run));
+        if (!wanted) {
+            interrupts.ask();
+        } else if (hooks.started) {
+            hooks.started(run);
+        }
     }
     const TimePoint began = deps.clock->now();
     const auto progress = [&] {
         Progress p =
             progress_of(driver.counters(), run.planned, already, deps.clock->now() - began);
+        add_others(p, driver.others());
+        p.is_speaker = driver.is_speaker();
         p.stopping = interrupts.asked();
         for (const engine::LaneStatus& lane : driver.lane_status()) {
             p.lanes.push_back(lane_progress(lane, deps.clock->now()));
@@ -296,15 +371,15 @@ Result<RunResult> drive(
     result.progress = progress();
     result.error = end->error;
     const Status booked =
-        set_state(ctx, deps, *sessions.loop, lease, state_after(*end), end->words);
+        book_end(ctx, deps, *sessions.loop, experiment, part, driver, *end, result);
     if (!booked && (!result.error || booked.error().code == Code::conflict)) {
         return booked.error();
     }
     run.state = state_after(*end);
     run.stop_reason = end->words;
-    if (const auto stored = runs.get(ctx, run.id)) {
-        run.state = stored->state;  // cancelled by somebody, whatever became of it
-        run.stop_reason = stored->stop_reason;
+    if (const auto written = storage::Runs(*sessions.loop).get(ctx, run.id)) {
+        run.state = written->state;  // cancelled by somebody, whatever became of it
+        run.stop_reason = written->stop_reason;
     }
     result.run = std::move(run);
     return result;
@@ -353,16 +428,46 @@ Result<RunResult> run_experiment(
     storage::Runs runs(*sessions.loop);
     LAB_TRY(run, runs.create(ctx, std::move(run)));
     LAB_TRY(const RunHold hold, RunHold::take(ctx, deps, *sessions.loop, run, kLocked));
-    return drive(ctx, deps, experiment, hooks, std::move(run), hold.lease(), sessions, {});
+    Part part{.run = std::move(run), .lease = hold.lease()};
+    return drive(ctx, deps, experiment, hooks, std::move(part), sessions);
 }
 
 namespace {
+
+/// Whoever has the run alone begins it anew: what nobody waits for any more is uncertain, what has
+/// failed is tried again, and where others may help it is cut for them.
+Status begin_anew(
+    const Ctx& ctx,
+    storage::Session& session,
+    const Experiment& experiment,
+    const domain::Run& run,
+    const storage::RunLease& lease,
+    bool others_may_help
+) {
+    storage::Journal journal(session, lease);
+    LAB_CHECK(journal.reclaim_intents(ctx, run.key));
+    LAB_CHECK(journal.drop_failed(ctx, run.key));
+    if (!others_may_help) {
+        return ok();
+    }
+    std::vector<std::int64_t> lanes;
+    std::int64_t slots = 1;
+    for (int lane = 0; lane < experiment.plan->lanes(); ++lane) {
+        const std::int64_t own =
+            experiment.spec.models[static_cast<std::size_t>(lane)].limits.concurrency;
+        slots = std::max(slots, own > 0 ? own : experiment.spec.run.concurrency);
+        lanes.push_back(experiment.plan->lane_samples(lane));
+    }
+    return RunCrew::open(
+        ctx, session, lease, engine::cut_into_blocks(lanes, static_cast<int>(slots))
+    );
+}
 
 Result<RunResult> carry_on(
     const Ctx& ctx,
     const Deps& deps,
     domain::Run run,
-    const storage::RunLease& lease,
+    const RunHold& hold,
     const domain::Budget& budget,
     const RunHooks& hooks,
     Sessions& sessions
@@ -386,16 +491,24 @@ Result<RunResult> carry_on(
     own.max_cost = budget.max_cost ? budget.max_cost : own.max_cost;
     own.max_calls = budget.max_calls ? budget.max_calls : own.max_calls;
     own.max_tokens = budget.max_tokens ? budget.max_tokens : own.max_tokens;
-    storage::Journal journal(*sessions.disk, lease);
-    LAB_CHECK(journal.reclaim_intents(ctx, run.key));
-    LAB_CHECK(journal.drop_failed(ctx, run.key));
-    std::vector<bool> finished(static_cast<std::size_t>(experiment->plan->samples()));
-    LAB_CHECK(journal.scan_finished(ctx, run.key, [&](std::int64_t index) {
-        if (index >= 0 && index < static_cast<std::int64_t>(finished.size())) {
-            finished[static_cast<std::size_t>(index)] = true;
+    Part part{
+        .run = std::move(run),
+        .lease = hold.lease(),
+        .in_a_crew = hold.may_be_joined(),
+        .is_first = !hold.is_beside_others(),
+    };
+    if (part.is_first) {
+        LAB_CHECK(begin_anew(ctx, *sessions.disk, *experiment, part.run, part.lease, part.in_a_crew)
+        );
+    }
+    part.finished.resize(static_cast<std::size_t>(experiment->plan->samples()));
+    storage::Journal journal(*sessions.disk);
+    LAB_CHECK(journal.scan_finished(ctx, part.run.key, [&](std::int64_t index) {
+        if (index >= 0 && index < static_cast<std::int64_t>(part.finished.size())) {
+            part.finished[static_cast<std::size_t>(index)] = true;
         }
     }));
-    return drive(ctx, deps, *experiment, hooks, std::move(run), lease, sessions, finished);
+    return drive(ctx, deps, *experiment, hooks, std::move(part), sessions);
 }
 
 }  // namespace
@@ -413,7 +526,7 @@ Result<RunResult> carry_out_run(
 ) {
     LAB_TRY(Sessions sessions, open_sessions(ctx, deps));
     LAB_TRY(domain::Run run, storage::Runs(*sessions.loop).get(ctx, id));
-    return carry_on(ctx, deps, std::move(run), hold.lease(), {}, hooks, sessions);
+    return carry_on(ctx, deps, std::move(run), hold, {}, hooks, sessions);
 }
 
 Result<RunResult> resume_run(
@@ -428,7 +541,7 @@ Result<RunResult> resume_run(
     LAB_TRY(domain::Run run, runs.get(ctx, id));
     LAB_TRY(const RunHold hold, RunHold::take(ctx, deps, *sessions.loop, run, kLocked));
     LAB_TRY(run, runs.get(ctx, run.id));  // as whoever held it has left it
-    return carry_on(ctx, deps, std::move(run), hold.lease(), budget, hooks, sessions);
+    return carry_on(ctx, deps, std::move(run), hold, budget, hooks, sessions);
 }
 
 Result<std::vector<domain::Run>> list_runs(const Ctx& ctx, const Deps& deps, std::int64_t limit) {

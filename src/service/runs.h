@@ -18,7 +18,7 @@ namespace lab::service {
 struct Progress {
     std::int64_t planned = 0;
     std::int64_t already = 0;  ///< finished before this process began
-    std::int64_t done = 0;     ///< by this process, with an output
+    std::int64_t done = 0;     ///< since then, with an output
     std::int64_t failed = 0;
     std::int64_t cached = 0;
     std::int64_t in_flight = 0;
@@ -31,6 +31,7 @@ struct Progress {
     std::int64_t unpriced = 0;
     Duration elapsed{0};
     bool stopping = false;            ///< interrupted: what is in flight is finished
+    bool is_speaker = true;           ///< of those who work on the run, the one who tells of it
     std::vector<LaneProgress> lanes;  ///< by model
 };
 
@@ -50,6 +51,8 @@ struct RunResult {
     /// Set when the run could not go on (disk full): what was stored is intact and the run can be
     /// resumed.
     std::optional<Error> error;
+    /// Other workers go on with it: it is not this one's to say anything about.
+    bool goes_on_elsewhere = false;
 };
 
 /// What reproduces a run: hashes, versions, seeds.

@@ -21,8 +21,9 @@ constexpr std::int64_t kPageRows = 1024;
 constexpr std::int64_t kBeforeFirst = -1;
 
 constexpr Query kInsertIntent{"insert_intent", R"sql(
-    INSERT INTO intents (run, sample, cost_pico, tokens)
-    SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT)
+    INSERT INTO intents (run, sample, cost_pico, tokens, fence)
+    SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT),
+           CAST($5 AS BIGINT)
     WHERE NOT EXISTS (SELECT 1 FROM samples WHERE run = $1 AND sample = $2)
 )sql"};
 constexpr Query kDeleteIntent{"delete_intent", R"sql(
@@ -132,27 +133,20 @@ constexpr Query kSetCarried{"set_carried", R"sql(
         output_tokens = excluded.output_tokens,
         reasoning_tokens = excluded.reasoning_tokens
 )sql"};
+constexpr Query kCarryCalls{"carry_calls", R"sql(
+    INSERT INTO carried (
+        run, calls, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens
+    ) VALUES ($1, $2, 0, 0, 0, 0, 0, 0)
+    ON CONFLICT (run) DO UPDATE SET calls = carried.calls + excluded.calls
+)sql"};
 constexpr Query kDeleteFailed{"delete_failed", "DELETE FROM samples WHERE run = $1 AND state = 2"};
 
 constexpr const Query* kQueries[] = {
-    &kInsertIntent,
-    &kDeleteIntent,
-    &kInsertSample,
-    &kScanSamples,
-    &kFindSample,
-    &kFindCached,
-    &kScanFinished,
-    &kScanDone,
-    &kReclaimIntents,
-    &kInsertUncertain,
-    &kSetAttempts,
-    &kDeleteIntents,
-    &kCountSamples,
-    &kSumPaid,
-    &kSumUncertain,
-    &kGetCarried,
-    &kSetCarried,
-    &kDeleteFailed,
+    &kInsertIntent, &kDeleteIntent,  &kInsertSample, &kScanSamples,    &kFindSample,
+    &kFindCached,   &kScanFinished,  &kScanDone,     &kReclaimIntents, &kInsertUncertain,
+    &kSetAttempts,  &kDeleteIntents, &kCountSamples, &kSumPaid,        &kSumUncertain,
+    &kGetCarried,   &kSetCarried,    &kCarryCalls,   &kDeleteFailed,
 };
 
 std::int64_t tokens_in_bounds(std::int64_t tokens) {
@@ -283,6 +277,13 @@ Status set_carried(const Ctx& ctx, Session& session, std::int64_t run, const Pai
     return ok();
 }
 
+/// Several may do it at once.
+Status add_carried_calls(const Ctx& ctx, Session& session, std::int64_t run, std::int64_t calls) {
+    const Value values[] = {run, calls};
+    LAB_CHECK(session.exec(ctx, kCarryCalls, values));
+    return ok();
+}
+
 /// Runs a paged query until a page is not full. on_row gives the row's sample index.
 template <class OnRow>
 Status for_each_page(
@@ -307,18 +308,24 @@ Status for_each_page(
 
 std::span<const Query* const> journal_queries() { return kQueries; }
 
-Result<Transaction> Journal::begin(const Ctx& ctx, std::int64_t run) {
+Result<Transaction> Journal::begin(
+    const Ctx& ctx, std::int64_t run, const std::optional<MemberBooks>& books
+) {
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
     if (lease_) {
         LAB_ASSERT(lease_->run == run, "the lease is of this run");
-        LAB_CHECK(RunLeases(session_).guard(ctx, *lease_));
+        LAB_CHECK(RunLeases(session_).guard(ctx, *lease_, books));
     }
     return transaction;
 }
 
 Status Journal::insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent) {
     const Value values[] = {
-        run, intent.sample, cost_value(intent.cost), tokens_in_bounds(intent.tokens)
+        run,
+        intent.sample,
+        cost_value(intent.cost),
+        tokens_in_bounds(intent.tokens),
+        std::int64_t{lease_ ? lease_->fence : 0},
     };
     const auto inserted = session_.exec(ctx, kInsertIntent, values);
     if (inserted && *inserted == 1) {
@@ -395,51 +402,58 @@ Status Journal::commit(
     std::span<const Intent> intents,
     std::span<const SampleResult> results
 ) {
-    if (intents.empty() && results.empty()) {
+    return record(ctx, run, {.intents = intents, .results = results});
+}
+
+Status Journal::withdraw(
+    const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples, std::int64_t calls
+) {
+    return record(ctx, run, {.withdrawn = samples, .calls_withdrawn = calls});
+}
+
+Status Journal::book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts) {
+    return record(ctx, run, {.attempts = attempts});
+}
+
+Status Journal::record(const Ctx& ctx, std::int64_t run, const Entries& entries) {
+    if (entries.attempts.empty() && entries.withdrawn.empty() && entries.intents.empty() &&
+        entries.results.empty()) {
         return ok();
+    }
+    LAB_TRY(auto transaction, begin(ctx, run, entries.books));
+    LAB_CHECK(note_attempts(ctx, run, entries.attempts));
+    LAB_CHECK(drop_intents(ctx, run, entries.withdrawn, entries.calls_withdrawn));
+    for (const Intent& intent : entries.intents) {
+        LAB_CHECK(insert_intent(ctx, run, intent));
     }
     // Neighbours in the index are written together: of a large run this saves half the time.
     std::vector<const SampleResult*> order;
-    order.reserve(results.size());
-    for (const SampleResult& result : results) {
+    order.reserve(entries.results.size());
+    for (const SampleResult& result : entries.results) {
         order.push_back(&result);
     }
     std::ranges::sort(order, {}, &SampleResult::index);
-    LAB_TRY(auto transaction, begin(ctx, run));
-    for (const Intent& intent : intents) {
-        LAB_CHECK(insert_intent(ctx, run, intent));
-    }
     for (const SampleResult* result : order) {
         LAB_CHECK(insert_result(ctx, run, *result));
     }
     return transaction.commit(ctx);
 }
 
-Status Journal::withdraw(
+Status Journal::drop_intents(
     const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples, std::int64_t calls
 ) {
-    if (samples.empty()) {
-        return ok();
-    }
-    LAB_TRY(auto transaction, begin(ctx, run));
     for (const std::int64_t sample : samples) {
         const Value key[] = {run, sample};
         LAB_CHECK(session_.exec(ctx, kDeleteIntent, key));
     }
-    if (calls > 0) {
-        LAB_TRY(Paid carried, get_carried(ctx, session_, run));
-        carried.calls = add_counts(carried.calls, calls);
-        LAB_CHECK(set_carried(ctx, session_, run, carried));
+    if (!samples.empty() && calls > 0) {
+        LAB_CHECK(add_carried_calls(ctx, session_, run, calls));
     }
-    return transaction.commit(ctx);
+    return ok();
 }
 
-Status Journal::book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts) {
-    if (attempts.empty()) {
-        return ok();
-    }
+Status Journal::note_attempts(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts) {
     const std::string at = format_rfc3339(ctx.clock().wall());
-    LAB_TRY(auto transaction, begin(ctx, run));
     for (const Attempt& attempt : attempts) {
         const Value counted[] = {run, attempt.sample, std::int64_t{attempt.attempts}};
         LAB_CHECK(session_.exec(ctx, kSetAttempts, counted));
@@ -454,7 +468,7 @@ Status Journal::book(const Ctx& ctx, std::int64_t run, std::span<const Attempt> 
             LAB_CHECK(session_.exec(ctx, kInsertUncertain, values));
         }
     }
-    return transaction.commit(ctx);
+    return ok();
 }
 
 Result<std::int64_t> Journal::reclaim_intents(const Ctx& ctx, std::int64_t run) {

@@ -60,6 +60,17 @@ class Journal {
         std::span<const Intent> intents,
         std::span<const domain::SampleResult> results
     );
+    /// All that came together, in one transaction. Attempts first, then what is withdrawn, then the
+    /// others; each as the method that takes it alone.
+    struct Entries {
+        std::span<const Intent> intents = {};
+        std::span<const domain::SampleResult> results = {};
+        std::span<const Attempt> attempts = {};
+        std::span<const std::int64_t> withdrawn = {};
+        std::int64_t calls_withdrawn = 0;
+        std::optional<MemberBooks> books = {};  ///< of the holder, with these
+    };
+    Status record(const Ctx& ctx, std::int64_t run, const Entries& entries);
     /// Withdraws intents of samples that are given up for now (an interrupted run): none of their
     /// calls was answered. `calls` were sent for them all the same, and stay in Ledger::calls.
     Status withdraw(
@@ -113,7 +124,13 @@ class Journal {
     );
 
   private:
-    Result<Transaction> begin(const Ctx& ctx, std::int64_t run);
+    Result<Transaction> begin(
+        const Ctx& ctx, std::int64_t run, const std::optional<MemberBooks>& books = {}
+    );
+    Status note_attempts(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts);
+    Status drop_intents(
+        const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples, std::int64_t calls
+    );
     Status insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent);
     Status insert_result(const Ctx& ctx, std::int64_t run, const domain::SampleResult& result);
     Session& session_;

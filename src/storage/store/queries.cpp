@@ -24,6 +24,7 @@ std::vector<const Query*> all_queries() {
           artifact_queries(),
           credential_queries(),
           run_lease_queries(),
+          run_crew_queries(),
           run_event_queries()}) {
         out.insert(out.end(), family.begin(), family.end());
     }

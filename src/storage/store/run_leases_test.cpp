@@ -25,8 +25,11 @@ class RunLeaseTest : public test::StoreTest {
     std::optional<std::int64_t> take(
         std::int64_t run, std::string_view owner, Duration lasts, Held held = Held::respect
     ) {
+        auto transaction = Transaction::begin(ctx_, *session_);
+        EXPECT_TRUE(transaction);
         const auto fence = RunLeases(*session_).take(ctx_, run, owner, lasts, held);
         EXPECT_TRUE(fence) << (fence ? "" : fence.error().message + fence.error().cause);
+        EXPECT_TRUE(transaction->commit(ctx_));
         return *fence;
     }
     std::vector<std::string> abandoned(bool leased_too = false) {

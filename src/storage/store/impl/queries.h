@@ -23,6 +23,7 @@ std::span<const Query* const> reference_queries();
 std::span<const Query* const> artifact_queries();
 std::span<const Query* const> credential_queries();
 std::span<const Query* const> run_lease_queries();
+std::span<const Query* const> run_crew_queries();
 std::span<const Query* const> run_event_queries();
 std::vector<const Query*> resource_queries();
 
