@@ -13,7 +13,7 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo test test-kill test-stack test-sqlx contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: help deps build demo test test-kill test-fleet test-stack test-sqlx contract sdk sdk-generate bench bench-api bench-overload lint
 .PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
@@ -36,6 +36,10 @@ test: deps ## Everything: lint, clang-tidy, unit tests with sanitizers, end-to-e
 test-kill: build ## 200 runs killed at random moments (make test has 20)
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" LAB_KILLS=200 \
 		python3 -m unittest discover -v -s tests/e2e -p 'test_kill*.py'
+
+test-fleet: build ## 2,000 faults over three workers: kills, sleepers, cuts (make test has 60)
+	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" LAB_FLEET_FAULTS=2000 \
+		python3 -m unittest discover -v -s tests/e2e -p 'test_fleet*.py'
 
 test-stack: build ## The tests of the API over real PostgreSQL, Redis and S3 servers (in make test, too)
 	@tools/s3.py --build
