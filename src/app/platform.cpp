@@ -254,7 +254,10 @@ Result<std::unique_ptr<Platform>> Platform::open(
     LAB_TRY(
         p.outbound, OutboundRules::make(p.server, p.secrets->named().environment(), ways, follow)
     );
-    p.env = [&p, keys = provider_environment(p.server)](const std::string& name) {
+    p.env = [&p, environment, keys = provider_environment(p.server)](const std::string& name) {
+        if (name == "AWS_REGION" || name == "AWS_DEFAULT_REGION") {
+            return environment(name);  // where models of Amazon's are
+        }
         if (service::is_credential_variable(name)) {
             return p.secret_of(name);
         }

@@ -88,6 +88,10 @@ constexpr std::array kProviderKeys{
     NamedKey{"ANTHROPIC_API_KEY", "key for Anthropic"},
     NamedKey{"GEMINI_API_KEY", "key for Google"},
     NamedKey{"AZURE_OPENAI_API_KEY", "key for Azure"},
+    NamedKey{
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "key for Amazon Bedrock; without it calls are signed with the credentials of AWS"
+    },
     NamedKey{"HF_TOKEN", "key for Hugging Face"},
     NamedKey{"COHERE_API_KEY", "key for Cohere"},
     NamedKey{"MISTRAL_API_KEY", "key for Mistral"},
