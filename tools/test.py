@@ -217,6 +217,7 @@ def stages():
                 Part("model server", [(["tests/e2e/llama/setup.sh"], {})], minutes=10),
                 Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),
                 Part("identity provider", [(["tests/e2e/oidc/setup.sh"], {})], minutes=10),
+                Part("secrets service", [(["tools/moto.py", "--build"], {})], minutes=10),
                 Part("end to end",
                      [([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests/e2e"],
                        {})], read_unittest, 30, e2e_env, must_have_tests=True)],

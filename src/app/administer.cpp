@@ -124,8 +124,8 @@ Result<Json> switch_maintenance(
 Result<Json> administer(
     const Settings& settings, const EnvLookup& env, const AdminRequest& wanted
 ) {
-    LAB_TRY(ServerSettings server, load_server_settings(env, process_environment_names()));
-    LAB_TRY(const auto platform, Platform::open(settings, std::move(server), env));
+    LAB_TRY(Configuration configuration, read_configuration(env));
+    LAB_TRY(const auto platform, Platform::open(settings, std::move(configuration), env));
     const Ctx ctx = Ctx(*platform->deps().clock).within(std::chrono::seconds(60));
     LAB_TRY(const auto session, platform->sessions().acquire(ctx));
     service::Caller caller = service::local_caller();
@@ -149,9 +149,9 @@ Result<Json> administer(
 }
 
 Result<std::vector<std::vector<std::string>>> show_server_settings(const EnvLookup& env) {
-    LAB_TRY(const ServerSettings server, load_server_settings(env, process_environment_names()));
+    LAB_TRY(const Configuration configuration, read_configuration(env));
     std::vector<std::vector<std::string>> rows;
-    for (const SettingRow& row : server.rows) {
+    for (const SettingRow& row : configuration.settings.rows) {
         rows.push_back({row.key, row.value, row.from});
     }
     return rows;

@@ -1,6 +1,7 @@
 #include "app/doctor.h"
 
 #include "base/text.h"
+#include "platform/config/named_secrets.h"
 #include "providers/factory.h"
 #include "service/datasets.h"
 #include "service/runs.h"
@@ -86,13 +87,17 @@ cli::Finding check_certificates() {
 /// Names only: which keys are set. None is needed for replay and local servers.
 cli::Finding list_keys(const EnvLookup& env) {
     std::vector<std::string> set;
+    std::vector<std::string> named;
     for (const std::string& provider : providers::provider_names()) {
         const std::string variable = providers::default_key_variable(provider);
-        if (!variable.empty() && env(variable) && std::ranges::find(set, variable) == set.end()) {
+        const auto value = variable.empty() ? std::nullopt : env(variable);
+        if (value && std::ranges::find(set, variable) == set.end()) {
             set.push_back(variable);
+            const bool is_named = value->starts_with(kSecretScheme);
+            named.push_back(is_named ? variable + " (secrets service)" : variable);
         }
     }
-    return {"provider keys set", true, set.empty() ? "none" : join(set, ", "), ""};
+    return {"provider keys set", true, set.empty() ? "none" : join(named, ", "), ""};
 }
 
 }  // namespace

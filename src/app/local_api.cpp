@@ -263,8 +263,8 @@ class LocalApi final : public cli::Transport {
 Result<std::unique_ptr<cli::Transport>> make_local_api(
     const Settings& settings, const EnvLookup& env
 ) {
-    LAB_TRY(ServerSettings server, load_server_settings(env, process_environment_names()));
-    LAB_TRY(auto platform, Platform::open(settings, std::move(server), env, {}, Ways::own));
+    LAB_TRY(Configuration configuration, read_configuration(env));
+    LAB_TRY(auto platform, Platform::open(settings, std::move(configuration), env, {}, Ways::own));
     auto made = std::make_unique<LocalApi>(std::move(platform), settings.home);
     LAB_CHECK(made->build());
     return std::unique_ptr<cli::Transport>(std::move(made));

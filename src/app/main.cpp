@@ -4,6 +4,7 @@
 #include "app/keyring.h"
 #include "app/local_api.h"
 #include "app/migrate.h"
+#include "app/secrets.h"
 #include "app/serve.h"
 #include "app/wire.h"
 #include "cli/cli.h"
@@ -26,7 +27,8 @@ int run(int argc, char** argv) {
     deps.vocabulary = []() -> const lab::domain::SpecVocabulary& { return lab::app::vocabulary(); };
     deps.open = [&](const lab::Settings& settings) -> lab::Result<lab::service::Deps*> {
         if (!program) {
-            program = std::make_unique<lab::app::Program>(settings, deps.env);
+            program =
+                std::make_unique<lab::app::Program>(settings, lab::app::with_secrets(deps.env));
         }
         return &program->deps();
     };

@@ -1,5 +1,6 @@
 #include "app/migrate.h"
 
+#include "app/secrets.h"
 #include "storage/store/postgres_schema.h"
 
 namespace lab::app {
@@ -11,6 +12,7 @@ Result<std::vector<std::vector<std::string>>> migrate(
     storage::PostgresOptions options;
     options.url = !request.database_url.empty() ? request.database_url
                                                 : environment("DATABASE_URL").value_or("");
+    LAB_TRY(options.url, plain_setting(environment, "DATABASE_URL", options.url));
     if (options.url.empty()) {
         return Error(
             Code::validation,

@@ -1,6 +1,7 @@
 #include "app/outbound.h"
 
 #include "base/text.h"
+#include "platform/config/named_secrets.h"
 #include "platform/http/url_guard.h"
 #include "providers/factory.h"
 
@@ -16,7 +17,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kSecretBytesMax = 4096;
 constexpr std::string_view kEnv = "env:";
 constexpr std::string_view kFile = "file:";
-constexpr std::string_view kSecretsManager = "aws-sm://";
 
 Error bad(std::string why) { return {Code::validation, std::move(why)}; }
 
@@ -37,7 +37,7 @@ bool is_key(std::string_view text) {
 }  // namespace
 
 Result<std::unique_ptr<OutboundRules>> OutboundRules::make(
-    const ServerSettings& settings, EnvLookup environment, Ways ways
+    const ServerSettings& settings, EnvLookup environment, Ways ways, Follow follow
 ) {
     std::unique_ptr<OutboundRules> out(new OutboundRules());
     http::UrlPolicy policy;
@@ -64,7 +64,9 @@ Result<std::unique_ptr<OutboundRules>> OutboundRules::make(
         out->proxy_ = settings.providers.proxy;
     }
     out->secrets_folder_ = settings.providers.secrets_folder;
+    out->secrets_prefix_ = settings.providers.secrets_prefix;
     out->environment_ = std::move(environment);
+    out->follow_ = std::move(follow);
     for (const ServerSettingInfo& info : server_setting_table()) {
         out->own_names_.emplace_back(info.key);
         out->own_names_.emplace_back(info.alias);
@@ -133,12 +135,34 @@ Status OutboundRules::check_variable(std::string_view name) const {
     );
 }
 
+/// The service's own secrets may be in there, too: who writes credentials gets at those that are
+/// meant for it.
+Status OutboundRules::check_secret_name(std::string_view name) const {
+    LAB_TRY(const SecretName parsed, parse_secret_name(name));
+    if (secrets_prefix_.empty()) {
+        return bad(
+            "aws-sm:// needs PROVIDER_SECRETS_PREFIX, what names of such secrets begin with; it is "
+            "not set"
+        );
+    }
+    std::string_view plain = parsed.id;
+    if (plain.starts_with("arn:")) {
+        constexpr std::string_view kBefore = ":secret:";
+        const std::size_t at = plain.find(kBefore);
+        plain = at == plain.npos ? std::string_view() : plain.substr(at + kBefore.size());
+    }
+    return plain.starts_with(secrets_prefix_)
+               ? ok()
+               : Status(bad("aws-sm:// must name a secret that begins with PROVIDER_SECRETS_PREFIX")
+                 );
+}
+
 Status OutboundRules::check_reference(std::string_view reference) const {
     if (reference.starts_with(kEnv)) {
         return check_variable(reference.substr(kEnv.size()));
     }
-    if (reference.starts_with(kSecretsManager)) {
-        return bad("aws-sm:// cannot be followed by this release: use env:NAME or file:/path");
+    if (reference.starts_with(kSecretScheme)) {
+        return check_secret_name(reference.substr(kSecretScheme.size()));
     }
     if (!reference.starts_with(kFile)) {
         return bad("must be env:NAME, file:/path or aws-sm://NAME");
@@ -180,13 +204,25 @@ Result<std::string> OutboundRules::read_secret_file(std::string_view path) const
                         : Error(Code::not_found, "the file cannot be read or holds no key");
 }
 
+Result<std::string> OutboundRules::follow_key(std::string_view reference) const {
+    LAB_TRY(std::string key, follow_(reference));
+    return is_key(key) ? Result<std::string>(std::move(key))
+                       : Error(Code::not_found, "the secret holds no key");
+}
+
 Result<std::string> OutboundRules::resolve(std::string_view reference) const {
     LAB_CHECK(check_reference(reference));
     if (reference.starts_with(kFile)) {
         return read_secret_file(reference.substr(kFile.size()));
     }
+    if (reference.starts_with(kSecretScheme)) {
+        return follow_key(reference);
+    }
     const std::string name(reference.substr(kEnv.size()));
     const std::string value(trim(environment_(name).value_or("")));
+    if (value.starts_with(kSecretScheme)) {
+        return follow_key(value);  // the operator's own words
+    }
     if (!is_key(value)) {
         return Error(
             Code::not_found,

@@ -12,13 +12,15 @@ enum class Ways : std::uint8_t { guarded, own };
 /// How calls to models leave the service: only to the providers' own hosts, to those the operator
 /// allows (PROVIDER_ALLOWED_HOSTS; in development, when he says nothing, this machine) and to the
 /// public ones of a credential; and through no other proxy than OUTBOUND_PROXY. Secrets: keys of
-/// providers in the environment, other variables that are made for keys (*_API_KEY), and files of
-/// PROVIDER_SECRETS_DIR.
+/// providers in the environment, other variables that are made for keys (*_API_KEY), files of
+/// PROVIDER_SECRETS_DIR, and secrets of AWS whose names begin with PROVIDER_SECRETS_PREFIX.
 class OutboundRules final : public service::Outbound {
   public:
+    /// What "aws-sm://..." stands for.
+    using Follow = std::function<Result<std::string>(std::string_view reference)>;
     /// `environment`: of the process. Errors: validation.
     static Result<std::unique_ptr<OutboundRules>> make(
-        const ServerSettings& settings, EnvLookup environment, Ways ways
+        const ServerSettings& settings, EnvLookup environment, Ways ways, Follow follow
     );
     http::ClientOptions client_options() const;
 
@@ -34,11 +36,15 @@ class OutboundRules final : public service::Outbound {
   private:
     OutboundRules() = default;
     Status check_variable(std::string_view name) const;
+    Status check_secret_name(std::string_view name) const;
+    Result<std::string> follow_key(std::string_view reference) const;
     Result<std::string> read_secret_file(std::string_view path) const;
 
     std::shared_ptr<const http::UrlGuard> guard_;
     std::string proxy_;
     std::string secrets_folder_;
+    std::string secrets_prefix_;
+    Follow follow_;
     EnvLookup environment_;
     std::vector<std::string> own_names_;  ///< variables of the service itself
     std::vector<std::string> provider_keys_;

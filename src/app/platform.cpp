@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 
 namespace lab::app {
 namespace {
@@ -99,6 +100,7 @@ struct Platform::Parts {
     Settings settings;
     ServerSettings server;
     Observers observers;
+    std::shared_ptr<Secrets> secrets;
     EnvLookup env;  ///< what models may see
     std::unique_ptr<OutboundRules> outbound;
     SystemClock clock;
@@ -110,6 +112,9 @@ struct Platform::Parts {
     std::unique_ptr<storage::SessionPool> sessions;
     std::unique_ptr<service::Identity> identity;
     std::string signing_key;
+    JwtConfig jwt;  ///< as it counts now; with the two below of who takes secrets
+    SecretPair peppers;
+    std::string admin_key;
 
     Result<std::string> jwt_secret() {
         if (!server.auth.jwt_secret.empty()) {
@@ -166,9 +171,22 @@ struct Platform::Parts {
         return sessions->tend(ctx);
     }
 
+    /// What is kept in the secrets service as it is used at this moment.
+    void look_up_secrets() {
+        const AuthSettings& auth = server.auth;
+        if (const auto pair = secrets->named().pair("JWT_SECRET");
+            pair && jwt.algorithm == JwtAlgorithm::hs256) {
+            jwt.secret = pair->used;
+            jwt.secret_previous = pair->other.empty() ? auth.jwt_secret_previous : pair->other;
+        }
+        if (const auto pair = secrets->named().pair("API_KEY_SECRET")) {
+            peppers = *pair;
+        }
+        admin_key = secrets->named().value("ADMIN_KEY").value_or(auth.admin_key);
+    }
+
     Status open_identity(const Ctx& ctx) {
         const AuthSettings& auth = server.auth;
-        JwtConfig jwt;
         jwt.algorithm = algorithm_of(auth.jwt_algorithm);
         jwt.issuer = auth.jwt_issuer;
         jwt.audience = auth.jwt_audience;
@@ -182,24 +200,35 @@ struct Platform::Parts {
             LAB_TRY(jwt.public_key_previous_pem, read_key_file(auth.jwt_public_key_previous_file));
         }
         signing_key = hmac_sha256(secret, "llm-research cursors and addresses");
+        LAB_TRY(const auto session, sessions->acquire(ctx));
+        LAB_TRY(peppers.used, service::load_pepper(ctx, *session, random, auth.api_key_secret));
+        look_up_secrets();
         LAB_TRY(auto signer, Jwt::create(jwt, clock));
         LAB_TRY(auto hasher, PasswordHasher::create());
-        LAB_TRY(const auto session, sessions->acquire(ctx));
-        LAB_TRY(
-            std::string pepper, service::load_pepper(ctx, *session, random, auth.api_key_secret)
-        );
         using std::chrono::duration_cast;
         using std::chrono::seconds;
         service::IdentityConfig config{
             .jwt = std::move(signer),
             .hasher = std::move(hasher),
-            .pepper = std::move(pepper),
-            .admin_key = auth.admin_key,
+            .pepper = peppers.used,
+            .pepper_previous = peppers.other,
+            .admin_key = admin_key,
             .access_life = duration_cast<seconds>(auth.access_lifetime),
             .refresh_life = duration_cast<seconds>(auth.refresh_lifetime),
         };
         LAB_TRY(identity, service::Identity::create(std::move(config), clock, random, uuids));
         return ok();
+    }
+
+    Result<bool> take_secrets() {
+        const auto before = std::tuple(jwt.secret, jwt.secret_previous, peppers, admin_key);
+        look_up_secrets();
+        if (before == std::tie(jwt.secret, jwt.secret_previous, peppers, admin_key)) {
+            return false;
+        }
+        LAB_TRY(auto signer, Jwt::create(jwt, clock));
+        LAB_CHECK(identity->use({std::move(signer), peppers.used, peppers.other, admin_key}));
+        return true;
     }
 };
 
@@ -208,7 +237,7 @@ Platform::~Platform() = default;
 
 Result<std::unique_ptr<Platform>> Platform::open(
     const Settings& settings,
-    ServerSettings server,
+    Configuration configuration,
     const EnvLookup& environment,
     Observers observers,
     Ways ways
@@ -216,11 +245,25 @@ Result<std::unique_ptr<Platform>> Platform::open(
     std::unique_ptr<Platform> platform(new Platform());
     Parts& p = *platform->parts_;
     p.settings = settings;
-    p.server = std::move(server);
+    p.server = std::move(configuration.settings);
+    p.secrets = std::move(configuration.secrets);
     p.observers = observers;
-    LAB_TRY(p.outbound, OutboundRules::make(p.server, environment, ways));
-    p.env = [&p, keys = provider_environment(p.server)](const std::string& name) {
-        return service::is_credential_variable(name) ? p.secret_of(name) : keys(name);
+    const OutboundRules::Follow follow = [secrets = p.secrets](std::string_view reference) {
+        return secrets->follow(reference);
+    };
+    LAB_TRY(
+        p.outbound, OutboundRules::make(p.server, p.secrets->named().environment(), ways, follow)
+    );
+    p.env = [&p, environment, keys = provider_environment(p.server)](const std::string& name) {
+        if (name == "AWS_REGION" || name == "AWS_DEFAULT_REGION") {
+            return environment(name);  // where models of Amazon's are
+        }
+        if (service::is_credential_variable(name)) {
+            return p.secret_of(name);
+        }
+        // The one of the start says that it is a provider's; since then it may have been rotated.
+        auto key = keys(name);
+        return key ? p.secrets->named().environment()(name) : std::move(key);
     };
     p.objects = make_object_store(p.server, environment, p.clock);
     p.program = platform->make_program();
@@ -237,6 +280,8 @@ storage::Database& Platform::database() { return *parts_->database; }
 storage::SessionPool& Platform::sessions() { return *parts_->sessions; }
 service::Identity& Platform::identity() { return *parts_->identity; }
 storage::ObjectStore* Platform::object_store() { return parts_->objects.get(); }
+Secrets& Platform::secrets() { return *parts_->secrets; }
+Result<bool> Platform::take_secrets() { return parts_->take_secrets(); }
 RandomSource& Platform::random() { return parts_->random; }
 const std::string& Platform::signing_key() const { return parts_->signing_key; }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include "app/outbound.h"
+#include "app/secrets.h"
 #include "app/wire.h"
 #include "platform/config/server_settings.h"
 #include "platform/crypto/random.h"
@@ -17,7 +18,7 @@ class Platform {
     /// `environment`: of the process, where credentials may point.
     static Result<std::unique_ptr<Platform>> open(
         const Settings& settings,
-        ServerSettings server,
+        Configuration configuration,
         const EnvLookup& environment,
         Observers observers = {},
         Ways ways = Ways::guarded
@@ -32,11 +33,16 @@ class Platform {
     service::Identity& identity();
     /// Where objects are kept for all replicas; nullptr: only in the home.
     storage::ObjectStore* object_store();
+    Secrets& secrets();
+    /// Uses what was rotated, where it can change while the program runs: secrets of tokens and API
+    /// keys, the admin key. Whether anything changed. Errors: validation, and what was used goes
+    /// on.
+    Result<bool> take_secrets();
     RandomSource& random();
     /// A loop, workers and an HTTP client of its own on the same store, for a run.
     Result<std::unique_ptr<service::RunnerParts>> make_runner() const;
     /// Signs cursors and addresses: derived from the secret of tokens, so the same in every
-    /// process.
+    /// process. That of the start, also after a rotation.
     const std::string& signing_key() const;
 
   private:

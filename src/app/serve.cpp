@@ -314,6 +314,8 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
     platform_->deps().report_cache = &cache_;
     LAB_CHECK(open_shared());
     LAB_CHECK(build_routes());
+    platform_->secrets().serve();
+    secrets_asked_ = clock_.now();
     watch_health();
     options_ = options;
     LAB_CHECK(listen());
@@ -353,6 +355,7 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
                 looking_ = false;
             });
         }
+        ask_for_secrets();
         loop.call_at(clock_.now() + std::chrono::milliseconds(250), beat);
     };
     loop.post(beat);
@@ -374,15 +377,15 @@ Result<int> serve(
         }
         return env(name);
     };
-    LAB_TRY(ServerSettings server, load_server_settings(with_options, process_environment_names()));
-    LAB_CHECK(check_usable(server));
-    Observation observation(server.telemetry);
+    LAB_TRY(Configuration configuration, read_configuration(with_options));
+    LAB_CHECK(check_usable(configuration.settings));
+    Observation observation(configuration.settings.telemetry);
     const Observers observers{
         .service = &observation.service,
         .statements = &observation.service,
         .calls = &observation.service,
     };
-    LAB_TRY(auto platform, Platform::open(settings, std::move(server), env, observers));
+    LAB_TRY(auto platform, Platform::open(settings, std::move(configuration), env, observers));
     ServerProcess process(observation, std::move(platform));
     return process.run(options);
 }

@@ -61,6 +61,8 @@ class ServerProcess {
     void look_at_settings();
     void look_at_certificate();
     void look_at_store();
+    void ask_for_secrets();
+    void refresh_secrets();
     void look_around();
     void go_round();
     void drain();
@@ -113,7 +115,11 @@ class ServerProcess {
     std::optional<Shared::Health> shared_health_;         ///< of the watcher
     std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
     int looks_ = 0;                                       ///< of the watcher
-    ThreadWorker watcher_;  ///< looks at what may hang: files, the store
+    TimePoint secrets_asked_{};                           ///< of the loop
+    std::atomic<bool> asking_ = false;                    ///< for secrets
+    std::vector<Detail> secret_problems_;                 ///< of secrets_worker_
+    ThreadWorker secrets_worker_;  ///< a service that hangs keeps nobody else
+    ThreadWorker watcher_;         ///< looks at what may hang: files, the store
 };
 
 }  // namespace lab::app

@@ -274,9 +274,67 @@ void ServerProcess::look_at_store() {
     if (const auto open = service::forced_breakers(ctx, **session)) {
         counted_.breakers_seen(*open);
         shared_.set_paused(std::ranges::find(*open, "redis") != open->end());
+        platform_->secrets().set_paused(std::ranges::find(*open, "secrets") != open->end());
     }
     if (const auto queued = storage::count_runs(ctx, **session, domain::RunState::queued)) {
         counted_.jobs_seen(*queued, runs_.running());
+    }
+}
+
+/// On the loop: when it is time to ask, or when a rotated secret is known everywhere by now.
+void ServerProcess::ask_for_secrets() {
+    if (platform_->secrets().named().empty() || asking_.exchange(true)) {
+        return;
+    }
+    const bool is_due = clock_.now() - secrets_asked_ >= settings().secrets.refresh_interval;
+    if (is_due) {
+        secrets_asked_ = clock_.now();
+    }
+    secrets_worker_.submit([this, is_due] {
+        if (is_due && !platform_->secrets().is_paused()) {
+            refresh_secrets();
+        }
+        if (const auto taken = platform_->take_secrets(); !taken) {
+            log_.error("secrets", "a secret is not used", {{"problem", taken.error().message}});
+        } else if (*taken) {
+            log_.info("secrets", "rotated secrets are in use");
+        }
+        asking_ = false;
+    });
+}
+
+/// What settings keep in the secrets service, asked for again; what cannot be had stays.
+void ServerProcess::refresh_secrets() {
+    constexpr Duration kWait = std::chrono::seconds(20);
+    static constexpr std::string_view kLive[] = {"JWT_SECRET", "API_KEY_SECRET", "ADMIN_KEY"};
+    const Duration interval = settings().secrets.refresh_interval;
+    NamedSecrets::Changes found =
+        platform_->secrets().named().refresh(Ctx(clock_).within(kWait), interval + interval / 2);
+    counted_.secrets_asked(found.problems.empty());
+    counted_.link_seen("secrets", found.problems.empty());
+    for (const std::string& key : found.keys) {
+        counted_.secret_rotated(key);
+        const bool is_live = std::ranges::find(kLive, key) != std::end(kLive) ||
+                             settings().providers.keys.contains(key);
+        log_.info(
+            "secrets",
+            is_live ? "a secret was rotated"
+                    : "a secret was rotated: it counts from the next start on",
+            {{"setting", key}}
+        );
+    }
+    if (found.problems == std::exchange(secret_problems_, found.problems)) {
+        return;
+    }
+    for (const Detail& problem : found.problems) {
+        log_.error(
+            "secrets",
+            "a secret cannot be asked for: its last good value stays",
+            {{"setting", problem.field}, {"problem", problem.message}}
+        );
+    }
+    if (found.problems.empty()) {
+        log_.info("secrets", "the secrets service can be used again");
     }
 }
 

@@ -159,7 +159,15 @@ struct ServiceMetrics::Families {
           )),
           queue_depth(m.gauge("job_queue_depth", "Runs that wait")),
           leases(m.gauge("job_leases_active", "Runs that this process carries out")),
-          retries(m.counter("job_retries_total", "Runs that went back to the queue")) {
+          retries(m.counter("job_retries_total", "Runs that went back to the queue")),
+          secret_refreshes(m.counters(
+              "secrets_refreshes_total",
+              "Times all secrets of a service were asked for",
+              {"outcome"}
+          )),
+          secret_rotations(m.counters(
+              "secrets_rotations_total", "Secrets that were another than before", {"setting"}
+          )) {
         make_known_series();
     }
 
@@ -200,6 +208,9 @@ struct ServiceMetrics::Families {
             tokens.with({other, other, direction});
         }
         cost.with({other, other});
+        secret_refreshes.with({"ok"});
+        secret_refreshes.with({"failed"});
+        secret_rotations.with({"JWT_SECRET"});
     }
 
     MetricFamily<Histogram>& statements;
@@ -233,6 +244,8 @@ struct ServiceMetrics::Families {
     Gauge& queue_depth;
     Gauge& leases;
     Counter& retries;
+    MetricFamily<Counter>& secret_refreshes;
+    MetricFamily<Counter>& secret_rotations;
 };
 
 /// Statements of one kind.
@@ -414,6 +427,14 @@ void ServiceMetrics::show_breakers() {
             families_->breaker_transitions.with({service}).add();
         }
     }
+}
+
+void ServiceMetrics::secrets_asked(bool good) {
+    families_->secret_refreshes.with({good ? "ok" : "failed"}).add();
+}
+
+void ServiceMetrics::secret_rotated(std::string_view setting) {
+    families_->secret_rotations.with({setting}).add();
 }
 
 void ServiceMetrics::cache_seen(std::string_view name, const service::CacheStats& stats) {

@@ -59,6 +59,10 @@ class ServiceMetrics final : public service::Observer,
     void breakers_seen(std::span<const std::string> open);
     /// Whether a server that this process uses can be used: "redis". An open breaker otherwise.
     void link_seen(const std::string& service, bool usable);
+    /// The secrets service was asked for everything that settings keep there.
+    void secrets_asked(bool good);
+    /// `setting`: its name.
+    void secret_rotated(std::string_view setting);
     /// The state of a cache, read when metrics are.
     void cache_seen(std::string_view name, const service::CacheStats& stats);
     void jobs_seen(std::int64_t queued, std::size_t running);

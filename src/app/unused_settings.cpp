@@ -31,16 +31,6 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
 
 Status check_usable(const ServerSettings& settings) {
     std::vector<Detail> problems;
-    const AuthSettings& auth = settings.auth;
-    if (!auth.jwt_secret_arn.empty() && auth.jwt_secret.empty()) {
-        problems.push_back({"JWT_SECRET_ARN", "secrets services cannot be read yet: set JWT_SECRET"}
-        );
-    }
-    if (!auth.api_key_secret_arn.empty() && auth.api_key_secret.empty()) {
-        problems.push_back(
-            {"API_KEY_SECRET_ARN", "secrets services cannot be read yet: set API_KEY_SECRET"}
-        );
-    }
     if (!settings.cache.redis_url.empty()) {
         const auto endpoint = redis::parse_url(settings.cache.redis_url);
         if (!endpoint) {

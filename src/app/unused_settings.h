@@ -12,7 +12,7 @@ namespace lab::app {
 std::vector<std::string> unused_settings(const ServerSettings& settings);
 
 /// Errors: validation when something is set that cannot be used and nothing else may take its
-/// place (a secret that is kept elsewhere), or that is no address (REDIS_URL).
+/// place: what is no address (REDIS_URL).
 Status check_usable(const ServerSettings& settings);
 
 }  // namespace lab::app

@@ -1,5 +1,6 @@
 #include "app/wire.h"
 
+#include "app/aws_access.h"
 #include "app/object_store.h"
 #include "platform/http/curl_client.h"
 #include "platform/process/event_loop.h"
@@ -31,6 +32,7 @@ struct Program::Parts {
     EventLoop loop{clock};
     http::ClientOptions outbound;
     std::unique_ptr<http::Client> http;
+    std::unique_ptr<AwsAccess> aws;
     std::optional<service::ScratchFolder> copy;  ///< of a database that may only be read
     storage::PostgresOptions postgres;           ///< without a URL: a file of the home
     std::unique_ptr<storage::Database> database;
@@ -124,6 +126,17 @@ struct Program::Parts {
         return objects.get();
     }
 
+    /// Not with `env`: what a served model may see is less.
+    Result<std::shared_ptr<providers::RequestSigner>> sign_for(
+        const std::string& region, const std::string& service
+    ) {
+        const std::scoped_lock lock(making);
+        if (!aws) {
+            aws = std::make_unique<AwsAccess>(clock, process_environment());
+        }
+        return aws->signer(region, service);
+    }
+
     http::Client& client() {
         const std::scoped_lock lock(making);
         if (!http) {
@@ -198,7 +211,15 @@ Program::Program(
                       ) -> Result<std::unique_ptr<providers::Provider>> {
         LAB_TRY(
             auto provider,
-            providers::make_provider(model, {.http = &p.client(), .clock = &p.clock, .env = p.env})
+            providers::make_provider(
+                model,
+                {.http = &p.client(),
+                 .clock = &p.clock,
+                 .env = p.env,
+                 .aws = [&p](
+                            const std::string& region, const std::string& service
+                        ) { return p.sign_for(region, service); }}
+            )
         );
         if (p.observers.calls != nullptr) {
             provider = providers::observe_provider(

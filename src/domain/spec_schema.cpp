@@ -310,7 +310,7 @@ Json model_schema(const SpecVocabulary& vocabulary) {
          with_example(
              text("Address of the server, its version included. Default: the provider's. A host "
                   "alone gets the version that the SDKs of anthropic and google add; of azure it "
-                  "is all that is needed."),
+                  "is all that is needed. Of bedrock it is that of the region in AWS_REGION."),
              "http://localhost:8080/v1"
          )},
         {"api_key_env", std::move(variable)},

@@ -57,5 +57,6 @@ struct Endpoint {
 std::unique_ptr<Codec> make_openai_codec(Endpoint endpoint);
 std::unique_ptr<Codec> make_anthropic_codec(Endpoint endpoint);
 std::unique_ptr<Codec> make_google_codec(Endpoint endpoint);
+std::unique_ptr<Codec> make_bedrock_codec(Endpoint endpoint);
 
 }  // namespace lab::providers

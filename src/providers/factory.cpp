@@ -24,7 +24,10 @@ std::string model_in_url(const domain::ModelSpec& model) {
 Endpoint make_endpoint(const Preset& preset, const domain::ModelSpec& model, const EnvLookup& env) {
     Endpoint endpoint;
     endpoint.provider = preset.name;
-    const std::string text = model.base_url.empty() ? std::string(preset.base_url) : model.base_url;
+    std::string text = model.base_url.empty() ? std::string(preset.base_url) : model.base_url;
+    if (text.empty()) {
+        text = bedrock_url(aws_region(env));
+    }
     const auto url = parse_base_url(text);
     LAB_ASSERT(url, "check_model refuses what is not a URL");
     auto base = protocol_base(preset, *url, model);
@@ -44,12 +47,23 @@ Endpoint make_endpoint(const Preset& preset, const domain::ModelSpec& model, con
     return endpoint;
 }
 
+/// The one that signatures are for: of the host, else of the environment. A signature is good for
+/// one host and some minutes, so it may go wherever a base_url leads.
+std::string region_of(const std::string& base_url, const EnvLookup& env) {
+    const auto url = parse_base_url(base_url);
+    const std::string_view of_host = url ? bedrock_region(url->host) : std::string_view();
+    std::string region = of_host.empty() ? aws_region(env) : std::string(of_host);
+    return region.empty() ? "us-east-1" : region;
+}
+
 std::unique_ptr<Codec> make_codec(Protocol protocol, Endpoint endpoint) {
     switch (protocol) {
         case Protocol::anthropic:
             return make_anthropic_codec(std::move(endpoint));
         case Protocol::google:
             return make_google_codec(std::move(endpoint));
+        case Protocol::bedrock:
+            return make_bedrock_codec(std::move(endpoint));
         case Protocol::openai:
         case Protocol::azure:
         case Protocol::replay:
@@ -75,6 +89,12 @@ std::vector<OwnKey> own_keys() {
         const auto url = parse_base_url(preset.base_url);
         if (url && url->scheme == "https") {
             key.hosts = {url->host, "*." + url->host};
+        }
+        if (preset.protocol == Protocol::bedrock) {
+            for (const std::string_view region : bedrock_regions()) {
+                key.hosts.push_back(bedrock_url(region).substr(std::string_view("https://").size())
+                );
+            }
         }
         if (preset.protocol == Protocol::azure) {
             for (const std::string_view suffix : azure_suffixes()) {
@@ -112,9 +132,14 @@ Result<std::unique_ptr<Provider>> make_provider(
         return make_replay_provider(model);
     }
     LAB_ASSERT(deps.http != nullptr && deps.clock != nullptr, "a provider needs wire and clock");
-    std::shared_ptr<const Codec> codec =
-        make_codec(preset.protocol, make_endpoint(preset, model, deps.env));
-    return make_http_provider(std::move(codec), *deps.http, *deps.clock);
+    Endpoint endpoint = make_endpoint(preset, model, deps.env);
+    std::shared_ptr<RequestSigner> signer;
+    if (preset.protocol == Protocol::bedrock && endpoint.key.empty()) {
+        LAB_ASSERT(deps.aws, "a provider of Amazon's needs somebody who signs");
+        LAB_TRY(signer, deps.aws(region_of(endpoint.base_url, deps.env), "bedrock"));
+    }
+    std::shared_ptr<const Codec> codec = make_codec(preset.protocol, std::move(endpoint));
+    return make_http_provider(std::move(codec), *deps.http, *deps.clock, std::move(signer));
 }
 
 }  // namespace lab::providers

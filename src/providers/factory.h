@@ -10,10 +10,16 @@ namespace lab::providers {
 /// Reads an environment variable; injected, so that providers never touch the environment.
 using EnvLookup = std::function<std::optional<std::string>(const std::string& name)>;
 
+class RequestSigner;
+/// Signs for a service of Amazon in a region. Errors: unavailable when there are no credentials.
+using AwsSigner = std::function<
+    Result<std::shared_ptr<RequestSigner>>(const std::string& region, const std::string& service)>;
+
 struct ProviderDeps {
     http::Client* http = nullptr;
     const Clock* clock = nullptr;
     EnvLookup env;
+    AwsSigner aws = {};  ///< for bedrock without a key
 };
 
 /// Names for specs and messages: openai, anthropic, google, azure, replay and the presets.

@@ -81,6 +81,7 @@ TEST_F(FactoryTest, KnowsItsProviders) {
           "anthropic",
           "google",
           "azure",
+          "bedrock",
           "replay",
           "vllm",
           "ollama",
@@ -110,11 +111,15 @@ TEST_F(FactoryTest, EveryPresetMakesAProviderAndSendsItsKey) {
             continue;
         }
         model.provider = preset.name;
-        model.base_url = preset.protocol == Protocol::azure ? "https://res.openai.azure.com/" : "";
+        model.base_url = preset.protocol == Protocol::azure     ? "https://res.openai.azure.com/"
+                         : preset.protocol == Protocol::bedrock ? bedrock_url("eu-west-1")
+                                                                : "";
         variables = {{std::string(preset.key_variable), " key-1\n"}};
         EXPECT_THAT(sent_key(), HasSubstr("key-1")) << preset.name;
         EXPECT_TRUE(client.last.url.starts_with(
-            preset.base_url.empty() ? "https://res.openai.azure.com/openai/" : preset.base_url
+            preset.protocol == Protocol::bedrock ? bedrock_url("eu-west-1") + "/model/"
+            : preset.base_url.empty()            ? "https://res.openai.azure.com/openai/"
+                                                 : std::string(preset.base_url)
         )) << client.last.url;
         variables.clear();
         EXPECT_EQ(problems().size(), preset.needs_key ? 1U : 0U) << preset.name;

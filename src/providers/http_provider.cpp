@@ -12,10 +12,12 @@ class HttpCall final : public http::ResponseSink {
         std::shared_ptr<const Codec> codec,
         const Clock& clock,
         const CallRequest& request,
-        CallDone done
+        CallDone done,
+        std::shared_ptr<RequestSigner> signer
     )
         : codec_(std::move(codec)),
           clock_(clock),
+          signer_(std::move(signer)),
           reader_(codec_->make_reader(request)),
           done_(std::move(done)),
           stream_(request.stream),
@@ -48,6 +50,10 @@ class HttpCall final : public http::ResponseSink {
         result.request_id = sanitize_utf8(codec_->redact(std::move(request_id_)));
         result.unreachable =
             result.outcome == Outcome::network && end.failure == http::TransferFailure::connect;
+        // Credentials that are not allowed to do it are refused; that others will do is said so.
+        if (signer_ && result.http_status == 403 && result.outcome == Outcome::overloaded) {
+            signer_->refused();
+        }
         if (result.outcome != Outcome::ok) {
             result.error.message = codec_->redact(std::move(result.error.message));
         }
@@ -57,6 +63,7 @@ class HttpCall final : public http::ResponseSink {
   private:
     std::shared_ptr<const Codec> codec_;
     const Clock& clock_;
+    std::shared_ptr<RequestSigner> signer_;
     std::unique_ptr<ResponseReader> reader_;
     CallDone done_;
     bool stream_;
@@ -68,12 +75,29 @@ class HttpCall final : public http::ResponseSink {
 
 class HttpProvider final : public Provider {
   public:
-    HttpProvider(std::shared_ptr<const Codec> codec, http::Client& http, const Clock& clock)
-        : codec_(std::move(codec)), http_(http), clock_(clock) {}
+    HttpProvider(
+        std::shared_ptr<const Codec> codec,
+        http::Client& http,
+        const Clock& clock,
+        std::shared_ptr<RequestSigner> signer
+    )
+        : codec_(std::move(codec)), http_(http), clock_(clock), signer_(std::move(signer)) {}
 
     CallId start(CallRequest request, CallDone done) override {
-        auto call = std::make_shared<HttpCall>(codec_, clock_, request, std::move(done));
-        return http_.start(codec_->encode(request), std::move(call));
+        http::Request encoded = codec_->encode(request);
+        if (signer_) {
+            if (Status signed_now = signer_->sign(encoded); !signed_now) {
+                CallResult result;
+                result.outcome = Outcome::network;
+                result.error = std::move(signed_now).error();
+                result.counts_for_breaker = true;
+                result.unreachable = true;
+                done(std::move(result));
+                return 0;
+            }
+        }
+        auto call = std::make_shared<HttpCall>(codec_, clock_, request, std::move(done), signer_);
+        return http_.start(std::move(encoded), std::move(call));
     }
     void cancel(CallId id) override { http_.cancel(id); }
     const std::string& endpoint() const override { return codec_->endpoint(); }
@@ -85,14 +109,18 @@ class HttpProvider final : public Provider {
     std::shared_ptr<const Codec> codec_;
     http::Client& http_;
     const Clock& clock_;
+    std::shared_ptr<RequestSigner> signer_;
 };
 
 }  // namespace
 
 std::unique_ptr<Provider> make_http_provider(
-    std::shared_ptr<const Codec> codec, http::Client& http, const Clock& clock
+    std::shared_ptr<const Codec> codec,
+    http::Client& http,
+    const Clock& clock,
+    std::shared_ptr<RequestSigner> signer
 ) {
-    return std::make_unique<HttpProvider>(std::move(codec), http, clock);
+    return std::make_unique<HttpProvider>(std::move(codec), http, clock, std::move(signer));
 }
 
 }  // namespace lab::providers

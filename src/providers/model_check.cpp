@@ -42,8 +42,17 @@ constexpr std::array<std::string_view, 8> kNotAnthropic{
     "max_completion_tokens"
 };
 constexpr std::array<std::string_view, 2> kNotGoogle{"logit_bias", "response_format"};
-constexpr std::array<std::string_view, 6> kKeyHeaders{
-    "authorization", "api-key", "x-api-key", "x-goog-api-key", "proxy-authorization", "cookie"
+constexpr std::array<std::string_view, 4> kNotBedrock{
+    "logprobs", "top_logprobs", "logit_bias", "response_format"
+};
+constexpr std::array<std::string_view, 7> kKeyHeaders{
+    "authorization",
+    "api-key",
+    "x-api-key",
+    "x-goog-api-key",
+    "proxy-authorization",
+    "cookie",
+    "x-amz-security-token"
 };
 constexpr std::array<std::string_view, 6> kFramingHeaders{
     "content-type", "content-length", "transfer-encoding", "host", "connection", "expect"
@@ -113,6 +122,7 @@ class Check {
             add("model", "name the model as the provider calls it");
             return;
         }
+        // In the URL of bedrock every name has its place, encoded.
         const bool in_url =
             preset_->protocol == Protocol::google || preset_->protocol == Protocol::azure;
         const bool plain = std::ranges::all_of(model_.model, [](char c) {
@@ -136,6 +146,14 @@ class Check {
 
     bool check_base_url() {
         if (model_.base_url.empty()) {
+            if (preset_->protocol == Protocol::bedrock) {
+                if (aws_region(env_).empty()) {
+                    add("base_url",
+                        "there is no region: set AWS_REGION, or name a server such as " +
+                            bedrock_url("REGION"));
+                }
+                return true;
+            }
             if (preset_->base_url.empty()) {
                 add("base_url",
                     "the provider \"" + model_.provider +
@@ -154,7 +172,12 @@ class Check {
             add("base_url", "leave the part behind ? away");
         }
         for (const std::string_view method :
-             {"/chat/completions", "/completions", "/messages", ":generateContent"}) {
+             {"/chat/completions",
+              "/completions",
+              "/messages",
+              ":generateContent",
+              "/converse",
+              "/converse-stream"}) {
             if (url->base.ends_with(method)) {
                 add("base_url", "leave " + std::string(method) + " away: it is added");
                 return true;
@@ -230,6 +253,8 @@ class Check {
                 continue;
             } else if (preset_->protocol == Protocol::anthropic && is_one_of(kNotAnthropic, name)) {
                 add_parameter(name, "the protocol of anthropic has no such parameter");
+            } else if (preset_->protocol == Protocol::bedrock && is_one_of(kNotBedrock, name)) {
+                add_parameter(name, "the protocol of bedrock has no such parameter");
             } else if (preset_->protocol == Protocol::google && is_one_of(kNotGoogle, name)) {
                 add_parameter(name, "the protocol of google has no such parameter");
             } else if (preset_->protocol == Protocol::azure && name == "api_version" &&
@@ -266,6 +291,20 @@ std::optional<std::string> read_key(const EnvLookup& env, const std::string& var
     const std::string_view key = trim_ascii(*value);
     const bool visible = std::ranges::all_of(key, [](char c) { return c > 0x20 && c < 0x7F; });
     return key.empty() || !visible ? std::nullopt : std::optional(std::string(key));
+}
+
+std::string aws_region(const EnvLookup& env) {
+    for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
+        const auto value = env ? env(name) : std::nullopt;
+        const std::string region(trim_ascii(value.value_or("")));
+        const bool plain = region.size() <= 64 && std::ranges::all_of(region, [](char c) {
+                               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+                           });
+        if (!region.empty() && plain) {
+            return region;
+        }
+    }
+    return "";
 }
 
 std::vector<Detail> check_model(

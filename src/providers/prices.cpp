@@ -84,6 +84,21 @@ constexpr std::array kTable{
     Price{"cohere", "command-a-03-2025", "2.5", "10", "", "", 8'192},
     Price{"cohere", "command-r-plus-08-2024", "2.5", "10", "", "", 4'096},
     Price{"cohere", "command-r-08-2024", "0.15", "0.6", "", "", 4'096},
+    // Bedrock: aws.amazon.com/bedrock/pricing, on demand in us-east-1; other regions may differ.
+    Price{"bedrock", "amazon.nova-micro-v1:0", "0.035", "0.14", "0.00875", "", 10'000},
+    Price{"bedrock", "amazon.nova-lite-v1:0", "0.06", "0.24", "0.015", "", 10'000},
+    Price{"bedrock", "amazon.nova-pro-v1:0", "0.8", "3.2", "0.2", "", 10'000},
+    Price{"bedrock", "anthropic.claude-3-7-sonnet-20250219-v1:0", "3", "15", "0.3", "3.75", 64'000},
+    Price{"bedrock", "anthropic.claude-3-5-sonnet-20241022-v2:0", "3", "15", "0.3", "3.75", 8'192},
+    Price{"bedrock", "anthropic.claude-3-5-sonnet-20240620-v1:0", "3", "15", "", "", 8'192},
+    Price{"bedrock", "anthropic.claude-3-5-haiku-20241022-v1:0", "0.8", "4", "0.08", "1", 8'192},
+    Price{"bedrock", "anthropic.claude-3-haiku-20240307-v1:0", "0.25", "1.25", "", "", 4'096},
+    Price{"bedrock", "meta.llama3-1-8b-instruct-v1:0", "0.22", "0.22", "", "", 8'192},
+    Price{"bedrock", "meta.llama3-1-70b-instruct-v1:0", "0.72", "0.72", "", "", 8'192},
+    Price{"bedrock", "meta.llama3-3-70b-instruct-v1:0", "0.72", "0.72", "", "", 8'192},
+    Price{"bedrock", "mistral.mistral-large-2402-v1:0", "4", "12", "", "", 8'192},
+    Price{"bedrock", "cohere.command-r-v1:0", "0.5", "1.5", "", "", 4'096},
+    Price{"bedrock", "cohere.command-r-plus-v1:0", "3", "15", "", "", 4'096},
 };
 
 /// "-2024-08-06", "-20241022", "-0613", "-2501", "-001", "-latest", "@20240620": the same model at
@@ -116,6 +131,10 @@ const Price* find_row(const domain::ModelSpec& model) {
     std::string_view name = model.model;
     if (name.starts_with("models/")) {
         name.remove_prefix(7);
+    }
+    // The profile that spreads calls over the regions of a country costs what the model does.
+    if (model.provider == "bedrock" && name.starts_with("us.")) {
+        name.remove_prefix(3);
     }
     const Price* best = nullptr;
     for (const Price& row : kTable) {

@@ -70,7 +70,7 @@ const std::vector<std::string>& breaker_names() {
 }
 
 std::string breaker_of_provider(std::string_view provider) {
-    return std::string(provider) + "-api";
+    return std::string(provider == "bedrock" ? "aws" : provider) + "-api";
 }
 
 Result<Json> open_breaker(const Request& request, const std::string& service) {

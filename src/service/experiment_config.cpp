@@ -22,7 +22,7 @@ using storage::Resource;
 
 /// The providers of the API that are written otherwise in experiment files.
 std::string provider_name(const std::string& name) {
-    return name == "local" || name == "custom" ? "openai" : name;
+    return name == "local" || name == "custom" ? "openai" : name == "aws" ? "bedrock" : name;
 }
 
 /// Parameters of the API that are named otherwise on the wire.

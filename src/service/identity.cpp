@@ -104,6 +104,14 @@ Duration until(std::string_view moment, WallTime now) {
     return parsed ? until(*parsed, now) : Duration::zero();
 }
 
+Status check_peppers(std::string_view now, std::string_view previous) {
+    const bool is_short =
+        now.size() < kPepperBytesMin || (!previous.empty() && previous.size() < kPepperBytesMin);
+    return is_short
+               ? Status(Error(Code::validation, "the secret of API keys needs at least 32 bytes"))
+               : ok();
+}
+
 }  // namespace
 
 Error refuse_credential(std::string_view cause) {
@@ -146,13 +154,36 @@ Identity::Impl::Impl(
       clock(clock_),
       random(random_),
       uuids(uuids_),
-      admin_key_digest(config.admin_key.empty() ? "" : sha256(config.admin_key)),
       dummy_hash(random_bytes(random_, 32)),
       cache(clock_, config.cache_life, config.cache_entries_max),
       throttle(
           clock_, config.login_failures_max, config.login_failures_window, config.login_entries_max
       ),
-      gate(config.hashes_at_once_max, config.hashes_waiting_max) {}
+      gate(config.hashes_at_once_max, config.hashes_waiting_max) {
+    set_keys({config.jwt, config.pepper, config.pepper_previous, config.admin_key});
+}
+
+std::shared_ptr<const Identity::Impl::Keys> Identity::Impl::keys() const {
+    const std::lock_guard lock(keys_mutex);
+    return kept_keys;
+}
+
+void Identity::Impl::set_keys(IdentityKeys fresh) {
+    auto now = std::make_shared<const Keys>(Keys{
+        std::move(fresh.jwt),
+        std::move(fresh.pepper),
+        std::move(fresh.pepper_previous),
+        fresh.admin_key.empty() ? "" : sha256(fresh.admin_key),
+    });
+    const std::lock_guard lock(keys_mutex);
+    kept_keys = std::move(now);
+}
+
+Status Identity::use(IdentityKeys keys) {
+    LAB_CHECK(check_peppers(keys.pepper, keys.pepper_previous));
+    impl_->set_keys(std::move(keys));
+    return ok();
+}
 
 Identity::Identity(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Identity::~Identity() = default;
@@ -160,12 +191,7 @@ Identity::~Identity() = default;
 Result<std::unique_ptr<Identity>> Identity::create(
     IdentityConfig config, const Clock& clock, RandomSource& random, UuidSource& uuids
 ) {
-    const bool is_short =
-        config.pepper.size() < kPepperBytesMin ||
-        (!config.pepper_previous.empty() && config.pepper_previous.size() < kPepperBytesMin);
-    if (is_short) {
-        return Error(Code::validation, "the secret of API keys needs at least 32 bytes");
-    }
+    LAB_CHECK(check_peppers(config.pepper, config.pepper_previous));
     if (config.access_life < std::chrono::seconds(1) ||
         config.refresh_life < std::chrono::seconds(1) || config.hashes_at_once_max < 1) {
         return Error(Code::validation, "tokens need to live for a second at least");
@@ -215,8 +241,9 @@ std::string Identity::Impl::digest_of(const Credential& credential) {
 Result<Caller> Identity::Impl::check_admin_key(const Presented& presented, std::string_view text)
     const {
     // Compared even where it cannot be right; digests, so that the length is not told either.
-    const bool is_right = constant_time_equal(sha256(text), admin_key_digest);
-    if (admin_key_digest.empty() || !presented.is_admin_route) {
+    const auto keys_now = keys();
+    const bool is_right = constant_time_equal(sha256(text), keys_now->admin_key_digest);
+    if (keys_now->admin_key_digest.empty() || !presented.is_admin_route) {
         return refuse_credential("admin key where there is none");
     }
     if (!is_right) {
@@ -279,7 +306,7 @@ Result<Caller> Identity::Impl::check_token(
     const Ctx& ctx, storage::Session& session, std::string_view token, const std::string& digest
 ) {
     const std::uint64_t generation = cache.generation();
-    LAB_TRY(const Claims claims, config.jwt.verify(token, TokenType::access));
+    LAB_TRY(const Claims claims, keys()->jwt.verify(token, TokenType::access));
     storage::Users users(session);
     LAB_TRY(const auto state, users.find_for_token(ctx, claims.subject, claims.jti, claims.family));
     if (!state) {
@@ -302,11 +329,12 @@ Result<Caller> Identity::Impl::check_token(
 }
 
 bool Identity::Impl::fits_key(std::string_view text, std::string_view hash) const {
-    bool fits = constant_time_equal(hmac_sha256(config.pepper, text), hash);
-    if (!config.pepper_previous.empty()) {
+    const auto keys_now = keys();
+    bool fits = constant_time_equal(hmac_sha256(keys_now->pepper, text), hash);
+    if (!keys_now->pepper_previous.empty()) {
         // Always both, so that the time does not tell with which a key was made.
         const bool fits_previous =
-            constant_time_equal(hmac_sha256(config.pepper_previous, text), hash);
+            constant_time_equal(hmac_sha256(keys_now->pepper_previous, text), hash);
         fits = fits || fits_previous;
     }
     return fits;
@@ -354,7 +382,7 @@ NewKey Identity::make_key() {
     out.prefix = random_base62(impl_->random, kPrefixBits);
     out.text = std::string(kKeyStart) + out.prefix + random_base62(impl_->random, kSecretBits);
     LAB_ASSERT(prefix_of(out.text) == out.prefix, "a key has the form of a key");
-    out.hash = hmac_sha256(impl_->config.pepper, out.text);
+    out.hash = hmac_sha256(impl_->keys()->pepper, out.text);
     return out;
 }
 

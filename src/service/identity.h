@@ -51,6 +51,14 @@ struct IdentityConfig {
     int hashes_waiting_max = 8;
 };
 
+/// What credentials are checked with, and new ones made.
+struct IdentityKeys {
+    Jwt jwt;
+    std::string pepper;           ///< of API keys: at least 32 bytes
+    std::string pepper_previous;  ///< as in IdentityConfig
+    std::string admin_key;
+};
+
 /// An API key as it is made: `text` is shown once and never kept.
 struct NewKey {
     std::string text;
@@ -136,6 +144,10 @@ class Identity {
     void on_forgotten(std::function<void(const storage::Signal&)> tell);
     /// What another process has forgotten; tells nobody.
     void forget(const storage::Signal& signal);
+
+    /// From here on these count, in place of those of the config: secrets that were rotated. What
+    /// was found good a moment ago stays so for cache_life. Errors: as create().
+    Status use(IdentityKeys keys);
 
     /// Now and then (every half minute): notes when keys were used, and forgets what has expired.
     Status maintain(const Ctx& ctx, storage::Session& session);

@@ -378,6 +378,34 @@ TEST_F(Credentials, KeysOfThePreviousPepperAreStillGood) {
     expect_refused(with_key(old), "the pepper is gone");
 }
 
+TEST_F(Credentials, RotatedSecretsCountFromThenOn) {
+    const std::string id = add_user("ann@example.org");
+    const std::string old_key = add_key(id).value("key", "");
+    const std::string old_token = log_in("ann@example.org").access;
+    const std::string fresh(40, 'n');
+    JwtConfig jwt;
+    jwt.secret = fresh;
+    jwt.secret_previous = kSecret;
+    jwt.issuer = "llm-research-api";
+    jwt.audience = "llm-research-users";
+    ASSERT_TRUE(identity_->use({*Jwt::create(jwt, clock_), fresh, kPepper, "another admin key"}));
+    EXPECT_TRUE(with_key(old_key));
+    EXPECT_TRUE(with_key(add_key(id).value("key", "")));
+    EXPECT_TRUE(make_jwt(fresh).verify(log_in("ann@example.org").access, TokenType::access));
+    EXPECT_TRUE(with_token(old_token));
+    clock_.advance(std::chrono::seconds(10));  // nothing is good because it was a moment ago
+    EXPECT_TRUE(with_token(old_token));
+    Presented admin{.admin_key = kAdminKey, .is_admin_route = true};
+    EXPECT_FALSE(identity_->recognize(admin));
+    admin.admin_key = "another admin key";
+    EXPECT_TRUE(identity_->recognize(admin));
+    ASSERT_TRUE(identity_->use({make_jwt(fresh), fresh, "", "another admin key"}));
+    clock_.advance(std::chrono::seconds(10));
+    expect_refused(with_token(old_token), "the secret is gone");
+    expect_refused(with_key(old_key), "the pepper is gone");
+    EXPECT_FALSE(identity_->use({make_jwt(fresh), "short", "", ""}));
+}
+
 TEST_F(Credentials, UseIsNotedNowAndThen) {
     const std::string id = add_user("ann@example.org");
     const Json key = add_key(id);

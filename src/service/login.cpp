@@ -42,7 +42,7 @@ Result<std::string> Identity::Impl::make_access(
     claims.org = user.org_id;
     claims.issued_at = now;
     claims.expires_at = now + life;
-    return config.jwt.sign(claims);
+    return keys()->jwt.sign(claims);
 }
 
 Result<Identity::Impl::Pair> Identity::Impl::make_pair(
@@ -67,7 +67,7 @@ Result<Identity::Impl::Pair> Identity::Impl::make_pair(
     refresh.issued_at = now;
     refresh.expires_at = now + refresh_life;
     LAB_TRY(const std::string access_text, make_access(user, family, now, config.access_life));
-    LAB_TRY(const std::string refresh_text, config.jwt.sign(refresh));
+    LAB_TRY(const std::string refresh_text, keys()->jwt.sign(refresh));
     out.expires_at = format_rfc3339(now + std::max(refresh_life, config.access_life));
     out.json = {
         {"access_token", access_text},
@@ -197,7 +197,7 @@ Result<std::string> Identity::hash_password(const Ctx& ctx, std::string_view pas
 }
 
 Result<Json> Identity::refresh(const Request& request, std::string_view refresh_token) {
-    LAB_TRY(const Claims claims, impl_->config.jwt.verify(refresh_token, TokenType::refresh));
+    LAB_TRY(const Claims claims, impl_->keys()->jwt.verify(refresh_token, TokenType::refresh));
     const Ctx& ctx = request.ctx;
     LAB_TRY(auto transaction, storage::Transaction::begin(ctx, request.session));
     storage::LoginSessions logins(request.session);
@@ -250,7 +250,7 @@ Status Identity::logout(const Request& request, std::string_view authorization) 
     if (credential.kind != Impl::Kind::bearer) {
         return Error(Code::bad_request, "only a token logs out; a key is revoked");
     }
-    LAB_TRY(const Claims claims, impl_->config.jwt.verify(credential.text, TokenType::access));
+    LAB_TRY(const Claims claims, impl_->keys()->jwt.verify(credential.text, TokenType::access));
     const Ctx& ctx = request.ctx;
     LAB_TRY(auto transaction, storage::Transaction::begin(ctx, request.session));
     const std::string at = format_rfc3339(impl_->clock.wall());

@@ -9,7 +9,7 @@ import time
 class FaultProxy:
     """Listens on `port` and passes everything on to `to`, as `fault` says: None, "slow" (every byte two
     seconds late), "cut" (an answer ends after its first byte, and the connection with it), "refuse" (every
-    connection ends at once). What is set counts for bytes that come from then on."""
+    connection ends at once), "hole" (bytes go nowhere). What is set counts for bytes that come from then on."""
 
     DELAY = 2
 
@@ -69,6 +69,8 @@ class FaultProxy:
             data = b""
         if not data:
             self.end(one)
+        elif self.fault == "hole":
+            return
         elif self.fault == "slow":
             self.late.append((time.monotonic() + self.DELAY, self.peers[one], data))
         elif self.fault == "cut" and one in self.servers:

@@ -191,7 +191,7 @@ class Words(Listener):
         arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-abcdef"
         done = home.run("serve", "--port", "0", env={"JWT_SECRET_ARN": arn, "METRICS_PORT": "0"})
         self.assertNotEqual(done.code, 0)
-        self.assertIn("JWT_SECRET_ARN: secrets services cannot be read yet: set JWT_SECRET", done.err)
+        self.assertIn("JWT_SECRET_ARN: no credentials for AWS were found", done.err)
 
     def test_operators_are_shown_pools_and_versions_and_others_are_not(self):
         server = self.server(ADMIN_KEY="k" * 40)

@@ -139,10 +139,16 @@ struct TelemetrySettings {
     double sample_ratio = 0;
 };
 
+struct SecretsSettings {
+    std::chrono::milliseconds refresh_interval{};
+    std::string endpoint;  ///< empty: Amazon's, of the region
+};
+
 struct ProviderSettings {
     std::map<std::string, std::string> keys;  ///< variable -> secret, those that are set
     std::vector<std::string> allowed_hosts;   ///< host, host:port, *.suffix
     std::string secrets_folder;               ///< of file: references; empty = none
+    std::string secrets_prefix;               ///< of aws-sm:// references; empty = none
     std::string proxy;                        ///< secret; empty = none
 };
 
@@ -171,6 +177,7 @@ struct ServerSettings {
     ObjectSettings objects;
     AnalyticsSettings analytics;
     TelemetrySettings telemetry;
+    SecretsSettings secrets;
     ProviderSettings providers;
 
     std::vector<SettingRow> rows;       ///< every key of the table, then the features

@@ -190,7 +190,7 @@ void classify_error(
     CallResult& result, std::string_view provider, int status, const ApiError& error
 ) {
     const bool inside = status == 0;
-    const int meant = inside ? status_of(error) : status;
+    const int meant = error.meant.value_or(inside ? status_of(error) : status);
     // Waiting does not fill an account: this 429 is a refusal.
     const bool no_money = contains_any(error.type + " " + error.code, {"insufficient_quota"});
     if (meant == 429 && !no_money) {

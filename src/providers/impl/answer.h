@@ -30,6 +30,7 @@ struct ApiError {
     std::string type;  ///< or status
     std::string code;  ///< text or number
     std::optional<Duration> retry_after;
+    std::optional<int> meant;  ///< the HTTP status that says what it is, whatever the response's
 };
 
 /// What a reader has gathered of an answer.

@@ -16,6 +16,7 @@ constexpr std::array kPresets{
         "google", google, "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", true
     },
     Preset{"azure", azure, "", "AZURE_OPENAI_API_KEY", true},
+    Preset{"bedrock", bedrock, "", "AWS_BEARER_TOKEN_BEDROCK", false},
     Preset{"replay", replay, "", "", false},
     Preset{"vllm", openai, "http://localhost:8000/v1", "VLLM_API_KEY", false},
     Preset{"ollama", openai, "http://localhost:11434/v1", "OLLAMA_API_KEY", false},
@@ -41,6 +42,17 @@ constexpr std::array kPresets{
 constexpr std::array<std::string_view, 3> kAzureSuffixes{
     ".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"
 };
+
+/// Source: "Supported foundation models" and "Amazon Bedrock endpoints and quotas".
+constexpr std::array<std::string_view, 25> kBedrockRegions{
+    "us-east-1",     "us-east-2",      "us-west-1",      "us-west-2",      "us-gov-east-1",
+    "us-gov-west-1", "ca-central-1",   "sa-east-1",      "eu-central-1",   "eu-central-2",
+    "eu-north-1",    "eu-south-1",     "eu-south-2",     "eu-west-1",      "eu-west-2",
+    "eu-west-3",     "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
+    "ap-south-2",    "ap-southeast-1", "ap-southeast-2", "ap-southeast-4", "me-central-1",
+};
+constexpr std::string_view kBedrockBegin = "bedrock-runtime.";
+constexpr std::string_view kBedrockEnd = ".amazonaws.com";
 
 bool is_port(std::string_view text) {
     return !text.empty() && text.size() <= 5 &&
@@ -108,6 +120,21 @@ Result<std::string> azure_base(const Url& url, const domain::ModelSpec& model) {
 
 std::span<const Preset> presets() { return kPresets; }
 std::span<const std::string_view> azure_suffixes() { return kAzureSuffixes; }
+std::span<const std::string_view> bedrock_regions() { return kBedrockRegions; }
+
+std::string bedrock_url(std::string_view region) {
+    return "https://" + std::string(kBedrockBegin) + std::string(region) + std::string(kBedrockEnd);
+}
+
+std::string_view bedrock_region(std::string_view host) {
+    if (!host.starts_with(kBedrockBegin) || !host.ends_with(kBedrockEnd) ||
+        host.size() <= kBedrockBegin.size() + kBedrockEnd.size()) {
+        return "";
+    }
+    host.remove_prefix(kBedrockBegin.size());
+    host.remove_suffix(kBedrockEnd.size());
+    return host.find('.') == host.npos ? host : "";
+}
 
 const Preset* find_preset(std::string_view name) {
     const auto found = std::ranges::find(kPresets, name, &Preset::name);
@@ -163,6 +190,7 @@ Result<std::string> protocol_base(
         case Protocol::azure:
             return azure_base(url, model);
         case Protocol::openai:
+        case Protocol::bedrock:
         case Protocol::replay:
             break;
     }
@@ -171,11 +199,14 @@ Result<std::string> protocol_base(
 
 bool is_own_endpoint(const Preset& preset, const domain::ModelSpec& model) {
     if (model.base_url.empty()) {
-        return !preset.base_url.empty();
+        return !preset.base_url.empty() || preset.protocol == Protocol::bedrock;
     }
     const auto url = parse_base_url(model.base_url);
     if (!url || url->scheme != "https") {
         return false;
+    }
+    if (preset.protocol == Protocol::bedrock) {
+        return !bedrock_region(url->host).empty();
     }
     if (preset.protocol == Protocol::azure) {
         return std::ranges::any_of(kAzureSuffixes, [&](std::string_view suffix) {

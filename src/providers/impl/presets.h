@@ -8,7 +8,7 @@
 
 namespace lab::providers {
 
-enum class Protocol : std::uint8_t { openai, anthropic, google, azure, replay };
+enum class Protocol : std::uint8_t { openai, anthropic, google, azure, bedrock, replay };
 
 /// What is known of a provider beforehand.
 struct Preset {
@@ -50,6 +50,13 @@ struct KeyChoice {
     bool required = false;
 };
 KeyChoice choose_key(const Preset& preset, const domain::ModelSpec& model);
+
+/// Where Bedrock serves a region: https://bedrock-runtime.REGION.amazonaws.com.
+std::string bedrock_url(std::string_view region);
+/// The region of such a host; empty for every other.
+std::string_view bedrock_region(std::string_view host);
+/// Regions that Bedrock is in.
+std::span<const std::string_view> bedrock_regions();
 
 /// Hosts below which Azure serves models, each with a dot in front.
 std::span<const std::string_view> azure_suffixes();

@@ -26,7 +26,7 @@ std::string_view normalise_finish_reason(std::string_view reason) {
         std::string_view theirs;
         std::string_view ours;
     };
-    static constexpr std::array<Entry, 23> kTable{
+    static constexpr std::array<Entry, 25> kTable{
         {{"stop", "stop"},
          {"end_turn", "stop"},
          {"stop_sequence", "stop"},
@@ -40,6 +40,8 @@ std::string_view normalise_finish_reason(std::string_view reason) {
          {"model_context_window_exceeded", "length"},
          {"MAX_TOKENS", "length"},
          {"content_filter", "content_filter"},
+         {"content_filtered", "content_filter"},
+         {"guardrail_intervened", "content_filter"},
          {"refusal", "content_filter"},
          {"SAFETY", "content_filter"},
          {"RECITATION", "content_filter"},
@@ -84,6 +86,7 @@ BaseReader::BaseReader(const Endpoint& endpoint, const CallRequest& request)
 
 void BaseReader::on_head(int status, const http::Headers& headers) {
     status_ = status;
+    see_head(headers);
     const std::string type = to_lower(http::find_header(headers, "content-type"));
     const bool whole =
         type.find("json") != std::string::npos || type.find("html") != std::string::npos;
@@ -105,15 +108,21 @@ bool BaseReader::on_data(std::string_view bytes) {
     return take_events(bytes);
 }
 
+std::optional<StreamEvent> BaseReader::next_event() {
+    const auto event = events_.next();
+    return event ? std::optional(StreamEvent{event->type, event->data}) : std::nullopt;
+}
+
 bool BaseReader::take_events(std::string_view bytes) {
-    events_.feed(bytes);
-    while (const auto event = events_.next()) {
+    feed_events(bytes);
+    while (const auto event = next_event()) {
         if (answer_.complete || answer_.error) {
             continue;  // whatever comes behind the end
         }
         damaged_ = !read_event(event->type, event->data) || damaged_;
         too_large_ = too_large_ || answer_.output.size() > kOutputBytesMax;
     }
+    damaged_ = damaged_ || (are_events_broken() && !answer_.complete && !answer_.error);
     too_large_ = too_large_ || events_.overflowed();
     return !too_large_;
 }
@@ -214,9 +223,9 @@ void BaseReader::read_error_body(CallResult& result) {
         in.object([&](std::string_view key) {
             if (key == "error" && in.peek() == JsonPull::Kind::object) {
                 error = read_api_error(in);
-            } else if (key == "message" || key == "error" || key == "detail") {
+            } else if (key == "message" || key == "error" || key == "detail" || key == "Message") {
                 plain.message = in.scalar_text().value_or(plain.message);
-            } else if (key == "type") {
+            } else if (key == "type" || key == "__type") {
                 plain.type = in.scalar_text().value_or("");
             } else if (key == "code") {
                 plain.code = in.scalar_text().value_or("");
@@ -234,6 +243,7 @@ void BaseReader::read_error_body(CallResult& result) {
     if (error.message.empty()) {
         error.message = body_.substr(0, kQuotedBytes);
     }
+    refine_error(error);
     clean(error);
     classify_error(result, endpoint_.provider, status_, error);
 }

@@ -5,6 +5,12 @@
 
 namespace lab::providers {
 
+/// An event of a stream; views live until the next is asked for.
+struct StreamEvent {
+    std::string_view type;
+    std::string_view data;
+};
+
 /// What readers of all protocols share: errors by status, event streams or whole bodies (the
 /// response says which it is, whatever was asked for), sizes, and the judgement in the end.
 class BaseReader : public ResponseReader {
@@ -23,6 +29,15 @@ class BaseReader : public ResponseReader {
     virtual bool read_body(std::string_view body) = 0;
     virtual bool cached_inside() const = 0;
     virtual bool reasoning_inside() const = 0;
+    virtual void see_head(const http::Headers&) {}
+    /// An error that came with its status, before it is judged.
+    virtual void refine_error(ApiError&) const {}
+    // How a stream is cut into events: by the rules of server-sent events where nothing else is
+    // said.
+    virtual void feed_events(std::string_view bytes) { events_.feed(bytes); }
+    virtual std::optional<StreamEvent> next_event();
+    /// Nothing more can be read of the stream.
+    virtual bool are_events_broken() const { return false; }
 
     Answer answer_;
 

@@ -5,6 +5,8 @@
 #include "storage/store/tokens.h"
 
 #include <map>
+#include <memory>
+#include <mutex>
 
 namespace lab::service {
 
@@ -65,11 +67,22 @@ struct Identity::Impl {
     /// In a transaction of the caller.
     Status end_for_reuse(const Request& request, const storage::LoginSession& login);
 
-    IdentityConfig config;
+    struct Keys {
+        Jwt jwt;
+        std::string pepper;
+        std::string pepper_previous;
+        std::string admin_key_digest;
+    };
+    /// Those that count now; they may change between two calls.
+    std::shared_ptr<const Keys> keys() const;
+    void set_keys(IdentityKeys fresh);
+
+    IdentityConfig config;  ///< but for its keys
     const Clock& clock;
     RandomSource& random;
     UuidSource& uuids;
-    std::string admin_key_digest;
+    mutable std::mutex keys_mutex;
+    std::shared_ptr<const Keys> kept_keys;
     std::string dummy_hash;  ///< belongs to no key
     CredentialCache cache;
     std::function<void(const storage::Signal&)> tell;

@@ -39,6 +39,8 @@ constexpr auto analytics = &at<&ServerSettings::analytics, Field>;
 template <auto Field>
 constexpr auto telemetry = &at<&ServerSettings::telemetry, Field>;
 template <auto Field>
+constexpr auto secrets = &at<&ServerSettings::secrets, Field>;
+template <auto Field>
 constexpr auto providers = &at<&ServerSettings::providers, Field>;
 
 Row make(std::string_view key, SettingType type, Target target, std::string_view words = {}) {
@@ -86,6 +88,10 @@ constexpr std::array kProviderKeys{
     NamedKey{"ANTHROPIC_API_KEY", "key for Anthropic"},
     NamedKey{"GEMINI_API_KEY", "key for Google"},
     NamedKey{"AZURE_OPENAI_API_KEY", "key for Azure"},
+    NamedKey{
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "key for Amazon Bedrock; without it calls are signed with the credentials of AWS"
+    },
     NamedKey{"HF_TOKEN", "key for Hugging Face"},
     NamedKey{"COHERE_API_KEY", "key for Cohere"},
     NamedKey{"MISTRAL_API_KEY", "key for Mistral"},
@@ -321,7 +327,7 @@ void auth_rows(const Add& add) {
             .secret()
             .help("still accepted after JWT_SECRET was changed"));
     add(arn("JWT_SECRET_ARN", auth<&AuthSettings::jwt_secret_arn>)
-            .help("the same in a secrets service; JWT_SECRET wins"));
+            .help("the same in AWS Secrets Manager (docs/operations.md); JWT_SECRET wins"));
     add(duration("JWT_EXPIRY_SECONDS", auth<&AuthSettings::access_lifetime>)
             .otherwise("3600")
             .between(1min, 168h)
@@ -359,7 +365,7 @@ void auth_rows(const Add& add) {
             .help("pepper of the digests of API keys; without a value one is made once and kept in "
                   "the database"));
     add(arn("API_KEY_SECRET_ARN", auth<&AuthSettings::api_key_secret_arn>)
-            .help("the same in a secrets service; API_KEY_SECRET wins"));
+            .help("the same in AWS Secrets Manager; API_KEY_SECRET wins"));
     add(text("ADMIN_KEY", auth<&AuthSettings::admin_key>)
             .between(1, 4'096)
             .secret()
@@ -541,6 +547,20 @@ void telemetry_rows(const Add& add) {
             .help("part of the new traces that is recorded"));
 }
 
+void secret_rows(const Add& add) {
+    add(duration("SECRETS_REFRESH_INTERVAL", secrets<&SecretsSettings::refresh_interval>)
+            .otherwise("5m")
+            .between(1s, 24h)
+            .help(
+                "how often secrets that are named (`*_ARN`, `aws-sm://NAME#MEMBER` as the value of "
+                "any secret setting) are asked for again"
+            ));
+    add(url("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets<&SecretsSettings::endpoint>, "https|http")
+            .also("AWS_ENDPOINT_URL")
+            .help("another server that speaks Secrets Manager; without a value that of the region "
+                  "(AWS_REGION, or the one an ARN names)"));
+}
+
 void provider_rows(const Add& add) {
     add(list("PROVIDER_ALLOWED_HOSTS", providers<&ProviderSettings::allowed_hosts>)
             .obeys(check_host_rule)
@@ -549,6 +569,11 @@ void provider_rows(const Add& add) {
     add(text("PROVIDER_SECRETS_DIR", providers<&ProviderSettings::secrets_folder>)
             .between(1, 4'096)
             .help("folder of files that credentials may name (file:/...); unset: none"));
+    add(text("PROVIDER_SECRETS_PREFIX", providers<&ProviderSettings::secrets_prefix>)
+            .between(1, 512)
+            .obeys(check_header_text)
+            .help("what the names of secrets begin with that credentials may name (aws-sm://NAME); "
+                  "unset: none"));
     add(url("OUTBOUND_PROXY", providers<&ProviderSettings::proxy>, "http|https")
             .secret()
             .help("all calls to models go through it; HTTP_PROXY and the like do not count"));
@@ -585,6 +610,7 @@ std::vector<Row> make_rows() {
         Group{"Files", object_rows},
         Group{"Analytics", analytics_rows},
         Group{"Logs, metrics, traces", telemetry_rows},
+        Group{"Secrets", secret_rows},
         Group{"Providers", provider_rows},
     };
     std::vector<Row> rows;
