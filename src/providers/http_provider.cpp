@@ -1,6 +1,7 @@
 #include "providers/http_provider.h"
 
 #include "base/text.h"
+#include "platform/telemetry/span.h"
 #include "providers/impl/hints.h"
 
 namespace lab::providers {
@@ -73,7 +74,14 @@ class HttpProvider final : public Provider {
 
     CallId start(CallRequest request, CallDone done) override {
         auto call = std::make_shared<HttpCall>(codec_, clock_, request, std::move(done));
-        return http_.start(codec_->encode(request), std::move(call));
+        http::Request encoded = codec_->encode(request);
+        if (const TraceContext trace = context_of(current_place()); !trace.trace_id.empty()) {
+            encoded.headers.emplace_back("traceparent", format_traceparent(trace));
+            if (!trace.trace_state.empty()) {
+                encoded.headers.emplace_back("tracestate", trace.trace_state);
+            }
+        }
+        return http_.start(std::move(encoded), std::move(call));
     }
     void cancel(CallId id) override { http_.cancel(id); }
     const std::string& endpoint() const override { return codec_->endpoint(); }
