@@ -216,6 +216,7 @@ def stages():
                 Part("DuckDB's library", [(["tools/duckdb.py"], {})], minutes=10),
                 Part("model server", [(["tests/e2e/llama/setup.sh"], {})], minutes=10),
                 Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),
+                Part("collector", [(["tools/otel_collector.py", "--build"], {})], minutes=20),
                 Part("identity provider", [(["tests/e2e/oidc/setup.sh"], {})], minutes=10),
                 Part("secrets service", [(["tools/moto.py", "--build"], {})], minutes=10),
                 Part("end to end",

@@ -151,11 +151,31 @@ std::shared_ptr<Application::Visit> Application::begin_visit(const http::Request
     );
     visit->trace =
         parent ? child_of(*parent, *deps_.trace_ids) : start_trace(*deps_.trace_ids, false);
+    if (deps_.tracer != nullptr) {
+        visit->trace.sampled =
+            parent ? parent->sampled : deps_.tracer->samples(visit->trace.trace_id);
+        visit->parent_span = parent ? parent->span_id : "";
+        visit->place = deps_.tracer->place_of(visit->trace);
+    }
     const std::string_view origin = http::find_header(head.headers, "origin");
     if (is_welcome(origin)) {
         visit->cors_origin = origin;
     }
     return visit;
+}
+
+void Application::begin_span(Visit& visit, const http::RequestHead& head) const {
+    if (!visit.place.records()) {
+        return;
+    }
+    const std::string_view path = visit.match.route->path;
+    const std::scoped_lock lock(visit.telling);
+    visit.span = Span::at(
+        visit.place, visit.parent_span, head.method + " " + std::string(path), SpanKind::server
+    );
+    visit.span.set("http.request.method", head.method);
+    visit.span.set("http.route", path);
+    visit.span.set("llm_research.request.id", visit.caller.request_id);
 }
 
 /// Of a path that no route has. A slash too many is the mistake that cannot be seen.
@@ -201,6 +221,9 @@ void Application::on_request(std::shared_ptr<http::Exchange> exchange) {
     }
     visit->match = *std::move(match);
     const Route* const route = visit->match.route;
+    if (route != nullptr) {
+        begin_span(*visit, head);
+    }
     if (route == nullptr) {
         if (visit->match.allowed.empty()) {
             exchange->respond(answer_error(*visit, nothing_at(head.path)));
@@ -253,6 +276,7 @@ http::Response Application::overloaded(Visit& visit) const {
 void Application::handle(
     const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
 ) {
+    const SpanScope scope(visit->place);
     Result<Reply> reply = Error(Code::internal, "");
     try {
         const Ctx ctx = Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
@@ -575,11 +599,31 @@ http::Response Application::refuse(
     return response;
 }
 
+/// Probes and scrapes have no span: there are many, and they say nothing.
+static void end_span(Span& span, const http::Sent& sent, const service::Caller& caller) {
+    if (!span.recorded()) {
+        return;
+    }
+    span.set("http.response.status_code", sent.status);
+    span.set("http.request.body.size", sent.bytes_in);
+    span.set("http.response.body.size", sent.bytes_out);
+    if (!caller.user_id.empty()) {
+        span.set("user.id", caller.user_id);
+    }
+    if (sent.status >= 500) {
+        span.fail(std::to_string(sent.status));
+    }
+    span.end();
+}
+
 void Application::on_response_sent(const http::Sent& sent) {
-    const auto* const visit = static_cast<const Visit*>(sent.context.get());
+    auto* const visit = static_cast<Visit*>(sent.context.get());
     const bool matched = visit != nullptr && visit->match.route != nullptr;
     const auto lock =
         visit != nullptr ? std::unique_lock(visit->telling) : std::unique_lock<std::mutex>();
+    if (visit != nullptr) {
+        end_span(visit->span, sent, visit->caller);
+    }
     deps_.served({
         .route = matched ? visit->match.route : nullptr,
         .method = sent.head != nullptr ? std::string_view(sent.head->method) : "",

@@ -4,7 +4,7 @@
 #include "platform/http/server.h"
 #include "platform/json/json.h"
 #include "platform/process/work_pool.h"
-#include "platform/telemetry/trace_context.h"
+#include "platform/telemetry/tracer.h"
 #include "service/caller.h"
 #include "service/identity.h"
 #include "service/maintenance.h"
@@ -53,6 +53,7 @@ struct ApplicationDeps {
     const Clock* clock = nullptr;
     UuidSource* uuids = nullptr;
     TraceIdSource* trace_ids = nullptr;
+    Tracer* tracer = nullptr;  ///< null: nobody traces
     const service::Deps* service = nullptr;
     storage::SessionPool* sessions = nullptr;
     WorkPool* pool = nullptr;
@@ -104,6 +105,8 @@ class Application final : public http::Application {
     class UploadSink;
     /// The request as far as its head tells.
     std::shared_ptr<Visit> begin_visit(const http::RequestHead& head) const;
+    /// Of a request whose route is known, when its trace is recorded.
+    void begin_span(Visit& visit, const http::RequestHead& head) const;
     /// There is more to do than can be done, and this goes last.
     http::Response overloaded(Visit& visit) const;
     http::BodyPlan stream_plan(const Route& route);

@@ -66,6 +66,7 @@ class Application::PieceSender : public std::enable_shared_from_this<PieceSender
     }
 
     Result<std::string> next() {
+        const SpanScope scope(visit_->place);
         const ApplicationDeps& deps = application_.deps_;
         const Ctx ctx =
             Ctx(*deps.clock, exchange_->cancelled()).within(application_.options_.request_timeout);
@@ -126,6 +127,7 @@ class Application::UploadSink final : public http::BodySink,
             visit_ = application_.begin_visit(exchange->head());
             exchange->set_context(visit_);
             visit_->match = *std::move(match);
+            application_.begin_span(*visit_, exchange->head());
             exchange_ = std::move(exchange);
             going = wake();
         }
@@ -248,6 +250,7 @@ class Application::UploadSink final : public http::BodySink,
         if (auto& hash = visit_->body_hash; hash) {
             hash->update(piece);
         }
+        const SpanScope scope(visit_->place);
         const Status written = visit_->writer->write(piece);
         if (!written) {
             visit_->set_cause(written.error().cause);

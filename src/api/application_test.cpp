@@ -203,6 +203,63 @@ TEST_F(Face, GoesOnWithTheTraceOfWhoAsksAndBeginsOneOtherwise) {
     }
 }
 
+/// Keeps what it is sent, for the test.
+class KeepingExporter final : public SpanExporter {
+  public:
+    explicit KeepingExporter(std::vector<SpanRecord>& kept) : kept_(kept) {}
+    SpanDelivery send(std::span<const std::unique_ptr<SpanRecord>> spans) override {
+        for (const auto& span : spans) {
+            kept_.push_back(*span);
+        }
+        return {};
+    }
+    void interrupt() override {}
+
+  private:
+    std::vector<SpanRecord>& kept_;
+};
+
+TEST_F(Face, ARequestOfARecordedTraceIsASpan) {
+    std::vector<SpanRecord> kept;
+    Tracer tracer(clock_, trace_ids_, std::make_unique<KeepingExporter>(kept), {});
+    tracer_ = &tracer;
+    const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0";
+    const auto serve = [&](const std::string& target, http::Headers headers, int status) {
+        const http::RequestHead head = head_of("GET", target, std::move(headers));
+        ask(head);
+        face().on_response_sent({
+            .head = &head,
+            .context = last_->context(),
+            .status = status,
+            .bytes_in = 1,
+            .bytes_out = 2,
+            .duration = Duration(1),
+            .complete = true,
+        });
+    };
+    serve("/open", {{"traceparent", parent + "1"}, {"X-Request-ID", "r1"}}, 200);
+    serve("/open", {{"traceparent", parent + "0"}}, 200);  // nobody wants to know
+    serve("/open", {}, 503);
+    serve("/nowhere", {}, 404);
+    tracer.close(std::chrono::seconds(20));
+    ASSERT_EQ(kept.size(), 2U);
+    EXPECT_EQ(kept[0].name, "GET /open");
+    EXPECT_EQ(kept[0].kind, SpanKind::server);
+    EXPECT_EQ(std::string(kept[0].parent_id.data(), 16), "00f067aa0ba902b7");
+    EXPECT_FALSE(kept[0].failed);
+    const std::vector<std::pair<std::string, SpanValue>> wanted{
+        {"http.request.method", std::string("GET")},
+        {"http.route", std::string("/open")},
+        {"llm_research.request.id", std::string("r1")},
+        {"http.response.status_code", std::int64_t{200}},
+        {"http.request.body.size", std::int64_t{1}},
+        {"http.response.body.size", std::int64_t{2}},
+    };
+    EXPECT_EQ(kept[0].attributes, wanted);
+    EXPECT_EQ(kept[1].parent_id[0], '\0');
+    EXPECT_TRUE(kept[1].failed);
+}
+
 TEST_F(Face, GivesUpWhenTheTimeOfARequestIsOver) {
     const http::Response late = get("/slow");
     EXPECT_EQ(late.status, info(Code::timed_out).http_status);

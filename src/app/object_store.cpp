@@ -2,6 +2,7 @@
 
 #include "app/wire.h"
 #include "storage/objects/s3_store.h"
+#include "storage/objects/traced_store.h"
 
 namespace lab::app {
 
@@ -22,12 +23,12 @@ std::shared_ptr<storage::ObjectStore> make_object_store(
         .home_folder = environment("HOME").value_or(""),
     };
     // Proxies are those of the environment, as Amazon's clients have it.
-    return storage::make_s3_store(
+    return storage::trace_object_store(storage::make_s3_store(
         clock,
         std::move(options),
         std::move(credentials),
         {.user_agent = "llm-research/" + std::string(version())}
-    );
+    ));
 }
 
 }  // namespace lab::app

@@ -1,5 +1,7 @@
 #include "app/observation.h"
 
+#include "app/tracing.h"
+
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -22,12 +24,13 @@ Json live_values(const ServerSettings& settings) {
     return out;
 }
 
-Observation::Observation(const TelemetrySettings& settings)
+Observation::Observation(const ServerSettings& settings)
     : sink(STDOUT_FILENO),
       log(sink,
           clock,
-          {.format = parse_log_format(settings.log_format).value_or(LogFormat::json),
-           .filter = filter_of(settings)}),
-      service(metrics, log) {}
+          {.format = parse_log_format(settings.telemetry.log_format).value_or(LogFormat::json),
+           .filter = filter_of(settings.telemetry)}),
+      service(metrics, log, settings.embedded() ? "sqlite" : "postgresql"),
+      tracer(make_tracer(settings, clock, trace_ids, log, metrics)) {}
 
 }  // namespace lab::app

@@ -4,6 +4,9 @@
 #include "platform/json/json.h"
 #include "platform/telemetry/log.h"
 #include "platform/telemetry/metrics.h"
+#include "platform/telemetry/tracer.h"
+
+#include <memory>
 
 namespace lab::app {
 
@@ -11,15 +14,17 @@ LogFilter filter_of(const TelemetrySettings& settings);
 /// The settings that may change while the server runs, by key.
 Json live_values(const ServerSettings& settings);
 
-/// The log and the metrics: there before everything they tell of, and gone after it.
+/// The log, the metrics and the traces: there before everything they tell of, and gone after it.
 struct Observation {
-    explicit Observation(const TelemetrySettings& settings);
+    explicit Observation(const ServerSettings& settings);
 
     SystemClock clock;
     FdLogSink sink;
     Logger log;
     Metrics metrics;
     ServiceMetrics service;
+    RandomTraceIds trace_ids;
+    std::unique_ptr<Tracer> tracer;  ///< null: nobody traces
 };
 
 }  // namespace lab::app

@@ -25,6 +25,7 @@ namespace {
 constexpr Duration kDrainRequests = std::chrono::seconds(6);
 constexpr Duration kDrainRuns = std::chrono::seconds(4);
 constexpr Duration kDrainAudit = std::chrono::seconds(2);
+constexpr Duration kDrainTraces = std::chrono::milliseconds(400);
 /// Where passwords are tried: so many requests a second from one address.
 constexpr double kLoginRate = 1;
 constexpr double kLoginBurst = 20;
@@ -56,6 +57,7 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
       log_(observation.log),
       metrics_(observation.metrics),
       counted_(observation.service),
+      tracer_(observation.tracer.get()),
       shared_(clock_),
       live_(settings(), settings().general.live_folder),
       live_values_(live_values(settings())),
@@ -85,7 +87,7 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
           [this] { return platform_->make_runner(); },
           events_,
           [this] { return maintenance_.on(); },
-          {.lease = settings().worker.lease}
+          {.lease = settings().worker.lease, .tracer = tracer_}
       ) {}
 
 /// So many runs at once.
@@ -130,6 +132,7 @@ api::ApplicationDeps ServerProcess::application_deps() {
     deps.clock = &clock_;
     deps.uuids = &uuids_;
     deps.trace_ids = &trace_ids_;
+    deps.tracer = tracer_;
     deps.service = &platform_->deps();
     deps.sessions = &platform_->sessions();
     deps.pool = &pool_;
@@ -298,8 +301,14 @@ void ServerProcess::drain() {
     }
     runs_.stop(part(kDrainRuns));
     pool_.stop();
+    if (tracer_ != nullptr) {
+        tracer_->close_soon();  // beside what follows
+    }
     static_cast<void>(audit_.stop(part(kDrainAudit)));
     metrics_server_->drain(std::chrono::milliseconds(500));
+    if (tracer_ != nullptr) {
+        tracer_->close(kDrainTraces);
+    }
     log_.info("server", "stopped");
     log_.close(std::chrono::seconds(1));
 }
@@ -379,7 +388,7 @@ Result<int> serve(
     };
     LAB_TRY(Configuration configuration, read_configuration(with_options));
     LAB_CHECK(check_usable(configuration.settings));
-    Observation observation(configuration.settings.telemetry);
+    Observation observation(configuration.settings);
     const Observers observers{
         .service = &observation.service,
         .statements = &observation.service,

@@ -82,6 +82,7 @@ class ServerProcess {
     Logger& log_;
     Metrics& metrics_;
     ServiceMetrics& counted_;
+    Tracer* const tracer_;  ///< null: nobody traces
     Shared shared_;
     LiveSettings live_;
     Json live_values_;  ///< that count now; of the watcher

@@ -1,5 +1,6 @@
 #include "app/service_metrics.h"
 
+#include "platform/telemetry/span.h"
 #include "service/breakers.h"
 
 #include <algorithm>
@@ -251,15 +252,23 @@ struct ServiceMetrics::Families {
 /// Statements of one kind.
 class ServiceMetrics::Meter final : public storage::StatementMeter {
   public:
-    Meter(Families& families, Logger& log, std::string type, std::string table)
+    Meter(
+        Families& families,
+        Logger& log,
+        const std::string& database,
+        std::string type,
+        std::string table
+    )
         : families_(families),
           log_(log),
+          database_(database),
           type_(std::move(type)),
           table_(std::move(table)),
           seconds_(families.statements.with({type_, table_})) {}
 
     void done(std::string_view query, Duration took, const Error* error) override {
         seconds_.observe(seconds_of(took));
+        trace(query, took, error);
         if (error != nullptr) {
             families_.statement_errors.with({type_, info(error->code).wire_name}).add();
         }
@@ -276,15 +285,33 @@ class ServiceMetrics::Meter final : public storage::StatementMeter {
     }
 
   private:
+    /// The statement as a span below what this thread works on; its values are nobody's business.
+    void trace(std::string_view query, Duration took, const Error* error) const {
+        Span span = child_span(query, SpanKind::client, took);
+        if (!span.recorded()) {
+            return;
+        }
+        span.set("db.system.name", database_);
+        span.set("db.operation.name", type_);
+        if (table_ != "none") {
+            span.set("db.collection.name", table_);
+        }
+        span.set("db.query.summary", query);
+        if (error != nullptr) {
+            span.fail(info(error->code).wire_name);
+        }
+    }
+
     Families& families_;
     Logger& log_;
+    const std::string& database_;
     const std::string type_;
     const std::string table_;
     Histogram& seconds_;
 };
 
-ServiceMetrics::ServiceMetrics(Metrics& metrics, Logger& log)
-    : families_(std::make_unique<Families>(metrics)), log_(log) {}
+ServiceMetrics::ServiceMetrics(Metrics& metrics, Logger& log, std::string database)
+    : families_(std::make_unique<Families>(metrics)), log_(log), database_(std::move(database)) {}
 
 ServiceMetrics::~ServiceMetrics() = default;
 
@@ -294,7 +321,7 @@ storage::StatementMeter& ServiceMetrics::meter(const storage::StatementKind& kin
     std::unique_ptr<Meter>& meter = meters_[key];
     if (!meter) {
         meter = std::make_unique<Meter>(
-            *families_, log_, std::string(kind.type), std::string(kind.table)
+            *families_, log_, database_, std::string(kind.type), std::string(kind.table)
         );
     }
     return *meter;

@@ -30,8 +30,8 @@ class ServiceMetrics final : public service::Observer,
     /// From here on a statement is slow, and logged.
     static constexpr Duration kSlowQuery = std::chrono::seconds(1);
 
-    /// Both outlive it.
-    ServiceMetrics(Metrics& metrics, Logger& log);
+    /// Both outlive it. `database`: what statements go to, as spans have it ("postgresql").
+    ServiceMetrics(Metrics& metrics, Logger& log, std::string database = "sqlite");
     ~ServiceMetrics() override;
 
     // service::Observer
@@ -72,6 +72,7 @@ class ServiceMetrics final : public service::Observer,
     struct Families;
     std::unique_ptr<Families> families_;
     Logger& log_;
+    const std::string database_;
     std::mutex mutex_;
     std::map<std::string, std::unique_ptr<Meter>, std::less<>> meters_;
     /// Writes what the forced and the runs' own breakers come to; with the lock.

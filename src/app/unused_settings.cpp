@@ -1,7 +1,10 @@
 #include "app/unused_settings.h"
 
+#include "app/tracing.h"
 #include "platform/redis/url.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace lab::app {
@@ -14,8 +17,6 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
          "CLICKHOUSE_URL is not used yet: analyses read the database"},
         {!settings.objects.backup_bucket.empty(),
          "BACKUP_BUCKET is not used yet: copies of the store are made by hand"},
-        {!settings.telemetry.otlp_endpoint.empty(),
-         "OTEL_EXPORTER_ENDPOINT is not used yet: no spans are exported"},
         {settings.http.profiling,
          "ENABLE_PROFILING has no effect: there are no built-in profiles, perf works on the binary"
         },
@@ -31,6 +32,7 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
 
 Status check_usable(const ServerSettings& settings) {
     std::vector<Detail> problems;
+    std::ranges::move(check_tracing(settings.telemetry), std::back_inserter(problems));
     if (!settings.cache.redis_url.empty()) {
         const auto endpoint = redis::parse_url(settings.cache.redis_url);
         if (!endpoint) {

@@ -1,5 +1,9 @@
 #include "base/percent.h"
 
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
 namespace lab {
 
 std::string percent_encode(std::string_view text) {
@@ -16,6 +20,26 @@ std::string percent_encode(std::string_view text) {
             out += kDigits[byte >> 4U];
             out += kDigits[byte & 15U];
         }
+    }
+    return out;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        if (text.front() != '%') {
+            out += text.front();
+            text.remove_prefix(1);
+            continue;
+        }
+        unsigned byte = 0;
+        const char* const end = text.data() + std::min<std::size_t>(text.size(), 3);
+        const auto [read, error] = std::from_chars(text.data() + 1, end, byte, 16);
+        if (error != std::errc() || read != text.data() + 3) {
+            return std::nullopt;
+        }
+        out += static_cast<char>(byte);
+        text.remove_prefix(3);
     }
     return out;
 }

@@ -13,5 +13,18 @@ TEST(Percent, EncodesAllButUnreservedCharacters) {
     EXPECT_EQ(percent_encode(""), "");
 }
 
+TEST(Percent, DecodesWhatItEncodes) {
+    const std::string all = std::string("a+b c%\0", 7) + "\xC3\xA9";
+    EXPECT_EQ(percent_decode(percent_encode(all)), all);
+    EXPECT_EQ(percent_decode("%c3%A9+"), "\xC3\xA9+");
+    EXPECT_EQ(percent_decode(""), "");
+}
+
+TEST(Percent, DecodesNothingThatIsCutOrNoDigits) {
+    for (const char* bad : {"%", "%4", "a%4", "%4g", "%g4", "%+4", "% 4", "%-1"}) {
+        EXPECT_EQ(percent_decode(bad), std::nullopt) << bad;
+    }
+}
+
 }  // namespace
 }  // namespace lab

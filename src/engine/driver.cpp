@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "platform/crypto/sha256.h"
+#include "platform/telemetry/span.h"
 
 #include <nlohmann/json.hpp>
 
@@ -44,6 +45,29 @@ void keep_error(domain::SampleResult& result, const Error& error, int http_statu
     result.http_status = http_status;
 }
 
+Span begin_sample_span(const domain::SampleResult& sample, const domain::Variant& variant) {
+    Span span = child_span("sample", SpanKind::internal);
+    if (span.recorded()) {
+        span.set("llm_research.sample.index", sample.index);
+        span.set("llm_research.sample.item_id", sample.item_id);
+        span.set("llm_research.sample.repetition", sample.repetition);
+        span.set("llm_research.variant", variant.id);
+    }
+    return span;
+}
+
+void tell_sample(Span& span, const domain::SampleResult& sample) {
+    if (!span.recorded()) {
+        return;
+    }
+    span.set("llm_research.sample.attempts", sample.attempts);
+    span.set("llm_research.sample.cached", sample.cached);
+    span.set("llm_research.sample.replayed", sample.replayed);
+    if (sample.state == domain::SampleState::failed) {
+        span.fail(sample.error_code);
+    }
+}
+
 }  // namespace
 
 /// A sample between prepare and store.
@@ -57,6 +81,7 @@ struct Driver::Call {
     bool in_flight = false;
     bool maybe_billed = false;  ///< the last attempt, though it gave no answer
     storage::Intent intent;
+    Span span;  ///< from prepare until it is stored
 };
 
 struct Driver::Batch {
@@ -243,6 +268,8 @@ void Driver::prepare(const Command& command) {
     result.item = ref.item;
     result.repetition = ref.repetition;
     result.item_id = input_.items->id_of(ref.item, call.row);
+    call.span = begin_sample_span(result, variant);
+    const SpanScope scope(call.span);
     const TimePoint now = deps_.loop->clock().now();
     calls_[command.sample] = std::move(owned);
 
@@ -339,6 +366,7 @@ void Driver::send(std::int64_t sample) {
     request.timeout = std::chrono::duration_cast<Duration>(input_.spec->run.timeout);
     ++call.result.attempts;
     call.in_flight = true;
+    const SpanScope scope(call.span);
     const providers::CallId id = input_.providers[call.model]->start(
         std::move(request),
         [this, alive = alive_, sample](CallResult result) {
@@ -416,7 +444,9 @@ void Driver::flush() {
             .failed = all.failed,
         };
     }
-    deps_.worker->submit([this, alive = alive_, loop = deps_.loop, batch]() mutable {
+    deps_.worker->submit([this, alive = alive_, loop = deps_.loop, batch, place = current_place()](
+                         ) mutable {
+        const SpanScope scope(std::move(place));
         Status status = write(*batch);
         loop->post([this, alive, batch = std::move(batch), status = std::move(status)] {
             if (*alive) {
@@ -432,10 +462,12 @@ Status Driver::write(Batch& batch) {
     results.reserve(batch.finished.size());
     for (const std::unique_ptr<Call>& call : batch.finished) {
         if (call->result.state == domain::SampleState::done) {
+            const SpanScope scope(call->span);
             LAB_TRY(call->result.scores, input_.scores->score(call->result.output, call->row));
         } else if (deps_.failed) {
             batch.failures.push_back(call->result);
         }
+        tell_sample(call->span, call->result);
         results.push_back(std::move(call->result));
     }
     return deps_.journal->record(
@@ -470,6 +502,7 @@ void Driver::on_written(const Status& status, const Batch& batch) {
     std::vector<Stored> stored;
     stored.reserve(batch.finished.size());
     for (const std::unique_ptr<Call>& call : batch.finished) {
+        call->span.end();
         stored.push_back(
             {.lane = static_cast<int>(call->model), .was_sent = call->result.attempts > 0}
         );
@@ -489,16 +522,19 @@ void Driver::sync() {
         return;
     }
     syncing_ = true;
-    deps_.disk->submit(
-        [this, alive = alive_, loop = deps_.loop, written = std::exchange(written_, {})]() mutable {
-            Status status = deps_.disk_journal->sync(deps_.ctx);
-            loop->post([this, alive, written = std::move(written), status = std::move(status)] {
-                if (*alive) {
-                    on_synced(status, written);
-                }
-            });
-        }
-    );
+    deps_.disk->submit([this,
+                        alive = alive_,
+                        loop = deps_.loop,
+                        written = std::exchange(written_, {}),
+                        place = current_place()]() mutable {
+        const SpanScope scope(std::move(place));
+        Status status = deps_.disk_journal->sync(deps_.ctx);
+        loop->post([this, alive, written = std::move(written), status = std::move(status)] {
+            if (*alive) {
+                on_synced(status, written);
+            }
+        });
+    });
 }
 
 void Driver::on_synced(const Status& status, const Written& written) {

@@ -3,6 +3,7 @@
 #include "engine/impl/test_world.h"
 #include "platform/process/event_loop.h"
 #include "platform/process/worker.h"
+#include "support/kept_spans.h"
 
 #include <gtest/gtest.h>
 
@@ -91,6 +92,40 @@ TEST(Driver, AnswersEverySampleOnce) {
     }
     EXPECT_EQ(open_intents(world).open, 0);
     EXPECT_TRUE(world.loop.idle()) << "nothing is left on the loop";
+}
+
+TEST(Driver, EachSampleIsASpanWithItsScoreBelow) {
+    World world(qa_yaml("{id: a, provider: openai, model: a1}"), qa_rows(3));
+    answer_as_qa(world);
+    lab::test::KeptSpans kept;
+    {
+        const SpanScope scope(kept.place());
+        Process process(world);
+        EXPECT_EQ(process.run().reason, StopReason::completed);
+    }
+    std::set<std::array<char, 16>> samples;
+    int scores = 0;
+    for (const SpanRecord& span : kept.spans()) {
+        if (span.name == "sample") {
+            samples.insert(span.span_id);
+            EXPECT_EQ(span.parent_id, kept.place().span_id);
+            EXPECT_EQ(
+                *lab::test::attribute_of(span, "llm_research.variant"), SpanValue(std::string("a"))
+            );
+            EXPECT_EQ(
+                *lab::test::attribute_of(span, "llm_research.sample.attempts"),
+                SpanValue(std::int64_t{1})
+            );
+        }
+    }
+    for (const SpanRecord& span : kept.spans()) {
+        if (span.name == "score exact_match") {
+            ++scores;
+            EXPECT_TRUE(samples.contains(span.parent_id));
+        }
+    }
+    EXPECT_EQ(samples.size(), 3U);
+    EXPECT_EQ(scores, 3);
 }
 
 TEST(Driver, AsksWithTheRenderedPromptAndTheVariantsParameters) {

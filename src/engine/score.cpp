@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "engine/items.h"
+#include "platform/telemetry/span.h"
 
 #include <nlohmann/json.hpp>
 
@@ -244,6 +245,9 @@ Result<std::string> ScoreBook::score(std::string_view output, const Json& row) c
     std::string extracted;
     for (const Entry& entry : entries_) {
         LAB_TRY(const std::vector<std::string> references, raw_references(entry, row));
+        Span span = current_place().records()
+                        ? child_span("score " + entry.name, SpanKind::internal)
+                        : Span();
         science::Extracted text{.found = true, .text = {}};
         if (entry.extract) {
             text = entry.extract->apply(output);
@@ -261,6 +265,8 @@ Result<std::string> ScoreBook::score(std::string_view output, const Json& row) c
         } else if (entry.extract && scored.extracted.empty()) {
             scored.extracted = text.text;
         }
+        span.set("llm_research.score.parsed", scored.parsed);
+        span.end();
         for (const science::MetricValue& value : scored.values) {
             values += values.empty() ? "" : ",";
             append_number(values, value.value);

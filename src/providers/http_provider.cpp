@@ -1,6 +1,7 @@
 #include "providers/http_provider.h"
 
 #include "base/text.h"
+#include "platform/telemetry/span.h"
 #include "providers/impl/hints.h"
 
 namespace lab::providers {
@@ -85,6 +86,12 @@ class HttpProvider final : public Provider {
 
     CallId start(CallRequest request, CallDone done) override {
         http::Request encoded = codec_->encode(request);
+        if (const TraceContext trace = context_of(current_place()); !trace.trace_id.empty()) {
+            encoded.headers.emplace_back("traceparent", format_traceparent(trace));
+            if (!trace.trace_state.empty()) {
+                encoded.headers.emplace_back("tracestate", trace.trace_state);
+            }
+        }
         if (signer_) {
             if (Status signed_now = signer_->sign(encoded); !signed_now) {
                 CallResult result;

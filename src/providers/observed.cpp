@@ -1,5 +1,7 @@
 #include "providers/observed.h"
 
+#include "providers/impl/call_span.h"
+
 namespace lab::providers {
 namespace {
 
@@ -16,10 +18,14 @@ class ObservedProvider final : public Provider {
           ) {}
 
     CallId start(CallRequest request, CallDone done) override {
+        Span span = begin_call_span(about_->provider, about_->model, request, endpoint());
+        const SpanScope scope(span);  // the request says whose it is
         return provider_->start(
             std::move(request),
-            [about = about_, done = std::move(done)](CallResult result) mutable {
-                about->tell(result);
+            [about = about_, span = std::move(span), done = std::move(done)](CallResult result
+            ) mutable {
+                const std::optional<Money> cost = about->tell(result);
+                end_call_span(std::move(span), result, cost);
                 done(std::move(result));
             }
         );
@@ -39,13 +45,14 @@ class ObservedProvider final : public Provider {
         std::optional<domain::Pricing> pricing;
         CallObserver* observer;
 
-        void tell(const CallResult& result) const {
+        std::optional<Money> tell(const CallResult& result) const {
             std::optional<Money> cost;
             if (result.outcome == Outcome::ok && pricing) {
                 cost = domain::cost_of(result.usage, *pricing);
             }
             observer->on_call({.provider = provider, .model = model, .result = result, .cost = cost}
             );
+            return cost;
         }
     };
 

@@ -6,6 +6,7 @@
 #include "service/experiment.h"
 #include "service/experiment_config.h"
 #include "service/impl/queue_run.h"
+#include "service/impl/run_trace.h"
 #include "service/impl/run_view.h"
 #include "service/runs.h"
 #include "storage/store/runs.h"
@@ -262,7 +263,9 @@ Result<Run> queue_compiled(
     run.created_at = now_text(request);
     run.planned = (*experiment)->plan->samples();
     run.created_by = request.caller.user_id;
-    run.body = dump_json(body);
+    Json kept = body;
+    keep_trace(kept);
+    run.body = dump_json(kept);
     return Runs(request.session).create_in(request.ctx, one.key, std::move(run));
 }
 

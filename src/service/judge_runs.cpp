@@ -9,6 +9,7 @@
 #include "service/impl/evaluation_config.h"
 #include "service/impl/judging.h"
 #include "service/impl/queue_run.h"
+#include "service/impl/run_trace.h"
 #include "service/impl/run_view.h"
 #include "service/platform_datasets.h"
 #include "service/runs.h"
@@ -419,6 +420,7 @@ Result<Run> queue_judge(
     run.created_at = format_rfc3339(request.deps.clock->wall());
     run.planned = models->planned;
     run.created_by = request.caller.user_id;
+    keep_trace(own);
     run.body = dump_json(own);
     return Runs(request.session).create_in(request.ctx, carrier.key, std::move(run));
 }

@@ -6,6 +6,7 @@
 #include "service/evaluation_runs.h"
 #include "service/impl/judging.h"
 #include "service/impl/kept_session.h"
+#include "service/impl/run_trace.h"
 #include "service/impl/run_view.h"
 #include "storage/store/run_crews.h"
 #include "storage/store/run_events.h"
@@ -105,6 +106,28 @@ Status with_session(
     LAB_TRY(storage::Database * database, deps.database(ctx));
     LAB_TRY(const auto session, database->open_session(ctx));
     return work(*session);
+}
+
+Result<domain::Run> read_run(const Deps& deps, const std::string& run_id) {
+    const Ctx ctx = Ctx(*deps.clock).within(std::chrono::seconds(30));
+    domain::Run out;
+    LAB_CHECK(with_session(deps, ctx, [&](storage::Session& session) -> Status {
+        LAB_TRY(out, storage::Runs(session).get(ctx, run_id));
+        return ok();
+    }));
+    return out;
+}
+
+/// How a run that was carried out ended.
+void tell_run(Span& span, const Result<RunResult>& result) {
+    if (!span.recorded()) {
+        return;
+    }
+    if (!result) {
+        span.fail(info(result.error().code).wire_name);
+        return;
+    }
+    span.set("llm_research.run.state", to_string(result->run.state));
 }
 
 }  // namespace
@@ -455,13 +478,17 @@ void RunQueue::carry_out(RunnerParts& parts, const Taken& taken) {
     const Ctx ctx(*deps.clock);
     const RunHooks hooks = hooks_of(deps, run_id);
     const bool is_first = !taken.hold.is_beside_others();
-    const Status ready = is_first ? prepare(deps, run_id) : ok();
+    const Result<domain::Run> run = read_run(deps, run_id);
+    RunTrace trace = run ? begin_run_trace(options_.tracer, *run) : RunTrace{};
+    const SpanScope scope(trace.place);
+    const Status ready = !run ? Status(run.error()) : is_first ? prepare(deps, *run) : ok();
     if (!ready && is_stopping()) {
         forget(run_id);  // the next start takes what is running up again
         return;
     }
     const Result<RunResult> result = ready ? carry_out_run(ctx, deps, taken.hold, run_id, hooks)
                                            : Result<RunResult>(ready.error());
+    tell_run(trace.span, result);
     if (!is_first || (result && result->goes_on_elsewhere)) {
         leave(run_id, result);
     }
@@ -505,10 +532,9 @@ void RunQueue::leave(const std::string& run_id, const Result<RunResult>& result)
 }
 
 /// Rows that come to be only now: the outputs that a judge waited for.
-Status RunQueue::prepare(const Deps& deps, const std::string& run_id) {
+Status RunQueue::prepare(const Deps& deps, const domain::Run& run) {
     const Ctx ctx = Ctx(*deps.clock).within(std::chrono::minutes(10));
     return with_session(deps, ctx, [&](storage::Session& session) -> Status {
-        LAB_TRY(const domain::Run run, storage::Runs(session).get(ctx, run_id));
         const Caller caller = local_caller();
         return prepare_judge(Request{ctx, deps, session, caller}, run, [&] {
             return is_stopping();

@@ -1,4 +1,5 @@
 #pragma once
+#include "platform/telemetry/tracer.h"
 #include "service/experiments.h"
 #include "service/run_events.h"
 #include "service/run_hold.h"
@@ -35,6 +36,7 @@ class RunQueue final : public RunControl {
         Duration poll = std::chrono::seconds(1);          ///< for something to do
         Duration watch = std::chrono::milliseconds(500);  ///< of what is under way
         Duration lease = std::chrono::seconds(15);        ///< at least some times `watch`
+        Tracer* tracer = nullptr;                         ///< null: nobody traces
     };
     using MakeParts = std::function<Result<std::unique_ptr<RunnerParts>>()>;
 
@@ -99,7 +101,7 @@ class RunQueue final : public RunControl {
     void tell(const std::string& run_id, std::string type, std::string data);
     /// Whether this process tells of the run; `is_speaker`: it is the one who is to.
     bool speaks(const std::string& run_id, bool is_speaker);
-    Status prepare(const Deps& deps, const std::string& run_id);
+    Status prepare(const Deps& deps, const domain::Run& run);
     bool is_stopping() const;
     bool is_under_way(const std::string& run_id) const;
     void carry_out(RunnerParts& parts, const Taken& taken);

@@ -167,6 +167,7 @@ class Face : public testing::Test {
         out.clock = &clock_;
         out.uuids = &uuids_;
         out.trace_ids = &trace_ids_;
+        out.tracer = tracer_;
         out.service = &service_;
         out.sessions = sessions_.get();
         out.pool = &pool_;
@@ -307,6 +308,7 @@ class Face : public testing::Test {
     std::vector<std::string> audited_;
     std::vector<std::string> served_;
     RandomTraceIds trace_ids_{1, 2};
+    Tracer* tracer_ = nullptr;
     TraceContext trace_;
     std::vector<std::string> shed_;
     std::atomic<int> made_ = 0;

@@ -136,6 +136,13 @@ struct TelemetrySettings {
     bool metrics = false;
     bool tracing = false;  ///< only with an endpoint
     std::string otlp_endpoint;
+    std::string otlp_protocol;     ///< grpc, http/protobuf
+    std::string otlp_headers;      ///< secret; parsed by platform/otlp
+    std::string otlp_certificate;  ///< file of authorities; empty: the system's
+    std::int64_t otlp_timeout_ms = 0;
+    std::string service_name;
+    std::int64_t span_queue_max = 0;
+    std::int64_t span_delay_ms = 0;
     double sample_ratio = 0;
 };
 

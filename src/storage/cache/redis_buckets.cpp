@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "platform/crypto/sha1.h"
+#include "storage/cache/impl/traced.h"
 
 #include <algorithm>
 
@@ -66,11 +67,11 @@ Result<BucketState> RedisBuckets::take(const BucketAsk& ask) {
          std::to_string(ask.owed)},
         std::move(key)
     };
-    LAB_TRY(redis::Value reply, client_.call(command, patience_));
+    LAB_TRY(redis::Value reply, traced_call(client_, command, patience_));
     if (reply.is_error("NOSCRIPT")) {  // a server that is new to it, or has started again
         command.words[0] = "EVAL";
         command.words[1] = kScript;
-        LAB_TRY(reply, client_.call(std::move(command), patience_));
+        LAB_TRY(reply, traced_call(client_, std::move(command), patience_));
     }
     if (reply.is_error()) {
         return redis::refusal(reply);

@@ -1,6 +1,7 @@
 #include "storage/cache/redis_texts.h"
 
 #include "platform/crypto/sha256.h"
+#include "storage/cache/impl/traced.h"
 
 namespace lab::storage {
 
@@ -11,7 +12,7 @@ std::string RedisTexts::key_of(const std::string& name) const {
 }
 
 std::optional<std::string> RedisTexts::era() {
-    const auto reply = client_.call({{"GET", era_key()}, era_key()}, options_.patience);
+    const auto reply = traced_call(client_, {{"GET", era_key()}, era_key()}, options_.patience);
     if (!reply || reply->is_error()) {
         return std::nullopt;
     }
@@ -24,7 +25,7 @@ std::optional<std::string> RedisTexts::find(const std::string& name) {
         return std::nullopt;
     }
     const std::string key = key_of(name);
-    auto reply = client_.call({{"GET", key}, key}, options_.patience);
+    auto reply = traced_call(client_, {{"GET", key}, key}, options_.patience);
     if (!reply || reply->kind != Value::Kind::text || !reply->text.starts_with(*now)) {
         return std::nullopt;
     }

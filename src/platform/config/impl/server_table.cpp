@@ -541,10 +541,41 @@ void telemetry_rows(const Add& add) {
             .help("spans are exported, when there is somewhere to export to"));
     add(url("OTEL_EXPORTER_ENDPOINT", telemetry<&TelemetrySettings::otlp_endpoint>, "https|http")
             .also("OTEL_EXPORTER_OTLP_ENDPOINT")
-            .help("a collector that speaks OTLP"));
+            .help("a collector that speaks OTLP; traces go there"));
+    add(choice(
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            telemetry<&TelemetrySettings::otlp_protocol>,
+            "grpc|http/protobuf"
+    )
+            .otherwise("grpc")
+            .help("how: port 4317 or 4318, as a rule"));
+    add(text("OTEL_EXPORTER_OTLP_HEADERS", telemetry<&TelemetrySettings::otlp_headers>)
+            .between(1, 8'192)
+            .secret()
+            .help("`name=value,...` that the collector asks for, values percent-encoded"));
+    add(text("OTEL_EXPORTER_OTLP_CERTIFICATE", telemetry<&TelemetrySettings::otlp_certificate>)
+            .between(1, 4'096)
+            .help("PEM file of the authorities that the collector's certificate may come from; "
+                  "unset: the system's"));
+    add(integer("OTEL_EXPORTER_OTLP_TIMEOUT", telemetry<&TelemetrySettings::otlp_timeout_ms>)
+            .otherwise("10000")
+            .between(100, 60'000)
+            .help("longest wait for the collector, in milliseconds as OpenTelemetry has it"));
+    add(text("OTEL_SERVICE_NAME", telemetry<&TelemetrySettings::service_name>)
+            .between(1, 255)
+            .help("`service.name` of the traces; unset: APP_NAME"));
+    add(integer("OTEL_BSP_MAX_QUEUE_SIZE", telemetry<&TelemetrySettings::span_queue_max>)
+            .otherwise("2048")
+            .between(16, 1'000'000)
+            .help("spans that may wait; more are dropped and counted"));
+    add(integer("OTEL_BSP_SCHEDULE_DELAY", telemetry<&TelemetrySettings::span_delay_ms>)
+            .otherwise("5000")
+            .between(10, 60'000)
+            .help("longest a span waits for others, in milliseconds as OpenTelemetry has it"));
     add(ratio("OTEL_TRACES_SAMPLER_ARG", telemetry<&TelemetrySettings::sample_ratio>)
             .otherwise("1")
-            .help("part of the new traces that is recorded"));
+            .help("part of the new traces that is recorded; of those that come from outside, their "
+                  "flag says so"));
 }
 
 void secret_rows(const Add& add) {

@@ -1,0 +1,38 @@
+#pragma once
+#include "platform/telemetry/span.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lab::otlp {
+
+/// Who tells: attributes of every span and metric, such as service.name.
+using Resource = std::vector<std::pair<std::string, std::string>>;
+
+/// An ExportTraceServiceRequest. Attributes go through redact.h here, so nothing leaves that has
+/// not been looked at. Source: opentelemetry-proto 1.8, trace/v1/trace.proto,
+/// common/v1/common.proto; field numbers are theirs.
+std::string encode_traces(
+    const Resource& resource,
+    std::string_view scope_version,
+    std::span<const std::unique_ptr<SpanRecord>> spans
+);
+
+/// How many were not taken, of an ExportTraceServiceResponse or an ExportMetricsServiceResponse,
+/// and why.
+struct PartialSuccess {
+    std::int64_t rejected = 0;
+    std::string message;
+};
+PartialSuccess decode_partial_success(std::string_view response);
+
+/// The message of a google.rpc.Status, as answers over HTTP have it; empty without one.
+std::string decode_status_message(std::string_view status);
+
+}  // namespace lab::otlp

@@ -1,0 +1,257 @@
+"""Traces in a real collector: one experiment is one trace, from the request to the calls and the statements below; and
+whatever the collector does, no request waits for it."""
+import importlib.util
+import re
+import signal
+import socket
+import subprocess
+import time
+import unittest
+import urllib.request
+
+import mock_llm
+import support
+import test_serve
+from fault_proxy import FaultProxy
+
+SPEC = importlib.util.spec_from_file_location("otel_collector", support.ROOT / "tools" / "otel_collector.py")
+otel_collector = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(otel_collector)
+
+KEY = "sk-traces-0123456789abcdefghijklmnop"
+ADMIN = "the-operators-own-key-0123456789abcdef"
+TRACE, ABOVE = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+def setUpModule():
+    if not otel_collector.is_built():
+        raise unittest.SkipTest("no collector: tools/otel_collector.py --build makes one")
+
+
+class TraceTest(test_serve.ServeTest):
+    token = None  # of the user of this test's store
+
+    def collector(self, **needs):
+        return self.enterContext(otel_collector.Collector(**needs))
+
+    def lab(self, endpoint, **env):
+        server = self.server(OTEL_EXPORTER_ENDPOINT=endpoint, OTEL_BSP_SCHEDULE_DELAY="50", **env)
+        self.token = self.login(server) if self.token else self.user(server)
+        return server
+
+    def metric(self, server, series):
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=20) as answer:
+            found = re.search("^" + re.escape(series) + " (.*)$", answer.read().decode(), re.MULTILINE)
+        return float(found[1]) if found else None
+
+    def wait_for_metric(self, server, series, least, seconds=40):
+        deadline = time.monotonic() + seconds
+        while (self.metric(server, series) or 0) < least:
+            self.assertLess(time.monotonic(), deadline, f"{series} is {self.metric(server, series)}")
+            time.sleep(0.05)
+
+    def requests(self, server, count, **headers):
+        """Requests that go through the pool and the store; seconds of each."""
+        took = []
+        for _ in range(count):
+            begun = time.monotonic()
+            status, _, answer = server.call("GET", "/experiments?limit=1", token=self.token, headers=headers)
+            took.append(time.monotonic() - begun)
+            self.assertEqual(status, 200, answer)
+        return took
+
+
+class OneExperiment(TraceTest):
+    ROWS = 5
+
+    def run_experiment(self, server, endpoint):
+        """Begun by a request that belongs to a trace; gives the run's id."""
+        dataset = test_serve.Experiments.upload(self, server, self.token, "rows", [
+            {"id": f"row-{i}", "q": f"the hidden question {i}", "reference": "x"} for i in range(self.ROWS)])
+        status, _, made = server.call("POST", "/admin/credentials", {
+            "name": "acme", "secret_ref": "env:ACME_API_KEY", "allowed_hosts": [f"127.0.0.1:{endpoint.port}"],
+        }, headers={"X-Admin-Key": ADMIN})
+        self.assertEqual(status, 201, made)
+        model = self.made(server, self.token, "/models", {
+            "name": "m", "provider": "custom", "model_identifier": "mock-model",
+            "config": {"base_url": endpoint.base_url, "credential": "acme",
+                       "pricing": {"input_per_million": "1", "output_per_million": "1"}},
+        })
+        prompt = self.made(server, self.token, "/prompts", {"name": "p", "template": "{{q}}"})
+        config = {
+            "dataset_ids": [dataset], "model_ids": [model["id"]], "prompt_template_ids": [prompt["id"]],
+            "parameters": {"temperature": 0.5, "max_tokens": 99}, "evaluation_metrics": ["exact_match"],
+        }
+        experiment = self.made(server, self.token, "/experiments", {"name": "traced", "config": config})["id"]
+        status, _, started = server.call(
+            "POST", f"/experiments/{experiment}/start", token=self.token,
+            headers={"traceparent": f"00-{TRACE}-{ABOVE}-01", "tracestate": "lab=1", "X-Request-ID": "the-request"})
+        self.assertIn(status, (200, 202), started)
+        deadline = time.monotonic() + 60
+        while True:
+            run = server.call("GET", f"/experiments/{experiment}/runs", token=self.token)[2]["data"][0]
+            if run["status"] == "completed":
+                return run["id"]
+            self.assertLess(time.monotonic(), deadline, run)
+            time.sleep(0.05)
+
+    def test_is_one_trace_from_the_request_to_the_calls_and_statements_below(self):
+        collector, endpoint = self.collector(), self.endpoint()
+        server = self.lab(f"http://127.0.0.1:{collector.grpc_port}", ACME_API_KEY=KEY,
+                          ADMIN_KEY=ADMIN, OTEL_SERVICE_NAME="lab-under-test")
+        run = self.run_experiment(server, endpoint)
+        self.assertEqual(server.stop()[0], 0)  # what waits is sent before it ends
+        spans = [one for one in collector.spans() if one.trace == TRACE]
+        named = {name: [one for one in spans if one.name == name] for name in {one.name for one in spans}}
+        by_id = {one.id: one for one in spans}
+
+        def only(name):
+            self.assertEqual(len(named.get(name, [])), 1, sorted(named))
+            return named[name][0]
+        request = only("POST /experiments/{id}/start")
+        self.assertEqual((request.parent, request.kind), (ABOVE, "Server"))
+        self.assertEqual(request.attributes["http.route"], "Str(/experiments/{id}/start)")
+        self.assertIn(request.attributes["http.response.status_code"], ("Int(200)", "Int(202)"))
+        self.assertEqual(request.attributes["llm_research.request.id"], "Str(the-request)")
+        self.assertEqual(request.resource["service.name"], "Str(lab-under-test)")
+        self.assertIn("service.version", request.resource)
+        # The run goes on with the trace of the request that asked for it.
+        whole = only("run")
+        self.assertEqual(whole.parent, request.id)
+        self.assertEqual(whole.attributes["llm_research.run.id"], f"Str({run})")
+        self.assertEqual(whole.attributes["llm_research.run.state"], "Str(completed)")
+        samples = named["sample"]
+        self.assertEqual(len(samples), self.ROWS)
+        self.assertEqual({one.parent for one in samples}, {whole.id})
+        calls = named["chat mock-model"]
+        self.assertEqual({by_id[one.parent].id for one in calls}, {one.id for one in samples})
+        self.assertEqual({by_id[one.parent].name for one in named["score exact_match"]}, {"sample"})
+        for call in calls:
+            self.assertEqual((call.kind, call.status), ("Client", "Unset"))
+            for name, value in {
+                "gen_ai.operation.name": "Str(chat)", "gen_ai.provider.name": "Str(openai)",
+                "gen_ai.request.model": "Str(mock-model)", "gen_ai.request.temperature": "Double(0.5)",
+                "gen_ai.request.max_tokens": "Int(99)", "server.address": "Str(127.0.0.1)",
+                "http.response.status_code": "Int(200)", "gen_ai.response.finish_reasons": 'Slice(["stop"])',
+            }.items():
+                self.assertEqual(call.attributes.get(name), value, call)
+        billed = [int(call.attributes[f"gen_ai.usage.{way}_tokens"][4:-1]) for way in ("input", "output")
+                  for call in calls]
+        self.assertEqual(sum(billed), sum(endpoint.billed_tokens()))
+        # Each request to the model says which call it is.
+        self.assertEqual({f"00-{TRACE}-{call.id}-01" for call in calls},
+                         {one.headers["traceparent"] for one in endpoint.requests})
+        self.assertEqual({one.headers["tracestate"] for one in endpoint.requests}, {"lab=1"})
+        statements = [one for one in spans if "db.system.name" in one.attributes]
+        self.assertEqual({one.attributes["db.system.name"] for one in statements}, {"Str(sqlite)"})
+        above = {by_id[one.parent].name for one in statements}
+        self.assertIn("run", above)
+        self.assertIn("POST /experiments/{id}/start", above)
+        # All are below the request.
+        for one in spans:
+            while one.id != request.id:
+                one = by_id[one.parent]
+        self.assertEqual({one.headers["authorization"] for one in endpoint.requests}, {f"Bearer {KEY}"})
+        for secret in (KEY, ADMIN, self.token, test_serve.PASSWORD, test_serve.EMAIL, "hidden question"):
+            self.assertNotIn(secret, collector.text)
+        self.assertNotIn(mock_llm.default_answer("the hidden question 0"), collector.text)
+
+
+class Transports(TraceTest):
+    def certificate(self, folder):
+        folder.mkdir()
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+             "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "30", "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+        return folder
+
+    def test_grpc_and_http_over_tls_with_an_authority_of_ones_own(self):
+        tls = self.certificate(self.folder / "tls")
+        collector = self.collector(tls=tls)
+        for protocol, port in (("grpc", collector.grpc_port), ("http/protobuf", collector.http_port)):
+            with self.subTest(protocol):
+                server = self.lab(f"https://localhost:{port}", OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+                                  OTEL_EXPORTER_OTLP_CERTIFICATE=str(tls / "cert.pem"), OTEL_SERVICE_NAME=protocol)
+                self.requests(server, 2)
+                collector.wait_for(lambda spans, of=f"Str({protocol})": sum(
+                    span.name == "GET /experiments" and span.resource["service.name"] == of for span in spans) == 2)
+                self.assertEqual(server.stop()[0], 0)
+
+    def test_whoever_has_another_certificate_gets_nothing(self):
+        collector = self.collector(tls=self.certificate(self.folder / "tls"))
+        server = self.lab(f"https://localhost:{collector.grpc_port}")
+        self.requests(server, 1)
+        self.wait_for_metric(server, "trace_export_failures_total", 1)
+        said = [entry for entry in server.log if entry["message"] == "traces cannot be exported"]
+        self.assertEqual(len(said), 1)
+        self.assertIn("certificate", said[0]["fields"]["problem"])
+        self.assertEqual(collector.spans(), [])
+
+    def test_only_what_is_sampled_is_sent(self):
+        collector = self.collector()
+        server = self.lab(f"http://127.0.0.1:{collector.grpc_port}", OTEL_TRACES_SAMPLER_ARG="0")
+        self.requests(server, 3)
+        self.requests(server, 3, traceparent=f"00-{TRACE}-{ABOVE}-00")
+        self.requests(server, 1, traceparent=f"00-{TRACE}-{ABOVE}-01")
+        self.assertEqual(server.stop()[0], 0)
+        self.assertEqual([span.parent for span in collector.spans() if span.kind == "Server"], [ABOVE])
+
+    def test_settings_that_cannot_be_are_told_without_their_values(self):
+        home = support.Home(self.folder)
+        for name, value in (("OTEL_EXPORTER_OTLP_HEADERS", "hunter2hunter2"), ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such"),
+                            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "5s")):
+            done = home.run("serve", "--port", "0", env={
+                "METRICS_PORT": "0", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: value})
+            self.assertNotEqual(done.code, 0)
+            self.assertIn(name, done.err)
+            self.assertNotIn("hunter2", done.err)
+
+
+class Trouble(TraceTest):
+    """A collector that is away, silent or slow: nobody waits for it, and what is lost is counted."""
+    REQUESTS = 120
+
+    def test_requests_do_not_feel_it_and_it_comes_back(self):
+        collector = self.collector()
+        proxy = FaultProxy(collector.grpc_port)
+        self.addCleanup(proxy.close)
+        server = self.lab(f"http://127.0.0.1:{proxy.port}", OTEL_BSP_MAX_QUEUE_SIZE="64", OTEL_EXPORTER_OTLP_TIMEOUT="300",
+                          RATE_LIMIT_BURST="100000", RATE_LIMIT_REQUESTS_PER_SECOND="100000")
+        self.requests(server, 5)
+        self.wait_for_metric(server, "trace_spans_exported_total", 5)
+        good = sorted(self.requests(server, self.REQUESTS))
+        dropped = 'trace_spans_dropped_total{reason="queue_full"}'
+        for fault in ("refuse", "slow", "silent"):
+            with self.subTest(fault):
+                if fault == "silent":
+                    collector.process.send_signal(signal.SIGSTOP)
+                else:
+                    proxy.fault = fault
+                before = self.metric(server, dropped)
+                took = sorted(self.requests(server, self.REQUESTS))
+                # A bar in per cent would measure how busy the machine is: docs/operations.md has the figure.
+                self.assertLess(took[len(took) // 2], 2 * good[len(good) // 2] + 0.02)
+                self.assertLess(took[-1], 1.5, "no request waits for the collector")
+                self.wait_for_metric(server, dropped, before + 1)
+                if fault == "silent":
+                    collector.process.send_signal(signal.SIGCONT)
+                proxy.fault = None
+                exported = self.metric(server, "trace_spans_exported_total")
+                self.wait_for_metric(server, "trace_spans_exported_total", exported + 1)
+        self.assertLessEqual(self.metric(server, "trace_spans_waiting"), 2 * 64)
+        words = [entry["message"] for entry in server.log]
+        self.assertIn("traces cannot be exported", words)
+        self.assertIn("traces are exported again", words)
+
+    def test_the_end_of_the_process_does_not_wait_for_it(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            server = self.lab(f"http://127.0.0.1:{silent.getsockname()[1]}")
+            self.requests(server, 3)
+            code, took = server.stop()
+        self.assertEqual(code, 0)
+        self.assertLess(took, 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
