@@ -47,7 +47,7 @@ ROOMS = {
     "storage": ["base", "platform/", "domain", "storage/"],
     "engine": ENGINE,
     "report": ["base", "platform/json", "platform/crypto", "domain", "science/"],
-    "service": [*ENGINE, "engine", "report", "platform/data", "storage/cache"],
+    "service": [*ENGINE, "engine", "report", "platform/data", "storage/cache", "storage/events"],
     "api": ["base", "platform/", "domain", "report", "service"],
     "cli": ["base", "platform/", "domain", "report", "service"],
     "app": ["base", "platform/", "domain", "science/", "providers", "storage/", "engine", "report",

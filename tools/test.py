@@ -188,7 +188,7 @@ def build(preset, target):
 def sharded(name, binary, minutes):
     """All tests of a gtest binary, on every core, each shard beside servers of its own."""
     shards = os.cpu_count() or 1
-    beside = [arg for tool in ("postgres", "redis", "s3") for arg in (sys.executable, f"tools/{tool}.py")]
+    beside = [arg for tool in ("postgres", "redis", "s3", "clickhouse") for arg in (sys.executable, f"tools/{tool}.py")]
     return Part(name, [([*beside, binary, "--gtest_brief=0",
                          "--gtest_color=no"],
                         {"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)})
@@ -208,15 +208,18 @@ def stages():
         "unit": [build("asan", "unit_tests"),
                  Part("DuckDB's library", [(["tools/duckdb.py"], {})], minutes=10),
                  Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),
+                 Part("ClickHouse", [(["tools/clickhouse.py", "--build"], {})], minutes=20),
                  sharded("unit tests, asan", "build/asan/tests/unit_tests", 20)],
         "tsan": [build("tsan", "tsan_tests"),
                  Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),
+                 Part("ClickHouse", [(["tools/clickhouse.py", "--build"], {})], minutes=20),
                  sharded("unit tests, tsan", "build/tsan/tests/tsan_tests", 20)],
         "e2e": [build("release", "llm-research"),
                 Part("DuckDB's library", [(["tools/duckdb.py"], {})], minutes=10),
                 Part("model server", [(["tests/e2e/llama/setup.sh"], {})], minutes=10),
                 Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),
                 Part("collector", [(["tools/otel_collector.py", "--build"], {})], minutes=20),
+                Part("ClickHouse", [(["tools/clickhouse.py", "--build"], {})], minutes=20),
                 Part("identity provider", [(["tests/e2e/oidc/setup.sh"], {})], minutes=10),
                 Part("secrets service", [(["tools/moto.py", "--build"], {})], minutes=10),
                 Part("end to end",

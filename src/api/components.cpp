@@ -526,6 +526,7 @@ const Json& answer_schemas() {
         add_operations(out);
         add_evaluation_schemas(out);
         add_analyses(out);
+        add_analytics_schemas(out);
         add_paging(out);
         add_errors(out);
         return out;

@@ -56,6 +56,10 @@ constexpr Operation kOperations[] = {
      "Experiment",
      R"({"name": "Which model adds best, again"})"},
     {"GET /experiments/{id}/metrics", "getExperimentMetrics", "ExperimentMetrics"},
+    {"GET /experiments/{id}/metrics/series", "getMetricSeries", "MetricSeries"},
+    {"GET /experiments/{id}/metrics/trend", "getMetricTrend", "MetricTrend"},
+    {"GET /analytics/latency", "getLatencyFigures", "LatencyFigures"},
+    {"GET /analytics/costs", "getCostFigures", "CostFigures"},
     {"GET /experiments/{id}/report", "getExperimentReport", kReport},
 
     {"POST /experiments/{id}/runs",

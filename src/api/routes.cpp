@@ -2,6 +2,7 @@
 
 #include "api/admin.h"
 #include "api/analyses.h"
+#include "api/analytics.h"
 #include "api/artifacts.h"
 #include "api/auth.h"
 #include "api/credentials.h"
@@ -50,6 +51,7 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
         )
     );
     append(out, report_routes());
+    append(out, analytics_routes(deps.facts));
     append(out, model_routes(deps.signing_key));
     append(out, dataset_routes(deps.signing_key, deps.public_url, deps.link_life));
     append(out, prompt_routes(deps.signing_key));

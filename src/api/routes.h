@@ -2,6 +2,7 @@
 #include "api/cache.h"
 #include "api/health.h"
 #include "api/route.h"
+#include "service/analytics.h"
 #include "service/identity.h"
 #include "service/maintenance.h"
 #include "service/oidc.h"
@@ -26,6 +27,7 @@ struct RouteDeps {
     std::chrono::seconds link_life{3600};  ///< of signed addresses
     service::OidcLogin* oidc = nullptr;    ///< nullptr: no identity provider is configured
     CacheControl cache = {};
+    service::FactCopy* facts = nullptr;  ///< nullptr: figures come from the store
 };
 
 /// Every route of the service: the one table.

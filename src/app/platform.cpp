@@ -316,6 +316,9 @@ std::unique_ptr<Program> Platform::make_program() const {
         return next(model);
     };
     program->use_store(parts->objects);
+    if (!parts->server.analytics.url.empty()) {
+        program->keep_outbox();
+    }
     return program;
 }
 

@@ -88,7 +88,8 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
           events_,
           [this] { return maintenance_.on(); },
           {.lease = settings().worker.lease, .tracer = tracer_}
-      ) {}
+      ),
+      analytics_(clock_, log_, metrics_) {}
 
 /// So many runs at once.
 std::vector<Worker*> ServerProcess::run_workers() {
@@ -183,6 +184,7 @@ Status ServerProcess::build_routes() {
                      shared_.send({storage::Signal::What::cache, ""});
                      return cleared;
                  }},
+        .facts = analytics_.is_configured() ? &analytics_ : nullptr,
     });
     document_ = dump_json(api::openapi_document(routes, version()));
     LAB_TRY(auto router, api::Router::make(std::move(routes)));
@@ -300,6 +302,7 @@ void ServerProcess::drain() {
         server_->drain(part(kDrainRequests));
     }
     runs_.stop(part(kDrainRuns));
+    analytics_.stop();
     pool_.stop();
     if (tracer_ != nullptr) {
         tracer_->close_soon();  // beside what follows
@@ -322,6 +325,12 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
     }
     platform_->deps().report_cache = &cache_;
     LAB_CHECK(open_shared());
+    analytics_.open(
+        settings().analytics,
+        platform_->deps(),
+        platform_->database(),
+        "llm-research/" + std::string(version())
+    );
     LAB_CHECK(build_routes());
     platform_->secrets().serve();
     secrets_asked_ = clock_.now();

@@ -2,6 +2,7 @@
 #include "api/application.h"
 #include "api/health.h"
 #include "api/http_metrics.h"
+#include "app/analytics.h"
 #include "app/observation.h"
 #include "app/oidc.h"
 #include "app/platform.h"
@@ -55,6 +56,7 @@ class ServerProcess {
     void check_database();
     void check_storage();
     void check_shared();
+    void check_analytics();
     Status open_shared();
     void heard(const storage::Signal* signal);
     void set_health(api::ComponentHealth component);
@@ -101,6 +103,7 @@ class ServerProcess {
     std::deque<ThreadWorker> run_workers_;
     ThreadWorker run_watcher_;
     service::RunQueue runs_;
+    Analytics analytics_;
     std::unique_ptr<service::OidcLogin> oidc_;
     std::string document_;
     std::unique_ptr<api::Application> application_;
@@ -114,6 +117,7 @@ class ServerProcess {
     TimePoint health_checked_{};                          ///< of the watcher
     std::string storage_problem_;                         ///< of the watcher
     std::optional<Shared::Health> shared_health_;         ///< of the watcher
+    std::optional<std::string> analytics_problem_;        ///< of the watcher
     std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
     int looks_ = 0;                                       ///< of the watcher
     TimePoint secrets_asked_{};                           ///< of the loop

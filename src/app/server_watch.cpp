@@ -163,6 +163,18 @@ void ServerProcess::check_shared() {
     set_health(shared_.component(now));
 }
 
+/// ClickHouse: only what is asked of it is slower without it.
+void ServerProcess::check_analytics() {
+    const ComponentHealth now = analytics_.component();
+    if (now.status != ComponentHealth::Status::disabled && analytics_problem_ != now.message) {
+        counted_.link_seen("clickhouse", now.message.empty());
+    } else if (analytics_problem_ == now.message) {
+        return;
+    }
+    analytics_problem_ = now.message;
+    set_health(now);
+}
+
 /// For /health/detailed.
 Json ServerProcess::details() const {
     const storage::SessionPoolStats database = platform_->sessions().stats();
@@ -191,10 +203,9 @@ void ServerProcess::watch_health() {
     using Health = ComponentHealth::Status;
     set_health({.name = "auth", .critical = true, .status = Health::healthy});
     set_health({.name = "migrations", .critical = true, .status = Health::healthy});
-    for (const char* absent : {"cache", "analytics"}) {
-        set_health({.name = absent, .critical = false, .status = Health::disabled});
-    }
+    set_health({.name = "cache", .critical = false, .status = Health::disabled});
     check_shared();
+    check_analytics();
     set_health({.name = "workers", .critical = false, .status = Health::healthy});
     check_database();
     check_storage();
@@ -275,6 +286,7 @@ void ServerProcess::look_at_store() {
         counted_.breakers_seen(*open);
         shared_.set_paused(std::ranges::find(*open, "redis") != open->end());
         platform_->secrets().set_paused(std::ranges::find(*open, "secrets") != open->end());
+        analytics_.set_paused(std::ranges::find(*open, "clickhouse") != open->end());
     }
     if (const auto queued = storage::count_runs(ctx, **session, domain::RunState::queued)) {
         counted_.jobs_seen(*queued, runs_.running());
@@ -346,6 +358,7 @@ void ServerProcess::look_around() {
         look_at_store();
     }
     check_shared();
+    check_analytics();
     if (clock_.now() - health_checked_ >= settings().http.health_interval) {
         health_checked_ = clock_.now();
         check_database();
@@ -361,6 +374,7 @@ void ServerProcess::go_round() {
     cpu_ += (share.cpu - cpu_) / 2;
     admission_.observe({.cpu = cpu_, .memory = share.memory, .waiting = pool_.waiting()});
     application_->look_at_refusals();
+    analytics_.tick();
 }
 
 }  // namespace lab::app

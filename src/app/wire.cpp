@@ -11,6 +11,7 @@
 #include "science/metrics/scorer.h"
 #include "service/scratch.h"
 #include "storage/objects/folder.h"
+#include "storage/store/outbox.h"
 #include "storage/store/postgres.h"
 #include "storage/store/sqlite.h"
 
@@ -35,6 +36,7 @@ struct Program::Parts {
     std::unique_ptr<AwsAccess> aws;
     std::optional<service::ScratchFolder> copy;  ///< of a database that may only be read
     storage::PostgresOptions postgres;           ///< without a URL: a file of the home
+    bool outbox = false;                         ///< whether it is kept
     std::unique_ptr<storage::Database> database;
     std::shared_ptr<storage::ObjectStore> store;  ///< behind the folder, or none
     std::unique_ptr<storage::ObjectFolder> objects;
@@ -78,6 +80,9 @@ struct Program::Parts {
             if (observers.statements != nullptr) {
                 database =
                     storage::observe_database(std::move(database), clock, *observers.statements);
+            }
+            if (outbox) {
+                database = storage::keep_outbox(std::move(database));
             }
             LAB_CHECK(database->migrate(ctx));
         }
@@ -244,6 +249,8 @@ Program::~Program() = default;
 void Program::use_store(std::shared_ptr<storage::ObjectStore> store) {
     parts_->store = std::move(store);
 }
+
+void Program::keep_outbox() { parts_->outbox = true; }
 
 service::Deps& Program::deps() { return parts_->deps; }
 

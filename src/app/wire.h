@@ -30,6 +30,8 @@ class Program {
     ~Program();
     /// Objects are kept there too. Before they are first asked for.
     void use_store(std::shared_ptr<storage::ObjectStore> store);
+    /// What happens to runs and experiments is noted for analytics. Before the first use of deps().
+    void keep_outbox();
     service::Deps& deps();
     Executor& loop();
     /// The store is this PostgreSQL, not a file of the home. Before the store is first asked for.

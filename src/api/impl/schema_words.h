@@ -37,5 +37,6 @@ Json object(const Members& always, const Members& sometimes = {});
 
 /// Those of evaluations and of the figures of their runs.
 void add_evaluation_schemas(Json& out);
+void add_analytics_schemas(Json& out);
 
 }  // namespace lab::api

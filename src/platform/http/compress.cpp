@@ -36,9 +36,9 @@ int weight_of(std::string_view parameters) {
     return 1000;
 }
 
-Result<std::string> gzip(std::string_view bytes) {
+Result<std::string> gzip(std::string_view bytes, int level) {
     z_stream stream{};
-    if (deflateInit2(&stream, kGzipLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         return Error(Code::internal, "zlib has no memory");
     }
     std::string out(deflateBound(&stream, bytes.size()), '\0');
@@ -53,11 +53,11 @@ Result<std::string> gzip(std::string_view bytes) {
                                 : Error(Code::internal, "zlib refused");
 }
 
-Result<std::string> brotli(std::string_view bytes) {
+Result<std::string> brotli(std::string_view bytes, int quality) {
     std::string out(BrotliEncoderMaxCompressedSize(bytes.size()), '\0');
     std::size_t size = out.size();
     const BROTLI_BOOL good = BrotliEncoderCompress(
-        kBrotliQuality,
+        quality,
         BROTLI_DEFAULT_WINDOW,
         BROTLI_MODE_TEXT,
         bytes.size(),
@@ -72,10 +72,10 @@ Result<std::string> brotli(std::string_view bytes) {
     return out;
 }
 
-Result<std::string> zstd(std::string_view bytes) {
+Result<std::string> zstd(std::string_view bytes, int level) {
     std::string out(ZSTD_compressBound(bytes.size()), '\0');
     const std::size_t size =
-        ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), kZstdLevel);
+        ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), level);
     if (ZSTD_isError(size) != 0) {
         return Error(Code::internal, "zstd refused");
     }
@@ -146,11 +146,23 @@ bool is_compressible(std::string_view content_type) {
 Result<std::string> compress(Coding coding, std::string_view bytes) {
     switch (coding) {
         case Coding::zstd:
-            return zstd(bytes);
+            return zstd(bytes, kZstdLevel);
         case Coding::brotli:
-            return brotli(bytes);
+            return brotli(bytes, kBrotliQuality);
         case Coding::gzip:
-            return gzip(bytes);
+            return gzip(bytes, kGzipLevel);
+    }
+    return Error(Code::internal, "an unknown coding");
+}
+
+Result<std::string> compress_quickly(Coding coding, std::string_view bytes) {
+    switch (coding) {
+        case Coding::zstd:
+            return zstd(bytes, 1);
+        case Coding::brotli:
+            return brotli(bytes, 1);
+        case Coding::gzip:
+            return gzip(bytes, 1);
     }
     return Error(Code::internal, "an unknown coding");
 }

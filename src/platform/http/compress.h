@@ -23,5 +23,7 @@ bool is_compressible(std::string_view content_type);
 /// Level 6 for gzip, 5 for brotli, 3 for zstd: about the same time for a few kilobytes of JSON.
 /// Errors: internal when the library refuses.
 Result<std::string> compress(Coding coding, std::string_view bytes);
+/// For much that is sent once, such as rows for a store: level 1 of each. Errors: as compress().
+Result<std::string> compress_quickly(Coding coding, std::string_view bytes);
 
 }  // namespace lab::http

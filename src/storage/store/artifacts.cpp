@@ -1,7 +1,10 @@
 #include "storage/store/artifacts.h"
 
 #include "base/hash.h"
+#include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
+
+#include <nlohmann/json.hpp>
 
 namespace lab::storage {
 namespace {
@@ -72,8 +75,25 @@ Status Artifacts::create(const Ctx& ctx, std::int64_t run, const Artifact& artif
         std::string_view(artifact.mime_type),
         std::string_view(artifact.created_at),
     };
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     LAB_CHECK(session_.exec(ctx, kAddArtifact, values));
-    return ok();
+    if (notes.kept()) {
+        const Json payload{
+            {"id", artifact.id},
+            {"name", artifact.name},
+            {"artifact_type", artifact.type},
+            {"size_bytes", artifact.bytes},
+        };
+        const bool is_checkpoint = artifact.type == "checkpoint";
+        LAB_CHECK(notes.run_event(
+            ctx,
+            run,
+            is_checkpoint ? "checkpoint_created" : "artifact_uploaded",
+            artifact.created_at,
+            dump_json(payload)
+        ));
+    }
+    return notes.commit(ctx);
 }
 
 Result<std::vector<Artifact>> Artifacts::list(

@@ -1,5 +1,6 @@
 #include "storage/store/client_runs.h"
 
+#include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
 
 namespace lab::storage {
@@ -39,6 +40,16 @@ constexpr Query kListMetricPoints{"list_metric_points", R"sql(
     WHERE run = $1 ORDER BY name, step, timestamp LIMIT $2
 )sql"};
 
+constexpr Query kLastPointKey{"last_point_key", "SELECT COALESCE(MAX(key), 0) FROM metric_values"};
+constexpr Query kListPointsBetween{"list_points_between", R"sql(
+    SELECT name, step, value, timestamp FROM metric_values
+    WHERE key > $2 AND key <= $3 AND run = $1 ORDER BY key
+)sql"};
+constexpr Query kListSamplesBetween{"list_client_samples_between", R"sql(
+    SELECT client_id, number, body, created_at FROM client_samples
+    WHERE run = $1 AND number >= $2 AND number <= $3 ORDER BY number
+)sql"};
+
 constexpr const Query* kQueries[] = {
     &kAddClientSample,
     &kCountClientSamples,
@@ -47,6 +58,9 @@ constexpr const Query* kQueries[] = {
     &kAddMetricPoint,
     &kAddUntimedPoint,
     &kListMetricPoints,
+    &kLastPointKey,
+    &kListPointsBetween,
+    &kListSamplesBetween,
 };
 
 ClientSample sample_of(const Row& row) {
@@ -55,6 +69,24 @@ ClientSample sample_of(const Row& row) {
         .number = row.integer(1),
         .body = std::string(row.text(2)),
         .created_at = std::string(row.text(3)),
+    };
+}
+
+Result<std::int64_t> last_point_key(const Ctx& ctx, Session& session) {
+    std::int64_t out = 0;
+    LAB_CHECK(session.query(ctx, kLastPointKey, {}, [&](const Row& row) {
+        out = row.integer(0);
+        return ok();
+    }));
+    return out;
+}
+
+MetricPoint point_of(const Row& row) {
+    return {
+        .name = std::string(row.text(0)),
+        .step = row.integer(1),
+        .value = row.real(2),
+        .timestamp = std::string(row.text(3)),
     };
 }
 
@@ -83,7 +115,14 @@ Result<bool> ClientRuns::add_sample(const Ctx& ctx, std::int64_t run, const Clie
         std::string_view(sample.body),
         std::string_view(sample.created_at),
     };
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     LAB_TRY(const std::int64_t added, session_.exec(ctx, kAddClientSample, values));
+    if (added > 0 && notes.kept()) {
+        LAB_TRY(const auto stored, find_sample(ctx, run, sample.client_id));
+        const std::int64_t number[] = {stored ? stored->number : 0};
+        LAB_CHECK(notes.client_samples(ctx, run, number));
+    }
+    LAB_CHECK(notes.commit(ctx));
     return added > 0;
 }
 
@@ -126,6 +165,11 @@ Result<std::int64_t> ClientRuns::add_points(
 ) {
     std::int64_t added = 0;
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+    std::int64_t before = 0;
+    if (notes.kept()) {
+        LAB_TRY(before, last_point_key(ctx, session_));
+    }
     for (const MetricPoint& point : points) {
         const Value values[] = {
             run,
@@ -140,6 +184,10 @@ Result<std::int64_t> ClientRuns::add_points(
         );
         added += one;
     }
+    if (notes.kept()) {
+        LAB_TRY(const std::int64_t last, last_point_key(ctx, session_));
+        LAB_CHECK(notes.points(ctx, run, before, last, added));
+    }
     LAB_CHECK(transaction.commit(ctx));
     return added;
 }
@@ -150,15 +198,36 @@ Result<std::vector<MetricPoint>> ClientRuns::list_points(
     std::vector<MetricPoint> out;
     const Value values[] = {run, limit};
     LAB_CHECK(session_.query(ctx, kListMetricPoints, values, [&](const Row& row) {
-        out.push_back({
-            .name = std::string(row.text(0)),
-            .step = row.integer(1),
-            .value = row.real(2),
-            .timestamp = std::string(row.text(3)),
-        });
+        out.push_back(point_of(row));
         return ok();
     }));
     return out;
+}
+
+Status ClientRuns::scan_points(
+    const Ctx& ctx,
+    std::int64_t run,
+    std::int64_t after,
+    std::int64_t last,
+    const std::function<Status(const MetricPoint&)>& each
+) {
+    const Value values[] = {run, after, last};
+    return session_.query(ctx, kListPointsBetween, values, [&](const Row& row) {
+        return each(point_of(row));
+    });
+}
+
+Status ClientRuns::scan_samples(
+    const Ctx& ctx,
+    std::int64_t run,
+    std::int64_t first,
+    std::int64_t last,
+    const std::function<Status(const ClientSample&)>& each
+) {
+    const Value values[] = {run, first, last};
+    return session_.query(ctx, kListSamplesBetween, values, [&](const Row& row) {
+        return each(sample_of(row));
+    });
 }
 
 }  // namespace lab::storage

@@ -1,6 +1,7 @@
 #pragma once
 #include "storage/store/session.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,22 @@ class ClientRuns {
     /// By name, then step.
     Result<std::vector<MetricPoint>> list_points(
         const Ctx& ctx, std::int64_t run, std::int64_t limit
+    );
+    /// Points whose keys in the store are above `after` and not above `last`, in that order.
+    Status scan_points(
+        const Ctx& ctx,
+        std::int64_t run,
+        std::int64_t after,
+        std::int64_t last,
+        const std::function<Status(const MetricPoint&)>& each
+    );
+    /// Samples with first <= number <= last, in that order.
+    Status scan_samples(
+        const Ctx& ctx,
+        std::int64_t run,
+        std::int64_t first,
+        std::int64_t last,
+        const std::function<Status(const ClientSample&)>& each
     );
 
   private:

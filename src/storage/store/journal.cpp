@@ -1,5 +1,6 @@
 #include "storage/store/journal.h"
 
+#include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
 
 #include <algorithm>
@@ -34,10 +35,10 @@ constexpr Query kInsertSample{"insert_sample", R"sql(
         run, sample, state, variant, item, repetition, cached, replayed, attempts, http_status,
         cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
         reasoning_tokens, usage_estimated, latency_ns, first_token_ns, cache_key, item_id,
-        finish_reason, error_code, error_message, scores, output, logprobs
+        finish_reason, error_code, error_message, scores, output, logprobs, stored_ms
     ) VALUES (
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $24, $25, $26, $27
+        $21, $22, $23, $24, $25, $26, $27, $28
     )
 )sql"};
 
@@ -142,11 +143,15 @@ constexpr Query kCarryCalls{"carry_calls", R"sql(
 )sql"};
 constexpr Query kDeleteFailed{"delete_failed", "DELETE FROM samples WHERE run = $1 AND state = 2"};
 
+constexpr Query kListFailed{
+    "list_failed", "SELECT sample FROM samples WHERE run = $1 AND state = 2 ORDER BY sample"
+};
+
 constexpr const Query* kQueries[] = {
     &kInsertIntent, &kDeleteIntent,  &kInsertSample, &kScanSamples,    &kFindSample,
     &kFindCached,   &kScanFinished,  &kScanDone,     &kReclaimIntents, &kInsertUncertain,
     &kSetAttempts,  &kDeleteIntents, &kCountSamples, &kSumPaid,        &kSumUncertain,
-    &kGetCarried,   &kSetCarried,    &kCarryCalls,   &kDeleteFailed,
+    &kGetCarried,   &kSetCarried,    &kCarryCalls,   &kDeleteFailed,   &kListFailed,
 };
 
 std::int64_t tokens_in_bounds(std::int64_t tokens) {
@@ -176,6 +181,10 @@ Value cost_value(const std::optional<Money>& cost) {
 
 Value text_or_null(const std::string& text) {
     return text.empty() ? Value(nullptr) : Value(std::string_view(text));
+}
+
+std::int64_t milliseconds_of(WallTime time) {
+    return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
 void read_sample(const Row& row, SampleResult& out) {
@@ -374,6 +383,7 @@ Status Journal::insert_result(const Ctx& ctx, std::int64_t run, const SampleResu
         text_or_null(result.scores),
         std::string_view(result.output),
         text_or_null(result.logprobs),
+        milliseconds_of(ctx.clock().wall()),
     };
     const auto inserted = session_.exec(ctx, kInsertSample, values);
     if (!inserted) {
@@ -436,6 +446,13 @@ Status Journal::record(const Ctx& ctx, std::int64_t run, const Entries& entries)
     for (const SampleResult* result : order) {
         LAB_CHECK(insert_result(ctx, run, *result));
     }
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+    if (notes.kept()) {
+        std::vector<std::int64_t> indexes;
+        indexes.reserve(order.size());
+        std::ranges::transform(order, std::back_inserter(indexes), &SampleResult::index);
+        LAB_CHECK(notes.samples(ctx, run, indexes));
+    }
     return transaction.commit(ctx);
 }
 
@@ -448,6 +465,8 @@ Status Journal::drop_intents(
     }
     if (!samples.empty() && calls > 0) {
         LAB_CHECK(add_carried_calls(ctx, session_, run, calls));
+        LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+        LAB_CHECK(notes.carried(ctx, run));
     }
     return ok();
 }
@@ -525,9 +544,19 @@ Result<std::int64_t> Journal::drop_failed(const Ctx& ctx, std::int64_t run) {
     LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
     paid.add(carried);
     const Value key[] = {run};
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+    if (notes.kept()) {
+        std::vector<std::int64_t> failed;
+        LAB_CHECK(session_.query(ctx, kListFailed, key, [&](const Row& row) {
+            failed.push_back(row.integer(0));
+            return ok();
+        }));
+        LAB_CHECK(notes.samples(ctx, run, failed));
+    }
     LAB_TRY(const std::int64_t count, session_.exec(ctx, kDeleteFailed, key));
     if (count > 0) {
         LAB_CHECK(set_carried(ctx, session_, run, paid));
+        LAB_CHECK(notes.carried(ctx, run));
     }
     LAB_CHECK(transaction.commit(ctx));
     return count;

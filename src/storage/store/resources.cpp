@@ -1,7 +1,10 @@
 #include "storage/store/resources.h"
 
 #include "storage/store/impl/list_text.h"
+#include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -257,6 +260,57 @@ Result<std::vector<Resource>> read_all(
     return out;
 }
 
+constexpr std::array<Query, 1> kOfExperiments{{
+    {"active_experiments",
+     "SELECT id, owner_id FROM experiments WHERE " LAB_VISIBLE
+     "AND EXISTS (SELECT 1 FROM runs r WHERE r.experiment = experiments.key AND "
+     "(r.origin = 'client' OR (r.created_at < CAST($6 AS TEXT) AND (r.completed_at IS NULL "
+     "OR r.completed_at >= CAST($5 AS TEXT))))) ORDER BY id LIMIT $7"},
+}};
+
+std::string payload_of(const Resource& experiment) {
+    return dump_json(Json{
+        {"name", experiment.name},
+        {"owner_id", experiment.access.owner},
+        {"status", experiment.status}
+    });
+}
+
+/// What is noted of an experiment is what became of it: "experiment_" and its state, when that is
+/// another than before.
+Result<bool> update_experiment(
+    const Ctx& ctx, Session& session, Resource& resource, std::span<const Value> values
+) {
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session));
+    LAB_TRY(const std::string before, notes.status_of_experiment(ctx, resource.key));
+    LAB_TRY(
+        const std::int64_t changed,
+        session.exec(ctx, statements(ResourceKind::experiment).update, values)
+    );
+    if (changed == 1 && notes.kept() && before != resource.status) {
+        const std::string type =
+            "experiment_" + (resource.status == "running" ? "started" : resource.status);
+        LAB_CHECK(notes.experiment_event(
+            ctx, resource.key, type, resource.updated_at, payload_of(resource)
+        ));
+    }
+    LAB_CHECK(notes.commit(ctx));
+    resource.revision += changed;
+    return changed == 1;
+}
+
+Result<bool> remove_experiment(const Ctx& ctx, Session& session, const Resource& resource) {
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session));
+    const std::string at = format_rfc3339(ctx.clock().wall());
+    LAB_CHECK(notes.experiment_event(ctx, resource.key, "experiment_deleted", at, "{}"));
+    const Value key[] = {resource.key};
+    LAB_TRY(
+        const std::int64_t gone, session.exec(ctx, statements(ResourceKind::experiment).remove, key)
+    );
+    LAB_CHECK(notes.commit(ctx));
+    return gone == 1;
+}
+
 std::optional<Resource> first_of(std::vector<Resource> found) {
     return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
@@ -264,7 +318,7 @@ std::optional<Resource> first_of(std::vector<Resource> found) {
 }  // namespace
 
 std::vector<const Query*> resource_queries() {
-    std::vector<const Query*> out;
+    std::vector<const Query*> out{&kOfExperiments[0]};
     for (const Statements& kind : kStatements) {
         for (const Query* query :
              {&kind.create,
@@ -304,10 +358,21 @@ Status Resources::create(const Ctx& ctx, Resource& resource) {
         std::string_view(resource.updated_at),
     };
     append_facets(kind_, resource, values);
-    return session_.query(ctx, statements(kind_).create, values, [&](const Row& row) {
-        resource.key = row.integer(0);
-        return ok();
-    });
+    const auto insert = [&] {
+        return session_.query(ctx, statements(kind_).create, values, [&](const Row& row) {
+            resource.key = row.integer(0);
+            return ok();
+        });
+    };
+    if (kind_ != ResourceKind::experiment) {
+        return insert();
+    }
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+    LAB_CHECK(insert());
+    LAB_CHECK(notes.experiment_event(
+        ctx, resource.key, "experiment_created", resource.created_at, payload_of(resource)
+    ));
+    return notes.commit(ctx);
 }
 
 Result<std::optional<Resource>> Resources::find(
@@ -355,9 +420,10 @@ Result<bool> Resources::update(const Ctx& ctx, Resource& resource) {
         std::string_view(resource.body),
         std::string_view(resource.updated_at),
     };
-    if (kind_ != ResourceKind::experiment) {  // whose runs it carries never changes
-        append_facets(kind_, resource, values);
+    if (kind_ == ResourceKind::experiment) {  // whose runs it carries never changes
+        return update_experiment(ctx, session_, resource, values);
     }
+    append_facets(kind_, resource, values);
     LAB_TRY(const std::int64_t changed, session_.exec(ctx, statements(kind_).update, values));
     resource.revision += changed;
     return changed == 1;
@@ -365,6 +431,9 @@ Result<bool> Resources::update(const Ctx& ctx, Resource& resource) {
 
 Result<bool> Resources::remove(const Ctx& ctx, const Resource& resource) {
     const Value values[] = {resource.key};
+    if (kind_ == ResourceKind::experiment) {
+        return remove_experiment(ctx, session_, resource);
+    }
     LAB_TRY(const std::int64_t gone, session_.exec(ctx, statements(kind_).remove, values));
     return gone == 1;
 }
@@ -397,6 +466,32 @@ Result<std::int64_t> Resources::count(
                       out = row.integer(0);
                       return ok();
                   }));
+    return out;
+}
+
+Result<std::vector<ActiveExperiment>> Resources::list_active(
+    const Ctx& ctx,
+    const Viewer& viewer,
+    std::string_view from,
+    std::string_view to,
+    std::int64_t limit
+) {
+    LAB_ASSERT(kind_ == ResourceKind::experiment, "only experiments have runs");
+    const std::string pattern = Conditions::pattern_of(viewer.user);
+    const Value values[] = {
+        viewer.org,
+        std::string_view(viewer.user),
+        std::string_view(pattern),
+        std::int64_t{viewer.is_admin ? 1 : 0},
+        from,
+        to,
+        limit,
+    };
+    std::vector<ActiveExperiment> out;
+    LAB_CHECK(session_.query(ctx, kOfExperiments[0], values, [&](const Row& row) {
+        out.push_back({.id = std::string(row.text(0)), .owner = std::string(row.text(1))});
+        return ok();
+    }));
     return out;
 }
 

@@ -73,6 +73,11 @@ struct ResourcePage {
     std::optional<ResourceCursor> after;
 };
 
+struct ActiveExperiment {
+    std::string id;
+    std::string owner;  ///< empty = nobody in particular
+};
+
 /// Borrows the session; same thread rule.
 class Resources {
   public:
@@ -96,6 +101,15 @@ class Resources {
         const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
     );
     Result<std::int64_t> count(const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter);
+    /// Of experiments, also those that carry runs of evaluations: who has runs between two times
+    /// (RFC 3339), and that the viewer may see. By id.
+    Result<std::vector<ActiveExperiment>> list_active(
+        const Ctx& ctx,
+        const Viewer& viewer,
+        std::string_view from,
+        std::string_view to,
+        std::int64_t limit
+    );
 
   private:
     Session& session_;

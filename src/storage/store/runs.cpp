@@ -1,8 +1,11 @@
 #include "storage/store/runs.h"
 
 #include "base/text.h"
+#include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
 #include "storage/store/run_counts.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -180,6 +183,13 @@ Status insert_run(const Ctx& ctx, Session& session, std::int64_t experiment_key,
     });
 }
 
+Status note_created(const Ctx& ctx, Session& session, const Run& run) {
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session));
+    const Json payload{{"number", run.number}, {"origin", run.origin}};
+    LAB_CHECK(notes.run_event(ctx, run.key, "run_created", run.created_at, dump_json(payload)));
+    return notes.commit(ctx);
+}
+
 Error no_run(std::string_view id) {
     return {
         Code::not_found,
@@ -221,6 +231,7 @@ Result<Run> Runs::create(const Ctx& ctx, Run run) {
         return ok();
     }));
     LAB_CHECK(insert_run(ctx, session_, experiment_key, run));
+    LAB_CHECK(note_created(ctx, session_, run));
     LAB_CHECK(transaction.commit(ctx));
     return run;
 }
@@ -236,6 +247,7 @@ Result<Run> Runs::create_in(const Ctx& ctx, std::int64_t experiment_key, Run run
         return Error(Code::not_found, "there is no such experiment any more");
     }
     LAB_CHECK(insert_run(ctx, session_, experiment_key, run));
+    LAB_CHECK(note_created(ctx, session_, run));
     LAB_CHECK(transaction.commit(ctx));
     return run;
 }
@@ -301,7 +313,12 @@ Result<std::int64_t> count_runs(const Ctx& ctx, Session& session, RunState state
 
 Result<bool> Runs::move_state(const Ctx& ctx, std::int64_t run, RunState from, RunState to) {
     const Value values[] = {run, domain::to_string(from), domain::to_string(to)};
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     LAB_TRY(const std::int64_t moved, session_.exec(ctx, kMoveRun, values));
+    if (moved == 1 && from != to) {
+        LAB_CHECK(notes.run_state(ctx, run, to, "", ""));
+    }
+    LAB_CHECK(notes.commit(ctx));
     return moved == 1;
 }
 
@@ -384,7 +401,13 @@ Status Runs::set_state(
         stop_reason,
         state == RunState::pending ? Value(nullptr) : Value(at),
     };
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+    LAB_TRY(const std::string before, notes.state_of_run(ctx, run));
     LAB_TRY(const std::int64_t count, session_.exec(ctx, starts ? kStartRun : kEndRun, values));
+    if (count > 0 && before != domain::to_string(state)) {
+        LAB_CHECK(notes.run_state(ctx, run, state, stop_reason, at));
+    }
+    LAB_CHECK(notes.commit(ctx));
     if (count == 0) {
         LAB_TRY(
             const bool cancelled, move_state(ctx, run, RunState::cancelled, RunState::cancelled)

@@ -889,6 +889,121 @@ class AgentList(Base):
     status: str | None = None
 
 
+class FactSummary(Base):
+    count: int
+    mean: float | None = None
+    min: float | None = None
+    max: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class SeriesPoint(Base):
+    at: AwareDatetime
+    model: str
+    count: int
+    mean: float | None = None
+    min: float | None = None
+    max: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class MetricSeries(Base):
+    experiment_id: str
+    metric: str
+    step: Literal['hour', 'day', 'week']
+    points: list[SeriesPoint]
+    from_: AwareDatetime = Field(..., alias='from')
+    to: AwareDatetime
+    source: Literal['clickhouse', 'store']
+    behind_seconds: int
+
+
+class TrendRun(Base):
+    run_id: str
+    run_number: int
+    created_at: AwareDatetime
+    count: int
+    mean: float | None = None
+    min: float | None = None
+    max: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class Trend(Base):
+    slope: float
+    intercept: float
+    standard_error: float
+    r_squared: float | None
+    p_value: float
+
+
+class MetricTrend(Base):
+    experiment_id: str
+    metric: str
+    runs: list[TrendRun]
+    trend: Trend | None
+    from_: AwareDatetime = Field(..., alias='from')
+    to: AwareDatetime
+    source: Literal['clickhouse', 'store']
+    behind_seconds: int
+
+
+class LatencyRow(Base):
+    day: str
+    model: str
+    failed: int
+    latency_ms: FactSummary
+    time_to_first_token_ms: FactSummary
+
+
+class LatencyFigures(Base):
+    rows: list[LatencyRow]
+    from_: AwareDatetime = Field(..., alias='from')
+    to: AwareDatetime
+    source: Literal['clickhouse', 'store']
+    behind_seconds: int
+
+
+class Spent(Base):
+    samples: int
+    failed: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    unpriced: int
+    cost: Decimal
+
+
+class CostRow(Base):
+    key: str | None
+    samples: int
+    failed: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    unpriced: int
+    cost: Decimal
+
+
+class CostFigures(Base):
+    by: Literal['owner', 'experiment', 'model']
+    rows: list[CostRow]
+    total: Spent
+    from_: AwareDatetime = Field(..., alias='from')
+    to: AwareDatetime
+    source: Literal['clickhouse', 'store']
+    behind_seconds: int
+
+
 class Pagination1(Base):
     total: int | None
     limit: int

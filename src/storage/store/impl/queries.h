@@ -25,6 +25,8 @@ std::span<const Query* const> credential_queries();
 std::span<const Query* const> run_lease_queries();
 std::span<const Query* const> run_crew_queries();
 std::span<const Query* const> run_event_queries();
+std::span<const Query* const> outbox_queries();
+std::span<const Query* const> fact_row_queries();
 std::vector<const Query*> resource_queries();
 
 // Those that only the SQLite driver runs.
