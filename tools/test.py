@@ -217,6 +217,7 @@ def stages():
                 Part("model server", [(["tests/e2e/llama/setup.sh"], {})], minutes=10),
                 Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),
                 Part("collector", [(["tools/otel_collector.py", "--build"], {})], minutes=20),
+                Part("messages of OTLP", [(["tests/e2e/otlp/setup.sh"], {})], minutes=10),
                 Part("identity provider", [(["tests/e2e/oidc/setup.sh"], {})], minutes=10),
                 Part("end to end",
                      [([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests/e2e"],

@@ -1,10 +1,14 @@
 """Traces in a real collector: one experiment is one trace, from the request to the calls and the statements below; and
 whatever the collector does, no request waits for it."""
+import base64
+import http.server
 import importlib.util
+import json
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 import urllib.request
@@ -19,6 +23,7 @@ otel_collector = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(otel_collector)
 
 KEY = "sk-traces-0123456789abcdefghijklmnop"
+DECODER = support.ROOT / "build" / "venv-otlp" / "bin" / "python"
 ADMIN = "the-operators-own-key-0123456789abcdef"
 TRACE, ABOVE = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -155,6 +160,88 @@ class OneExperiment(TraceTest):
         for secret in (KEY, ADMIN, self.token, test_serve.PASSWORD, test_serve.EMAIL, "hidden question"):
             self.assertNotIn(secret, collector.text)
         self.assertNotIn(mock_llm.default_answer("the hidden question 0"), collector.text)
+
+
+class Recorder(http.server.ThreadingHTTPServer):
+    """Keeps what is posted to it, and takes everything."""
+
+    def __init__(self):
+        self.posts = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.server.posts.append((self.path, dict(self.headers.items()), body))
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+    def decoded(self, folder):
+        """All messages, as OpenTelemetry's own classes read them."""
+        folder.mkdir()
+        for number, (path, _, body) in enumerate(self.posts):
+            (folder / f"{number:05}.{path.rsplit('/', 1)[1]}").write_bytes(body)
+        done = subprocess.run([DECODER, support.ROOT / "tests/e2e/otlp/decode.py", folder], text=True,
+                              capture_output=True, timeout=60)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@unittest.skipUnless(DECODER.exists(), "no messages of OpenTelemetry: tests/e2e/otlp/setup.sh installs them")
+class Messages(TraceTest):
+    def test_another_decoder_reads_the_same(self):
+        recorder = self.enterContext(Recorder())
+        server = self.lab(
+            f"http://127.0.0.1:{recorder.server_port}/", OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_EXPORTER_OTLP_HEADERS="api-key=hunter2hunter2,x-tenant=a%2Cb")
+        begun = time.time_ns()
+        self.requests(server, 3, traceparent=f"00-{TRACE}-{ABOVE}-01", tracestate="lab=1")
+        self.assertEqual(server.stop()[0], 0)
+        ended = time.time_ns()
+        for path, headers, _ in recorder.posts:
+            self.assertEqual(path, "/v1/traces")
+            self.assertEqual((headers["api-key"], headers["x-tenant"]), ("hunter2hunter2", "a,b"))
+            self.assertEqual(headers["content-type"], "application/x-protobuf")
+        self.assertNotIn("hunter2", str(server.log))
+        spans = []
+        for request in recorder.decoded(self.folder / "messages"):
+            for resource in request["resourceSpans"]:
+                names = {one["key"]: one["value"] for one in resource["resource"]["attributes"]}
+                self.assertEqual(names["service.name"], {"stringValue": "llm-research-api"})
+                for scope in resource["scopeSpans"]:
+                    self.assertEqual(scope["scope"]["name"], "llm-research")
+                    spans += scope["spans"]
+        spans = [one for one in spans if one["traceId"] == base64.b64encode(bytes.fromhex(TRACE)).decode()]
+        requests = [one for one in spans if one["name"] == "GET /experiments"]
+        self.assertEqual(len(requests), 3)
+        for one in requests:
+            self.assertEqual(one["parentSpanId"], base64.b64encode(bytes.fromhex(ABOVE)).decode())
+            self.assertEqual((one["kind"], one["traceState"], one["flags"]), ("SPAN_KIND_SERVER", "lab=1", 1))
+            attributes = {each["key"]: each["value"] for each in one["attributes"]}
+            self.assertEqual(attributes["http.request.method"], {"stringValue": "GET"})
+            self.assertEqual(attributes["http.response.status_code"], {"intValue": "200"})
+            # The two clocks are read a moment apart.
+            self.assertLessEqual(begun - 1_000_000, int(one["startTimeUnixNano"]))
+            self.assertLess(int(one["startTimeUnixNano"]), int(one["endTimeUnixNano"]))
+            self.assertLessEqual(int(one["endTimeUnixNano"]), ended + 1_000_000)
+            below = [each for each in spans if each.get("parentSpanId") == one["spanId"]]
+            self.assertGreaterEqual(len(below), 1)
+            self.assertEqual({each["kind"] for each in below}, {"SPAN_KIND_CLIENT"})
 
 
 class Transports(TraceTest):

@@ -10,7 +10,6 @@ namespace lab::otlp {
 namespace {
 
 constexpr std::string_view kScope = "llm-research";
-constexpr std::size_t kMessageBytesMax = 300;
 
 /// Bytes of a hexadecimal identifier; empty when there is none.
 std::string from_hex(std::string_view digits) {
@@ -125,6 +124,11 @@ std::string encode_traces(
     return Message().message(1, resource_spans).str();
 }
 
+std::string told_words(std::string_view text) {
+    constexpr std::size_t kBytesMax = 300;
+    return shorten(redact(sanitize_utf8(text.substr(0, 4 * kBytesMax))), kBytesMax);
+}
+
 PartialSuccess decode_partial_success(std::string_view response) {
     // partial_success 1: rejected 1, error_message 2.
     PartialSuccess out;
@@ -138,7 +142,7 @@ PartialSuccess decode_partial_success(std::string_view response) {
             if (part->number == 1) {
                 out.rejected = static_cast<std::int64_t>(part->value);
             } else if (part->number == 2) {
-                out.message = redact(shorten(sanitize_utf8(part->bytes), kMessageBytesMax));
+                out.message = told_words(part->bytes);
             }
         }
     }
@@ -149,7 +153,7 @@ std::string decode_status_message(std::string_view status) {
     Reader whole(status);
     while (const auto field = whole.next()) {
         if (field->number == 2) {
-            return redact(shorten(sanitize_utf8(field->bytes), kMessageBytesMax));
+            return told_words(field->bytes);
         }
     }
     return "";

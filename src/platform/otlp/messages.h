@@ -24,6 +24,9 @@ std::string encode_traces(
     std::span<const std::unique_ptr<SpanRecord>> spans
 );
 
+/// What the other side said, for people: at most 300 bytes of UTF-8, without secrets.
+std::string told_words(std::string_view text);
+
 /// How many were not taken, of an ExportTraceServiceResponse or an ExportMetricsServiceResponse,
 /// and why.
 struct PartialSuccess {
