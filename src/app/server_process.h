@@ -8,6 +8,7 @@
 #include "app/shared.h"
 #include "cli/cli.h"
 #include "platform/config/live_settings.h"
+#include "platform/otlp/metrics_pusher.h"
 #include "platform/process/worker.h"
 #include "platform/telemetry/process_load.h"
 #include "service/audit.h"
@@ -114,7 +115,8 @@ class ServerProcess {
     std::optional<Shared::Health> shared_health_;         ///< of the watcher
     std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
     int looks_ = 0;                                       ///< of the watcher
-    ThreadWorker watcher_;  ///< looks at what may hang: files, the store
+    ThreadWorker watcher_;                         ///< looks at what may hang: files, the store
+    std::unique_ptr<otlp::MetricsPusher> pusher_;  ///< null: metrics are only fetched
 };
 
 }  // namespace lab::app

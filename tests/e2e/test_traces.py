@@ -15,6 +15,7 @@ import urllib.request
 
 import mock_llm
 import support
+import test_redis
 import test_serve
 from fault_proxy import FaultProxy
 
@@ -162,6 +163,25 @@ class OneExperiment(TraceTest):
         self.assertNotIn(mock_llm.default_answer("the hidden question 0"), collector.text)
 
 
+class Redis(TraceTest):
+    def test_what_is_asked_of_redis_is_below_the_request(self):
+        if not test_redis.redis_servers.is_installed():
+            self.skipTest("redis-server is not installed (tools/packages.txt)")
+        redis = test_redis.redis_servers.Servers()
+        self.addCleanup(redis.__exit__)
+        collector = self.collector()
+        server = self.lab(f"http://127.0.0.1:{collector.grpc_port}",
+                          REDIS_URL=redis.url([redis.single()], test_redis.redis_servers.USER))
+        self.requests(server, 2)
+        self.assertEqual(server.stop()[0], 0)
+        spans = collector.spans()
+        requests = {one.id for one in spans if one.kind == "Server"}
+        asked = [one for one in spans if one.attributes.get("db.system.name") == "Str(redis)"]
+        self.assertIn("EVALSHA", {one.name for one in asked})
+        self.assertLessEqual({one.parent for one in asked}, requests)
+        self.assertNotIn("llm-research:", str(asked), "no key of Redis is shown")
+
+
 class Recorder(http.server.ThreadingHTTPServer):
     """Keeps what is posted to it, and takes everything."""
 
@@ -244,6 +264,32 @@ class Messages(TraceTest):
             self.assertEqual({each["kind"] for each in below}, {"SPAN_KIND_CLIENT"})
 
 
+    def test_metrics_go_the_same_way_when_they_are_asked_for(self):
+        recorder = self.enterContext(Recorder())
+        server = self.lab(f"http://127.0.0.1:{recorder.server_port}", OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+                          OTEL_METRICS_EXPORTER="otlp", OTEL_METRIC_EXPORT_INTERVAL="200", ENABLE_TRACING="false")
+        self.requests(server, 3)
+        self.wait_for_metric(server, 'metric_pushes_total{outcome="ok"}', 2)
+        self.assertEqual(server.stop()[0], 0)
+        self.assertEqual({path for path, _, _ in recorder.posts}, {"/v1/metrics"})
+        last = recorder.decoded(self.folder / "messages")[-1]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+        named = {one["name"]: one for one in last}
+
+        def points(name, kind):
+            return {tuple(sorted((each["key"], each["value"]["stringValue"]) for each in point.get("attributes", []))): point
+                    for point in named[name][kind]["dataPoints"]}
+        of = (("method", "GET"), ("path", "/experiments"))
+        counted = points("http_requests_total", "sum")[(*of, ("status", "200"))]
+        self.assertEqual(counted["asDouble"], 3)
+        self.assertEqual(named["http_requests_total"]["sum"]["aggregationTemporality"], "AGGREGATION_TEMPORALITY_CUMULATIVE")
+        self.assertTrue(named["http_requests_total"]["sum"]["isMonotonic"])
+        took = points("http_request_duration_seconds", "histogram")[of]
+        self.assertEqual(took["count"], "3")
+        self.assertEqual(sum(map(int, took["bucketCounts"])), 3)
+        self.assertEqual(len(took["bucketCounts"]), len(took["explicitBounds"]) + 1)
+        self.assertGreater(points("process_resident_memory_bytes", "gauge")[()]["asDouble"], 1e6)
+
+
 class Transports(TraceTest):
     def certificate(self, folder):
         folder.mkdir()
@@ -259,10 +305,15 @@ class Transports(TraceTest):
         for protocol, port in (("grpc", collector.grpc_port), ("http/protobuf", collector.http_port)):
             with self.subTest(protocol):
                 server = self.lab(f"https://localhost:{port}", OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
-                                  OTEL_EXPORTER_OTLP_CERTIFICATE=str(tls / "cert.pem"), OTEL_SERVICE_NAME=protocol)
+                                  OTEL_EXPORTER_OTLP_CERTIFICATE=str(tls / "cert.pem"), OTEL_SERVICE_NAME=protocol,
+                                  OTEL_METRICS_EXPORTER="otlp" if protocol == "grpc" else "none",
+                                  OTEL_METRIC_EXPORT_INTERVAL="200")
                 self.requests(server, 2)
                 collector.wait_for(lambda spans, of=f"Str({protocol})": sum(
                     span.name == "GET /experiments" and span.resource["service.name"] == of for span in spans) == 2)
+                if protocol == "grpc":
+                    self.wait_for_metric(server, 'metric_pushes_total{outcome="ok"}', 1)
+                    self.assertIn("-> Name: http_requests_total", collector.text)
                 self.assertEqual(server.stop()[0], 0)
 
     def test_whoever_has_another_certificate_gets_nothing(self):
