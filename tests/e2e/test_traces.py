@@ -15,6 +15,8 @@ import urllib.request
 
 import mock_llm
 import support
+import test_fleet
+import test_postgres
 import test_redis
 import test_serve
 from fault_proxy import FaultProxy
@@ -55,6 +57,16 @@ class TraceTest(test_serve.ServeTest):
         while (self.metric(server, series) or 0) < least:
             self.assertLess(time.monotonic(), deadline, f"{series} is {self.metric(server, series)}")
             time.sleep(0.05)
+
+    def wait_for_word(self, server, message, seconds=20):
+        """The first line of the log with this message."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for entry in list(server.log):
+                if entry["message"] == message:
+                    return entry
+            self.assertLess(time.monotonic(), deadline, message)
+            time.sleep(0.02)
 
     def requests(self, server, count, **headers):
         """Requests that go through the pool and the store; seconds of each."""
@@ -180,6 +192,31 @@ class Redis(TraceTest):
         self.assertIn("EVALSHA", {one.name for one in asked})
         self.assertLessEqual({one.parent for one in asked}, requests)
         self.assertNotIn("llm-research:", str(asked), "no key of Redis is shown")
+
+
+class Processes(test_postgres.OnPostgres, TraceTest):
+    fleet, worker, started = test_fleet.Fleet.fleet, test_fleet.Fleet.worker, test_fleet.Fleet.started
+    call, until = test_fleet.Fleet.call, test_fleet.Fleet.until
+
+    def test_a_run_that_another_process_carries_out_belongs_to_the_trace_of_its_request(self):
+        self.endpoint = self.enterContext(mock_llm.MockLLM())
+        collector = self.collector()
+        env = {"OTEL_EXPORTER_ENDPOINT": f"http://127.0.0.1:{collector.grpc_port}", "OTEL_TRACES_SAMPLER_ARG": "1"}
+        self.fleet(workers=0, **env)
+        worker = self.worker(OTEL_SERVICE_NAME="worker", **env)
+        _, run = self.started(rows=3)
+        self.until(lambda: self.call("GET", run)["status"] == "completed")
+        self.assertEqual([one.stop()[0] for one in (worker, self.at)], [0, 0])
+        spans = collector.spans()
+        by_id = {one.id: one for one in spans}
+        whole = next(one for one in spans if one.name == "run")
+        self.assertEqual(whole.resource["service.name"], "Str(worker)")
+        request = by_id[whole.parent]
+        self.assertEqual(request.name, "POST /experiments/{id}/start")
+        self.assertEqual(request.resource["service.name"], "Str(llm-research-api)")
+        self.assertEqual(len([one for one in spans if one.name == "chat m" and one.trace == request.trace]), 3)
+        below = [one for one in spans if one.attributes.get("db.system.name") == "Str(postgresql)"]
+        self.assertIn("store", {by_id[one.parent].name for one in below})
 
 
 class Recorder(http.server.ThreadingHTTPServer):
@@ -320,10 +357,10 @@ class Transports(TraceTest):
         collector = self.collector(tls=self.certificate(self.folder / "tls"))
         server = self.lab(f"https://localhost:{collector.grpc_port}")
         self.requests(server, 1)
-        self.wait_for_metric(server, "trace_export_failures_total", 1)
-        said = [entry for entry in server.log if entry["message"] == "traces cannot be exported"]
-        self.assertEqual(len(said), 1)
-        self.assertIn("certificate", said[0]["fields"]["problem"])
+        self.wait_for_metric(server, "trace_export_failures_total", 2)
+        said = self.wait_for_word(server, "traces cannot be exported")
+        self.assertIn("certificate", said["fields"]["problem"])
+        self.assertEqual([entry["target"] for entry in server.log].count(said["target"]), 1, "it is said once")
         self.assertEqual(collector.spans(), [])
 
     def test_only_what_is_sampled_is_sent(self):
@@ -378,9 +415,8 @@ class Trouble(TraceTest):
                 exported = self.metric(server, "trace_spans_exported_total")
                 self.wait_for_metric(server, "trace_spans_exported_total", exported + 1)
         self.assertLessEqual(self.metric(server, "trace_spans_waiting"), 2 * 64)
-        words = [entry["message"] for entry in server.log]
-        self.assertIn("traces cannot be exported", words)
-        self.assertIn("traces are exported again", words)
+        self.wait_for_word(server, "traces cannot be exported")
+        self.wait_for_word(server, "traces are exported again")
 
     def test_the_end_of_the_process_does_not_wait_for_it(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
