@@ -220,6 +220,7 @@ def stages():
                 Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),
                 Part("collector", [(["tools/otel_collector.py", "--build"], {})], minutes=20),
                 Part("ClickHouse", [(["tools/clickhouse.py", "--build"], {})], minutes=20),
+                Part("messages of OTLP", [(["tests/e2e/otlp/setup.sh"], {})], minutes=10),
                 Part("identity provider", [(["tests/e2e/oidc/setup.sh"], {})], minutes=10),
                 Part("secrets service", [(["tools/moto.py", "--build"], {})], minutes=10),
                 Part("end to end",

@@ -7,6 +7,7 @@
 #include "app/listener.h"
 #include "app/route_audit.h"
 #include "app/server_process.h"
+#include "app/tracing.h"
 #include "app/unused_settings.h"
 #include "platform/telemetry/process_metrics.h"
 #include "service/object_sweep.h"
@@ -25,7 +26,7 @@ namespace {
 constexpr Duration kDrainRequests = std::chrono::seconds(6);
 constexpr Duration kDrainRuns = std::chrono::seconds(4);
 constexpr Duration kDrainAudit = std::chrono::seconds(2);
-constexpr Duration kDrainTraces = std::chrono::milliseconds(400);
+constexpr Duration kDrainTraces = std::chrono::milliseconds(300);
 /// Where passwords are tried: so many requests a second from one address.
 constexpr double kLoginRate = 1;
 constexpr double kLoginBurst = 20;
@@ -263,6 +264,7 @@ Status ServerProcess::listen() {
     LAB_TRY(metrics_server_, http::Server::start(clock_, metrics, *metrics_application_));
     collect_gauges();
     add_process_metrics(metrics_, {.version = std::string(version()), .revision = {}});
+    pusher_ = make_pusher(settings(), clock_, log_, metrics_);
     return ok();
 }
 
@@ -307,10 +309,16 @@ void ServerProcess::drain() {
     if (tracer_ != nullptr) {
         tracer_->close_soon();  // beside what follows
     }
+    if (pusher_) {
+        pusher_->close_soon();
+    }
     static_cast<void>(audit_.stop(part(kDrainAudit)));
     metrics_server_->drain(std::chrono::milliseconds(500));
     if (tracer_ != nullptr) {
         tracer_->close(kDrainTraces);
+    }
+    if (pusher_) {
+        pusher_->close(kDrainTraces);
     }
     log_.info("server", "stopped");
     log_.close(std::chrono::seconds(1));

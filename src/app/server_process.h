@@ -9,6 +9,7 @@
 #include "app/shared.h"
 #include "cli/cli.h"
 #include "platform/config/live_settings.h"
+#include "platform/otlp/metrics_pusher.h"
 #include "platform/process/worker.h"
 #include "platform/telemetry/process_load.h"
 #include "service/audit.h"
@@ -125,6 +126,7 @@ class ServerProcess {
     std::vector<Detail> secret_problems_;                 ///< of secrets_worker_
     ThreadWorker secrets_worker_;  ///< a service that hangs keeps nobody else
     ThreadWorker watcher_;         ///< looks at what may hang: files, the store
+    std::unique_ptr<otlp::MetricsPusher> pusher_;  ///< null: metrics are only fetched
 };
 
 }  // namespace lab::app

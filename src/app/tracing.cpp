@@ -1,7 +1,7 @@
 #include "app/tracing.h"
 
 #include "app/wire.h"
-#include "platform/otlp/exporter.h"
+#include "platform/otlp/metrics_pusher.h"
 
 #include <unistd.h>
 
@@ -41,6 +41,17 @@ otlp::ExporterOptions exporter_options(const ServerSettings& settings) {
         {"deployment.environment.name", settings.general.environment},
     };
     return out;
+}
+
+/// Says when exporting begins to fail, and when it works again.
+std::function<void(std::string_view)> teller(Logger& log, const std::string& what) {
+    return [&log, what](std::string_view problem) {
+        if (problem.empty()) {
+            log.info("otlp", what + " are exported again");
+        } else {
+            log.warn("otlp", what + " cannot be exported", {{"problem", problem}});
+        }
+    };
 }
 
 /// The tracer's counts as metrics, brought up to date when these are read.
@@ -110,16 +121,28 @@ std::unique_ptr<Tracer> make_tracer(
         ids,
         otlp::make_span_exporter(exporter_options(settings)),
         options,
-        [&log](std::string_view problem) {
-            if (problem.empty()) {
-                log.info("otlp", "traces are exported again");
-            } else {
-                log.warn("otlp", "traces cannot be exported", {{"problem", problem}});
-            }
-        }
+        teller(log, "traces")
     );
     metrics.on_collect([shown = std::make_shared<CountsShown>(metrics, *tracer)] { (*shown)(); });
     return tracer;
+}
+
+std::unique_ptr<otlp::MetricsPusher> make_pusher(
+    const ServerSettings& settings, const Clock& clock, Logger& log, Metrics& metrics
+) {
+    const TelemetrySettings& telemetry = settings.telemetry;
+    if (telemetry.metrics_exporter != "otlp" || telemetry.otlp_endpoint.empty()) {
+        return nullptr;
+    }
+    return std::make_unique<otlp::MetricsPusher>(
+        clock,
+        metrics,
+        otlp::PusherOptions{
+            .exporter = exporter_options(settings),
+            .interval = milliseconds(telemetry.metrics_interval_ms),
+        },
+        teller(log, "metrics")
+    );
 }
 
 std::vector<Detail> check_tracing(const TelemetrySettings& settings) {

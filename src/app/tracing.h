@@ -6,6 +6,10 @@
 
 #include <memory>
 
+namespace lab::otlp {
+class MetricsPusher;
+}
+
 namespace lab::app {
 
 /// Traces to the collector of the settings; null without one. What the last three give is counted
@@ -16,6 +20,11 @@ std::unique_ptr<Tracer> make_tracer(
     TraceIdSource& ids,
     Logger& log,
     Metrics& metrics
+);
+
+/// Metrics to the collector of the settings; null unless asked for. All outlive it.
+std::unique_ptr<otlp::MetricsPusher> make_pusher(
+    const ServerSettings& settings, const Clock& clock, Logger& log, Metrics& metrics
 );
 
 /// What the settings of traces say that only platform/otlp can judge; empty when all is well.

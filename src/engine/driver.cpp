@@ -470,6 +470,9 @@ Status Driver::write(Batch& batch) {
         tell_sample(call->span, call->result);
         results.push_back(std::move(call->result));
     }
+    Span span = child_span("store", SpanKind::internal);
+    span.set("llm_research.samples", results.size());
+    const SpanScope scope(span);
     return deps_.journal->record(
         deps_.ctx,
         input_.run,

@@ -1,16 +1,23 @@
 """Traces in a real collector: one experiment is one trace, from the request to the calls and the statements below; and
 whatever the collector does, no request waits for it."""
+import base64
+import http.server
 import importlib.util
+import json
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 import urllib.request
 
 import mock_llm
 import support
+import test_fleet
+import test_postgres
+import test_redis
 import test_serve
 from fault_proxy import FaultProxy
 
@@ -19,6 +26,7 @@ otel_collector = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(otel_collector)
 
 KEY = "sk-traces-0123456789abcdefghijklmnop"
+DECODER = support.ROOT / "build" / "venv-otlp" / "bin" / "python"
 ADMIN = "the-operators-own-key-0123456789abcdef"
 TRACE, ABOVE = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -49,6 +57,16 @@ class TraceTest(test_serve.ServeTest):
         while (self.metric(server, series) or 0) < least:
             self.assertLess(time.monotonic(), deadline, f"{series} is {self.metric(server, series)}")
             time.sleep(0.05)
+
+    def wait_for_word(self, server, message, seconds=20):
+        """The first line of the log with this message."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for entry in list(server.log):
+                if entry["message"] == message:
+                    return entry
+            self.assertLess(time.monotonic(), deadline, message)
+            time.sleep(0.02)
 
     def requests(self, server, count, **headers):
         """Requests that go through the pool and the store; seconds of each."""
@@ -157,6 +175,158 @@ class OneExperiment(TraceTest):
         self.assertNotIn(mock_llm.default_answer("the hidden question 0"), collector.text)
 
 
+class Redis(TraceTest):
+    def test_what_is_asked_of_redis_is_below_the_request(self):
+        if not test_redis.redis_servers.is_installed():
+            self.skipTest("redis-server is not installed (tools/packages.txt)")
+        redis = test_redis.redis_servers.Servers()
+        self.addCleanup(redis.__exit__)
+        collector = self.collector()
+        server = self.lab(f"http://127.0.0.1:{collector.grpc_port}",
+                          REDIS_URL=redis.url([redis.single()], test_redis.redis_servers.USER))
+        self.requests(server, 2)
+        self.assertEqual(server.stop()[0], 0)
+        spans = collector.spans()
+        requests = {one.id for one in spans if one.kind == "Server"}
+        asked = [one for one in spans if one.attributes.get("db.system.name") == "Str(redis)"]
+        self.assertIn("EVALSHA", {one.name for one in asked})
+        self.assertLessEqual({one.parent for one in asked}, requests)
+        self.assertNotIn("llm-research:", str(asked), "no key of Redis is shown")
+
+
+class Processes(test_postgres.OnPostgres, TraceTest):
+    fleet, worker, started = test_fleet.Fleet.fleet, test_fleet.Fleet.worker, test_fleet.Fleet.started
+    call, until = test_fleet.Fleet.call, test_fleet.Fleet.until
+
+    def test_a_run_that_another_process_carries_out_belongs_to_the_trace_of_its_request(self):
+        self.endpoint = self.enterContext(mock_llm.MockLLM())
+        collector = self.collector()
+        env = {"OTEL_EXPORTER_ENDPOINT": f"http://127.0.0.1:{collector.grpc_port}", "OTEL_TRACES_SAMPLER_ARG": "1"}
+        self.fleet(workers=0, **env)
+        worker = self.worker(OTEL_SERVICE_NAME="worker", **env)
+        _, run = self.started(rows=3)
+        self.until(lambda: self.call("GET", run)["status"] == "completed")
+        self.assertEqual([one.stop()[0] for one in (worker, self.at)], [0, 0])
+        spans = collector.spans()
+        by_id = {one.id: one for one in spans}
+        whole = next(one for one in spans if one.name == "run")
+        self.assertEqual(whole.resource["service.name"], "Str(worker)")
+        request = by_id[whole.parent]
+        self.assertEqual(request.name, "POST /experiments/{id}/start")
+        self.assertEqual(request.resource["service.name"], "Str(llm-research-api)")
+        self.assertEqual(len([one for one in spans if one.name == "chat m" and one.trace == request.trace]), 3)
+        below = [one for one in spans if one.attributes.get("db.system.name") == "Str(postgresql)"]
+        self.assertIn("store", {by_id[one.parent].name for one in below})
+
+
+class Recorder(http.server.ThreadingHTTPServer):
+    """Keeps what is posted to it, and takes everything."""
+
+    def __init__(self):
+        self.posts = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.server.posts.append((self.path, dict(self.headers.items()), body))
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+    def decoded(self, folder):
+        """All messages, as OpenTelemetry's own classes read them."""
+        folder.mkdir()
+        for number, (path, _, body) in enumerate(self.posts):
+            (folder / f"{number:05}.{path.rsplit('/', 1)[1]}").write_bytes(body)
+        done = subprocess.run([DECODER, support.ROOT / "tests/e2e/otlp/decode.py", folder], text=True,
+                              capture_output=True, timeout=60)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@unittest.skipUnless(DECODER.exists(), "no messages of OpenTelemetry: tests/e2e/otlp/setup.sh installs them")
+class Messages(TraceTest):
+    def test_another_decoder_reads_the_same(self):
+        recorder = self.enterContext(Recorder())
+        server = self.lab(
+            f"http://127.0.0.1:{recorder.server_port}/", OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_EXPORTER_OTLP_HEADERS="api-key=hunter2hunter2,x-tenant=a%2Cb")
+        begun = time.time_ns()
+        self.requests(server, 3, traceparent=f"00-{TRACE}-{ABOVE}-01", tracestate="lab=1")
+        self.assertEqual(server.stop()[0], 0)
+        ended = time.time_ns()
+        for path, headers, _ in recorder.posts:
+            self.assertEqual(path, "/v1/traces")
+            self.assertEqual((headers["api-key"], headers["x-tenant"]), ("hunter2hunter2", "a,b"))
+            self.assertEqual(headers["content-type"], "application/x-protobuf")
+        self.assertNotIn("hunter2", str(server.log))
+        spans = []
+        for request in recorder.decoded(self.folder / "messages"):
+            for resource in request["resourceSpans"]:
+                names = {one["key"]: one["value"] for one in resource["resource"]["attributes"]}
+                self.assertEqual(names["service.name"], {"stringValue": "llm-research-api"})
+                for scope in resource["scopeSpans"]:
+                    self.assertEqual(scope["scope"]["name"], "llm-research")
+                    spans += scope["spans"]
+        spans = [one for one in spans if one["traceId"] == base64.b64encode(bytes.fromhex(TRACE)).decode()]
+        requests = [one for one in spans if one["name"] == "GET /experiments"]
+        self.assertEqual(len(requests), 3)
+        for one in requests:
+            self.assertEqual(one["parentSpanId"], base64.b64encode(bytes.fromhex(ABOVE)).decode())
+            self.assertEqual((one["kind"], one["traceState"], one["flags"]), ("SPAN_KIND_SERVER", "lab=1", 1))
+            attributes = {each["key"]: each["value"] for each in one["attributes"]}
+            self.assertEqual(attributes["http.request.method"], {"stringValue": "GET"})
+            self.assertEqual(attributes["http.response.status_code"], {"intValue": "200"})
+            # The two clocks are read a moment apart.
+            self.assertLessEqual(begun - 1_000_000, int(one["startTimeUnixNano"]))
+            self.assertLess(int(one["startTimeUnixNano"]), int(one["endTimeUnixNano"]))
+            self.assertLessEqual(int(one["endTimeUnixNano"]), ended + 1_000_000)
+            below = [each for each in spans if each.get("parentSpanId") == one["spanId"]]
+            self.assertGreaterEqual(len(below), 1)
+            self.assertEqual({each["kind"] for each in below}, {"SPAN_KIND_CLIENT"})
+
+
+    def test_metrics_go_the_same_way_when_they_are_asked_for(self):
+        recorder = self.enterContext(Recorder())
+        server = self.lab(f"http://127.0.0.1:{recorder.server_port}", OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+                          OTEL_METRICS_EXPORTER="otlp", OTEL_METRIC_EXPORT_INTERVAL="200", ENABLE_TRACING="false")
+        self.requests(server, 3)
+        self.wait_for_metric(server, 'metric_pushes_total{outcome="ok"}', 2)
+        self.assertEqual(server.stop()[0], 0)
+        self.assertEqual({path for path, _, _ in recorder.posts}, {"/v1/metrics"})
+        last = recorder.decoded(self.folder / "messages")[-1]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+        named = {one["name"]: one for one in last}
+
+        def points(name, kind):
+            return {tuple(sorted((each["key"], each["value"]["stringValue"]) for each in point.get("attributes", []))): point
+                    for point in named[name][kind]["dataPoints"]}
+        of = (("method", "GET"), ("path", "/experiments"))
+        counted = points("http_requests_total", "sum")[(*of, ("status", "200"))]
+        self.assertEqual(counted["asDouble"], 3)
+        self.assertEqual(named["http_requests_total"]["sum"]["aggregationTemporality"], "AGGREGATION_TEMPORALITY_CUMULATIVE")
+        self.assertTrue(named["http_requests_total"]["sum"]["isMonotonic"])
+        took = points("http_request_duration_seconds", "histogram")[of]
+        self.assertEqual(took["count"], "3")
+        self.assertEqual(sum(map(int, took["bucketCounts"])), 3)
+        self.assertEqual(len(took["bucketCounts"]), len(took["explicitBounds"]) + 1)
+        self.assertGreater(points("process_resident_memory_bytes", "gauge")[()]["asDouble"], 1e6)
+
+
 class Transports(TraceTest):
     def certificate(self, folder):
         folder.mkdir()
@@ -172,20 +342,25 @@ class Transports(TraceTest):
         for protocol, port in (("grpc", collector.grpc_port), ("http/protobuf", collector.http_port)):
             with self.subTest(protocol):
                 server = self.lab(f"https://localhost:{port}", OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
-                                  OTEL_EXPORTER_OTLP_CERTIFICATE=str(tls / "cert.pem"), OTEL_SERVICE_NAME=protocol)
+                                  OTEL_EXPORTER_OTLP_CERTIFICATE=str(tls / "cert.pem"), OTEL_SERVICE_NAME=protocol,
+                                  OTEL_METRICS_EXPORTER="otlp" if protocol == "grpc" else "none",
+                                  OTEL_METRIC_EXPORT_INTERVAL="200")
                 self.requests(server, 2)
                 collector.wait_for(lambda spans, of=f"Str({protocol})": sum(
                     span.name == "GET /experiments" and span.resource["service.name"] == of for span in spans) == 2)
+                if protocol == "grpc":
+                    self.wait_for_metric(server, 'metric_pushes_total{outcome="ok"}', 1)
+                    self.assertIn("-> Name: http_requests_total", collector.text)
                 self.assertEqual(server.stop()[0], 0)
 
     def test_whoever_has_another_certificate_gets_nothing(self):
         collector = self.collector(tls=self.certificate(self.folder / "tls"))
         server = self.lab(f"https://localhost:{collector.grpc_port}")
         self.requests(server, 1)
-        self.wait_for_metric(server, "trace_export_failures_total", 1)
-        said = [entry for entry in server.log if entry["message"] == "traces cannot be exported"]
-        self.assertEqual(len(said), 1)
-        self.assertIn("certificate", said[0]["fields"]["problem"])
+        self.wait_for_metric(server, "trace_export_failures_total", 2)
+        said = self.wait_for_word(server, "traces cannot be exported")
+        self.assertIn("certificate", said["fields"]["problem"])
+        self.assertEqual([entry["target"] for entry in server.log].count(said["target"]), 1, "it is said once")
         self.assertEqual(collector.spans(), [])
 
     def test_only_what_is_sampled_is_sent(self):
@@ -240,9 +415,8 @@ class Trouble(TraceTest):
                 exported = self.metric(server, "trace_spans_exported_total")
                 self.wait_for_metric(server, "trace_spans_exported_total", exported + 1)
         self.assertLessEqual(self.metric(server, "trace_spans_waiting"), 2 * 64)
-        words = [entry["message"] for entry in server.log]
-        self.assertIn("traces cannot be exported", words)
-        self.assertIn("traces are exported again", words)
+        self.wait_for_word(server, "traces cannot be exported")
+        self.wait_for_word(server, "traces are exported again")
 
     def test_the_end_of_the_process_does_not_wait_for_it(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -140,6 +140,8 @@ struct TelemetrySettings {
     std::string otlp_headers;      ///< secret; parsed by platform/otlp
     std::string otlp_certificate;  ///< file of authorities; empty: the system's
     std::int64_t otlp_timeout_ms = 0;
+    std::string metrics_exporter;  ///< none, otlp
+    std::int64_t metrics_interval_ms = 0;
     std::string service_name;
     std::int64_t span_queue_max = 0;
     std::int64_t span_delay_ms = 0;

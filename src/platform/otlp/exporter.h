@@ -4,6 +4,9 @@
 #include "platform/otlp/sender.h"
 #include "platform/telemetry/tracer.h"
 
+#include <memory>
+#include <string_view>
+
 namespace lab::otlp {
 
 struct ExporterOptions {

@@ -4,13 +4,13 @@
 #include "platform/otlp/impl/wire.h"
 #include "platform/telemetry/redact.h"
 
+#include <bit>
 #include <chrono>
 
 namespace lab::otlp {
 namespace {
 
 constexpr std::string_view kScope = "llm-research";
-constexpr std::size_t kMessageBytesMax = 300;
 
 /// Bytes of a hexadecimal identifier; empty when there is none.
 std::string from_hex(std::string_view digits) {
@@ -101,6 +101,92 @@ Message span_message(const SpanRecord& span) {
     return out;
 }
 
+std::uint64_t nanos(WallTime time) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count()
+    );
+}
+
+/// NumberDataPoint: start 2, time 3, double 4, attributes 7.
+Message number_message(const MetricPoint& point, std::uint64_t begun, std::uint64_t now) {
+    Message out;
+    out.fixed64(2, begun).fixed64(3, now).number_always(4, point.value);
+    for (const auto& [name, value] : point.labels) {
+        out.message(7, attribute(name, value));
+    }
+    return out;
+}
+
+/// HistogramDataPoint: start 2, time 3, count 4, sum 5, bucket_counts 6, explicit_bounds 7,
+/// attributes 9.
+Message histogram_message(
+    const MetricPoint& point,
+    const std::vector<double>& bounds,
+    std::uint64_t begun,
+    std::uint64_t now
+) {
+    std::string counts;
+    for (const std::uint64_t count : point.buckets) {
+        append_fixed64(counts, count);
+    }
+    std::string limits;
+    for (const double bound : bounds) {
+        append_fixed64(limits, std::bit_cast<std::uint64_t>(bound));
+    }
+    Message out;
+    out.fixed64(2, begun).fixed64(3, now).fixed64_always(4, point.count);
+    out.number_always(5, point.sum).packed_fixed64(6, counts).packed_fixed64(7, limits);
+    for (const auto& [name, value] : point.labels) {
+        out.message(9, attribute(name, value));
+    }
+    return out;
+}
+
+/// Metric: name 1, description 2, gauge 5, sum 7, histogram 9, each with data_points 1; of the last
+/// two aggregation_temporality 2 (2: cumulative), of a sum is_monotonic 3.
+Message metric_message(const MetricShown& metric, std::uint64_t begun, std::uint64_t now) {
+    using Kind = MetricShown::Kind;
+    constexpr int kCumulative = 2;
+    Message data;
+    for (const MetricPoint& point : metric.points) {
+        data.message(
+            1,
+            metric.kind == Kind::histogram
+                ? histogram_message(point, metric.bounds, begun, now)
+                : number_message(point, metric.kind == Kind::gauge ? 0 : begun, now)
+        );
+    }
+    if (metric.kind != Kind::gauge) {
+        data.varint(2, kCumulative);
+    }
+    if (metric.kind == Kind::counter) {
+        data.varint(3, 1);
+    }
+    Message out;
+    out.text(1, metric.name).text(2, metric.help);
+    out.message(metric.kind == Kind::gauge ? 5 : metric.kind == Kind::counter ? 7 : 9, data);
+    return out;
+}
+
+/// InstrumentationScope: name 1, version 2.
+Message scope_message(std::string_view version) {
+    Message out;
+    out.text(1, kScope).text(2, version);
+    return out;
+}
+
+/// A request for traces or metrics: resource_spans 1 or resource_metrics 1, in both resource 1
+/// (Resource: attributes 1) and what the scope has 2.
+std::string request_message(const Resource& resource, const Message& of_scope) {
+    Message about;
+    for (const auto& [name, value] : resource) {
+        about.message(1, attribute(name, value));
+    }
+    Message inner;
+    inner.message(1, about).message(2, of_scope);
+    return Message().message(1, inner).str();
+}
+
 }  // namespace
 
 std::string encode_traces(
@@ -108,21 +194,50 @@ std::string encode_traces(
     std::string_view scope_version,
     std::span<const std::unique_ptr<SpanRecord>> spans
 ) {
-    // ScopeSpans: scope 1 (InstrumentationScope: name 1, version 2), spans 2.
+    // ScopeSpans: scope 1, spans 2.
     Message scope_spans;
-    scope_spans.message(1, Message().text(1, kScope).text(2, scope_version));
+    scope_spans.message(1, scope_message(scope_version));
     for (const std::unique_ptr<SpanRecord>& span : spans) {
         scope_spans.message(2, span_message(*span));
     }
-    // ResourceSpans: resource 1 (Resource: attributes 1), scope_spans 2.
-    Message about;
-    for (const auto& [name, value] : resource) {
-        about.message(1, attribute(name, value));
+    return request_message(resource, scope_spans);
+}
+
+std::vector<std::string> encode_metrics(
+    const Resource& resource,
+    std::string_view scope_version,
+    const MetricsSnapshot& metrics,
+    WallTime begun,
+    WallTime now,
+    std::size_t bytes_max
+) {
+    std::vector<std::string> out;
+    // ScopeMetrics: scope 1, metrics 2.
+    const auto begin = [&] {
+        Message scope_metrics;
+        scope_metrics.message(1, scope_message(scope_version));
+        return scope_metrics;
+    };
+    Message scope_metrics = begin();
+    bool empty = true;
+    for (const MetricShown& metric : metrics) {
+        const Message one = metric_message(metric, nanos(begun), nanos(now));
+        if (!empty && scope_metrics.str().size() + one.str().size() > bytes_max) {
+            out.push_back(request_message(resource, scope_metrics));
+            scope_metrics = begin();
+        }
+        scope_metrics.message(2, one);
+        empty = false;
     }
-    Message resource_spans;
-    resource_spans.message(1, about).message(2, scope_spans);
-    // ExportTraceServiceRequest: resource_spans 1.
-    return Message().message(1, resource_spans).str();
+    if (!empty) {
+        out.push_back(request_message(resource, scope_metrics));
+    }
+    return out;
+}
+
+std::string told_words(std::string_view text) {
+    constexpr std::size_t kBytesMax = 300;
+    return shorten(redact(sanitize_utf8(text.substr(0, 4 * kBytesMax))), kBytesMax);
 }
 
 PartialSuccess decode_partial_success(std::string_view response) {
@@ -138,7 +253,7 @@ PartialSuccess decode_partial_success(std::string_view response) {
             if (part->number == 1) {
                 out.rejected = static_cast<std::int64_t>(part->value);
             } else if (part->number == 2) {
-                out.message = redact(shorten(sanitize_utf8(part->bytes), kMessageBytesMax));
+                out.message = told_words(part->bytes);
             }
         }
     }
@@ -149,7 +264,7 @@ std::string decode_status_message(std::string_view status) {
     Reader whole(status);
     while (const auto field = whole.next()) {
         if (field->number == 2) {
-            return redact(shorten(sanitize_utf8(field->bytes), kMessageBytesMax));
+            return told_words(field->bytes);
         }
     }
     return "";

@@ -1,4 +1,5 @@
 #pragma once
+#include "platform/telemetry/metrics_snapshot.h"
 #include "platform/telemetry/span.h"
 
 #include <cstdint>
@@ -23,6 +24,21 @@ std::string encode_traces(
     std::string_view scope_version,
     std::span<const std::unique_ptr<SpanRecord>> spans
 );
+
+/// ExportMetricsServiceRequests, one behind the other, each at most about `bytes_max` long unless
+/// one family is. Counters and histograms are cumulative since `begun`. Source: metrics/v1/
+/// metrics.proto.
+std::vector<std::string> encode_metrics(
+    const Resource& resource,
+    std::string_view scope_version,
+    const MetricsSnapshot& metrics,
+    WallTime begun,
+    WallTime now,
+    std::size_t bytes_max
+);
+
+/// What the other side said, for people: at most 300 bytes of UTF-8, without secrets.
+std::string told_words(std::string_view text);
 
 /// How many were not taken, of an ExportTraceServiceResponse or an ExportMetricsServiceResponse,
 /// and why.

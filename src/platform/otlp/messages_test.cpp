@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <map>
 
 namespace lab::otlp {
@@ -130,6 +131,108 @@ TEST_F(OtlpMessages, NoSecretLeaves) {
     EXPECT_EQ(found["api_key"], text_value("[redacted]"));
     EXPECT_EQ(found["password"], text_value("[redacted]"));
     EXPECT_EQ(found["gen_ai.usage.input_tokens"], Message().varint_always(3, 17).str());
+}
+
+class OtlpMetrics : public testing::Test {
+  protected:
+    /// The metric with this name, as the requests have it.
+    std::string metric(std::string_view name) const {
+        for (const std::string& request : requests_) {
+            for (const Field& found : all(one(one(request, 1).bytes, 2).bytes, 2)) {
+                if (one(found.bytes, 1).bytes == name) {
+                    return std::string(found.bytes);
+                }
+            }
+        }
+        return "";
+    }
+    void encode(std::size_t bytes_max = 1U << 20) {
+        const WallTime begun{std::chrono::seconds(100)};
+        requests_ = encode_metrics(
+            {{"service.name", "lab"}},
+            "1",
+            metrics_,
+            begun,
+            begun + std::chrono::seconds(5),
+            bytes_max
+        );
+    }
+    static std::string eights(std::initializer_list<std::uint64_t> values) {
+        std::string out;
+        for (const std::uint64_t value : values) {
+            append_fixed64(out, value);
+        }
+        return out;
+    }
+
+    MetricsSnapshot metrics_{
+        {.name = "requests_total",
+         .help = "Requests",
+         .kind = MetricShown::Kind::counter,
+         .bounds = {},
+         .points = {{.labels = {{"path", "/a"}}, .value = 3, .buckets = {}}}},
+        {.name = "running",
+         .help = "",
+         .kind = MetricShown::Kind::gauge,
+         .bounds = {},
+         .points = {{.labels = {}, .value = 0, .buckets = {}}}},
+        {.name = "seconds",
+         .help = "Took",
+         .kind = MetricShown::Kind::histogram,
+         .bounds = {0.1, 1},
+         .points = {{.labels = {{"path", "/a"}}, .sum = 8.5, .count = 4, .buckets = {1, 2, 1}}}},
+    };
+    std::vector<std::string> requests_;
+};
+
+TEST_F(OtlpMetrics, ACounterIsACumulativeSum) {
+    encode();
+    ASSERT_EQ(requests_.size(), 1U);
+    const std::string counter = metric("requests_total");
+    EXPECT_EQ(one(counter, 2).bytes, "Requests");
+    const std::string_view sum = one(counter, 7).bytes;
+    EXPECT_EQ(one(sum, 2).value, 2U);
+    EXPECT_EQ(one(sum, 3).value, 1U);
+    const std::string_view point = one(sum, 1).bytes;
+    EXPECT_EQ(one(point, 2).value, 100'000'000'000U);
+    EXPECT_EQ(one(point, 3).value, 105'000'000'000U);
+    EXPECT_EQ(one(point, 4).value, std::bit_cast<std::uint64_t>(3.0));
+    EXPECT_EQ(attributes(point, 7)["path"], text_value("/a"));
+}
+
+TEST_F(OtlpMetrics, AGaugeShowsANullToo) {
+    encode();
+    const std::string gauge = metric("running");
+    const std::string_view point = one(one(gauge, 5).bytes, 1).bytes;
+    EXPECT_TRUE(all(point, 2).empty());
+    EXPECT_EQ(one(point, 4).value, 0U);
+}
+
+TEST_F(OtlpMetrics, AHistogramHasABucketMoreThanBounds) {
+    encode();
+    const std::string histogram = metric("seconds");
+    const std::string_view data = one(histogram, 9).bytes;
+    EXPECT_EQ(one(data, 2).value, 2U);
+    const std::string_view point = one(data, 1).bytes;
+    EXPECT_EQ(one(point, 4).value, 4U);
+    EXPECT_EQ(one(point, 5).value, std::bit_cast<std::uint64_t>(8.5));
+    EXPECT_EQ(one(point, 6).bytes, eights({1, 2, 1}));
+    EXPECT_EQ(
+        one(point, 7).bytes,
+        eights({std::bit_cast<std::uint64_t>(0.1), std::bit_cast<std::uint64_t>(1.0)})
+    );
+    EXPECT_EQ(attributes(point, 9)["path"], text_value("/a"));
+}
+
+TEST_F(OtlpMetrics, MuchIsSentInPieces) {
+    encode(1);
+    EXPECT_EQ(requests_.size(), 3U);
+    for (const char* name : {"requests_total", "running", "seconds"}) {
+        EXPECT_NE(metric(name), "") << name;
+    }
+    metrics_.clear();
+    encode();
+    EXPECT_TRUE(requests_.empty());
 }
 
 TEST_F(OtlpMessages, ReadsWhatWasNotTaken) {

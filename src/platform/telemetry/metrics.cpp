@@ -207,7 +207,49 @@ struct Metrics::Impl {
         );
         return *all.emplace(name, std::move(made)).first->second;
     }
+
+    /// All families with a series, by name, series by labels.
+    std::vector<prometheus::MetricFamily> collect() {
+        std::vector<std::function<void()>> work;
+        {
+            const std::lock_guard lock(mutex);
+            work = before_text;  // they may ask for metrics, which takes the lock
+        }
+        for (const std::function<void()>& one : work) {
+            one();
+        }
+        std::vector<prometheus::MetricFamily> families = registry.Collect();
+        std::erase_if(families, [](const auto& family) { return family.metric.empty(); });
+        std::ranges::sort(families, {}, &prometheus::MetricFamily::name);
+        for (prometheus::MetricFamily& family : families) {
+            std::ranges::sort(family.metric, {}, &prometheus::ClientMetric::label);
+        }
+        return families;
+    }
 };
+
+namespace {
+
+MetricPoint point_of(const prometheus::ClientMetric& series, MetricShown::Kind kind) {
+    MetricPoint out;
+    for (const auto& label : series.label) {
+        out.labels.emplace_back(label.name, label.value);
+    }
+    if (kind != MetricShown::Kind::histogram) {
+        out.value = kind == MetricShown::Kind::counter ? series.counter.value : series.gauge.value;
+        return out;
+    }
+    out.sum = series.histogram.sample_sum;
+    out.count = series.histogram.sample_count;
+    std::uint64_t below = 0;
+    for (const auto& bucket : series.histogram.bucket) {
+        out.buckets.push_back(bucket.cumulative_count - below);
+        below = bucket.cumulative_count;
+    }
+    return out;
+}
+
+}  // namespace
 
 void Counter::add(double amount) {
     if (amount >= 0 && std::isfinite(amount)) {
@@ -280,24 +322,34 @@ void Metrics::on_collect(std::function<void()> work) {
 }
 
 std::string Metrics::text() {
-    std::vector<std::function<void()>> work;
-    {
-        const std::lock_guard lock(impl_->mutex);
-        work = impl_->before_text;  // they may ask for metrics, which takes the lock
-    }
-    for (const std::function<void()>& one : work) {
-        one();
-    }
-    std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
-    std::erase_if(families, [](const auto& family) { return family.metric.empty(); });
-    std::ranges::sort(families, {}, &prometheus::MetricFamily::name);
-    for (prometheus::MetricFamily& family : families) {
-        std::ranges::sort(family.metric, {}, &prometheus::ClientMetric::label);
-    }
+    const std::vector<prometheus::MetricFamily> families = impl_->collect();
     std::ostringstream out;
     out.imbue(std::locale::classic());
     prometheus::TextSerializer().Serialize(out, families);
     return std::move(out).str();
+}
+
+MetricsSnapshot Metrics::snapshot() {
+    using Kind = MetricShown::Kind;
+    MetricsSnapshot out;
+    for (const prometheus::MetricFamily& family : impl_->collect()) {
+        MetricShown shown{.name = family.name, .help = family.help, .bounds = {}, .points = {}};
+        shown.kind = family.type == prometheus::MetricType::Counter ? Kind::counter
+                     : family.type == prometheus::MetricType::Gauge ? Kind::gauge
+                                                                    : Kind::histogram;
+        for (const prometheus::ClientMetric& series : family.metric) {
+            shown.points.push_back(point_of(series, shown.kind));
+        }
+        if (shown.kind == Kind::histogram) {
+            for (const auto& bucket : family.metric.front().histogram.bucket) {
+                if (std::isfinite(bucket.upper_bound)) {
+                    shown.bounds.push_back(bucket.upper_bound);
+                }
+            }
+        }
+        out.push_back(std::move(shown));
+    }
+    return out;
 }
 
 }  // namespace lab

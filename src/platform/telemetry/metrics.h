@@ -1,4 +1,6 @@
 #pragma once
+#include "platform/telemetry/metrics_snapshot.h"
+
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -106,12 +108,15 @@ class Metrics {
         std::size_t series_max = kSeriesMax
     );
 
-    /// Runs before every text(), to set gauges from what they measure. Does not wait.
+    /// Runs before every text() and snapshot(), to set gauges from what they measure. Does not
+    /// wait.
     void on_collect(std::function<void()> work);
 
     /// Everything in the text format 0.0.4 (`text/plain; version=0.0.4; charset=utf-8`): families
     /// by name, series by labels. Source: prometheus.io, "Exposition formats".
     std::string text();
+    /// The same as values, for who sends them somewhere.
+    MetricsSnapshot snapshot();
 
   private:
     struct Impl;

@@ -230,5 +230,37 @@ TEST(ProcessMetrics, ProcessorTimeOnlyGrows) {
     EXPECT_LT(after, before + 10);
 }
 
+TEST(Metrics, ASnapshotHasTheValuesOfTheText) {
+    Metrics metrics;
+    metrics.counters("requests_total", "Requests", {"path"}).with({"/a"}).add(3);
+    Gauge& gauge = metrics.gauge("running", "Now");
+    metrics.on_collect([&gauge] { gauge.set(2.5); });
+    Histogram& seconds = metrics.histogram("seconds", "Took", {0.1, 1});
+    for (const double value : {0.05, 0.5, 0.6, 7.0}) {
+        seconds.observe(value);
+    }
+    const MetricsSnapshot shown = metrics.snapshot();
+    const auto find = [&](std::string_view name) {
+        return *std::ranges::find(shown, name, &MetricShown::name);
+    };
+    const MetricShown requests = find("requests_total");
+    EXPECT_EQ(requests.kind, MetricShown::Kind::counter);
+    EXPECT_EQ(requests.help, "Requests");
+    ASSERT_EQ(requests.points.size(), 1U);
+    EXPECT_EQ(requests.points[0].value, 3);
+    EXPECT_EQ(
+        requests.points[0].labels,
+        (std::vector<std::pair<std::string, std::string>>{{"path", "/a"}})
+    );
+    EXPECT_EQ(find("running").kind, MetricShown::Kind::gauge);
+    EXPECT_EQ(find("running").points[0].value, 2.5);
+    const MetricShown took = find("seconds");
+    EXPECT_EQ(took.kind, MetricShown::Kind::histogram);
+    EXPECT_EQ(took.bounds, (std::vector<double>{0.1, 1}));
+    EXPECT_EQ(took.points[0].buckets, (std::vector<std::uint64_t>{1, 2, 1}));
+    EXPECT_EQ(took.points[0].count, 4U);
+    EXPECT_DOUBLE_EQ(took.points[0].sum, 8.15);
+}
+
 }  // namespace
 }  // namespace lab

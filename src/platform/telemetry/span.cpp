@@ -11,6 +11,7 @@ thread_local SpanPlace here;
 
 constexpr std::size_t kSpanBytes = 96;       ///< identifiers, times
 constexpr std::size_t kAttributeBytes = 16;  ///< tags and lengths
+constexpr std::size_t kAttributesUsual = 8;
 
 template <std::size_t kSize>
 void copy_id(std::array<char, kSize>& to, std::string_view from) {
@@ -63,6 +64,7 @@ Span Span::at(
     }
     record.name = cut(name);
     record.kind = kind;
+    record.attributes.reserve(kAttributesUsual);
     record.begun = self.sink->clock().wall();
     record.begun_at = self.sink->clock().now();
     record.bytes = kSpanBytes + record.name.size() + record.trace_state.size();

@@ -541,7 +541,7 @@ void telemetry_rows(const Add& add) {
             .help("spans are exported, when there is somewhere to export to"));
     add(url("OTEL_EXPORTER_ENDPOINT", telemetry<&TelemetrySettings::otlp_endpoint>, "https|http")
             .also("OTEL_EXPORTER_OTLP_ENDPOINT")
-            .help("a collector that speaks OTLP; traces go there"));
+            .help("a collector that speaks OTLP; traces go there, metrics when asked for"));
     add(choice(
             "OTEL_EXPORTER_OTLP_PROTOCOL",
             telemetry<&TelemetrySettings::otlp_protocol>,
@@ -564,6 +564,15 @@ void telemetry_rows(const Add& add) {
     add(text("OTEL_SERVICE_NAME", telemetry<&TelemetrySettings::service_name>)
             .between(1, 255)
             .help("`service.name` of the traces; unset: APP_NAME"));
+    add(choice(
+            "OTEL_METRICS_EXPORTER", telemetry<&TelemetrySettings::metrics_exporter>, "none|otlp"
+    )
+            .otherwise("none")
+            .help("otlp: what /metrics shows goes to the collector, too"));
+    add(integer("OTEL_METRIC_EXPORT_INTERVAL", telemetry<&TelemetrySettings::metrics_interval_ms>)
+            .otherwise("60000")
+            .between(100, 3'600'000)
+            .help("how often, in milliseconds as OpenTelemetry has it"));
     add(integer("OTEL_BSP_MAX_QUEUE_SIZE", telemetry<&TelemetrySettings::span_queue_max>)
             .otherwise("2048")
             .between(16, 1'000'000)

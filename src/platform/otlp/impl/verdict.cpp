@@ -1,9 +1,7 @@
 #include "platform/otlp/impl/verdict.h"
 
 #include "base/percent.h"
-#include "base/text.h"
 #include "platform/otlp/messages.h"
-#include "platform/telemetry/redact.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +10,6 @@
 namespace lab::otlp {
 namespace {
 
-constexpr std::size_t kWordsMax = 300;
 constexpr std::size_t kFrameBytes = 5;
 constexpr Duration kRetryAfterMax = std::chrono::minutes(5);
 
@@ -32,8 +29,6 @@ std::optional<int> number_of(std::string_view text) {
     return error == std::errc() && end == text.data() + text.size() ? std::optional(out)
                                                                     : std::nullopt;
 }
-
-std::string words(std::string_view text) { return redact(shorten(sanitize_utf8(text), kWordsMax)); }
 
 Answer unreachable(std::string problem) {
     return {
@@ -65,7 +60,7 @@ Answer grpc_verdict(const Reply& reply) {
     const auto code = said ? number_of(*said) : std::nullopt;
     if (!code) {
         if (!reply.broken.empty()) {
-            return unreachable(words(reply.broken));
+            return unreachable(told_words(reply.broken));
         }
         // Somebody who does not speak gRPC, such as a proxy whose server is away.
         return unreachable("no gRPC there: HTTP status " + std::to_string(reply.status));
@@ -82,7 +77,7 @@ Answer grpc_verdict(const Reply& reply) {
     const auto message = find(reply, "grpc-message");
     std::string problem = "gRPC status " + std::to_string(*code);
     if (message) {
-        problem += ": " + words(percent_decode(*message).value_or(std::string(*message)));
+        problem += ": " + told_words(percent_decode(*message).value_or(std::string(*message)));
     }
     return {
         .end = is_passing(*code) ? Answer::End::unreachable : Answer::End::refused,
@@ -94,7 +89,7 @@ Answer grpc_verdict(const Reply& reply) {
 
 Answer http_verdict(const Reply& reply) {
     if (!reply.broken.empty()) {
-        return unreachable(words(reply.broken));
+        return unreachable(told_words(reply.broken));
     }
     if (reply.status >= 200 && reply.status < 300) {
         return {
