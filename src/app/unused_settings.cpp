@@ -13,7 +13,7 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
         {!settings.analytics.url.empty(),
          "CLICKHOUSE_URL is not used yet: analyses read the database"},
         {!settings.objects.backup_bucket.empty(),
-         "BACKUP_BUCKET is not used yet: copies of the store are made by hand"},
+         "BACKUP_BUCKET is not used yet: `admin backup` writes a file"},
         {!settings.telemetry.otlp_endpoint.empty(),
          "OTEL_EXPORTER_ENDPOINT is not used yet: no spans are exported"},
         {settings.http.profiling,
