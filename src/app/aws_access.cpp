@@ -29,8 +29,13 @@ struct AwsAccess::Credentials {
               {.environment = environment, .home_folder = environment("HOME").value_or("")}
           ) {}
 
+    /// Whoever fetches gives up.
+    ~Credentials() { end.cancel(CancelReason::shutdown); }
+    Credentials(const Credentials&) = delete;
+    Credentials& operator=(const Credentials&) = delete;
+
     Result<aws::Credentials> take(Duration wait) {
-        auto got = chain.get(Ctx(clock).within(wait));
+        auto got = chain.get(Ctx(clock, end).within(wait));
         const std::scoped_lock lock(mutex);
         look_at = clock.now() + kLookAgain;
         if (got) {
@@ -82,6 +87,7 @@ struct AwsAccess::Credentials {
     std::optional<aws::Credentials> last;
     TimePoint look_at = TimePoint::min();
     std::atomic<bool> looking = false;
+    CancelToken end;
     ThreadWorker worker;  ///< ends before what it uses
 };
 

@@ -4,6 +4,7 @@
 #include "app/keyring.h"
 #include "app/local_api.h"
 #include "app/migrate.h"
+#include "app/moving.h"
 #include "app/secrets.h"
 #include "app/serve.h"
 #include "app/wire.h"
@@ -43,6 +44,9 @@ int run(int argc, char** argv) {
     };
     deps.migrate = [&](const lab::cli::MigrateRequest& request) {
         return lab::app::migrate(deps.env, request);
+    };
+    deps.move = [&](const lab::Settings& settings, const lab::cli::MoveRequest& request) {
+        return lab::app::move_store(settings, deps.env, request);
     };
     deps.connect = [&](const lab::Settings& settings) -> lab::Result<lab::cli::Transport*> {
         LAB_TRY(

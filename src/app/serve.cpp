@@ -288,6 +288,7 @@ Status ServerProcess::offer_bootstrap() {
 
 void ServerProcess::drain() {
     board_.drain();
+    secrets_end_.cancel(CancelReason::shutdown);
     log_.info("server", "shutting down: no new requests");
     application_->end_refusals();
     // Shorter when the operator wants it so.

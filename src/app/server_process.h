@@ -124,6 +124,7 @@ class ServerProcess {
     TimePoint secrets_asked_{};                           ///< of the loop
     std::atomic<bool> asking_ = false;                    ///< for secrets
     std::vector<Detail> secret_problems_;                 ///< of secrets_worker_
+    CancelToken secrets_end_;      ///< cancelled: nobody waits for secrets any more
     ThreadWorker secrets_worker_;  ///< a service that hangs keeps nobody else
     ThreadWorker watcher_;         ///< looks at what may hang: files, the store
     std::unique_ptr<otlp::MetricsPusher> pusher_;  ///< null: metrics are only fetched

@@ -320,8 +320,12 @@ void ServerProcess::refresh_secrets() {
     constexpr Duration kWait = std::chrono::seconds(20);
     static constexpr std::string_view kLive[] = {"JWT_SECRET", "API_KEY_SECRET", "ADMIN_KEY"};
     const Duration interval = settings().secrets.refresh_interval;
-    NamedSecrets::Changes found =
-        platform_->secrets().named().refresh(Ctx(clock_).within(kWait), interval + interval / 2);
+    NamedSecrets::Changes found = platform_->secrets().named().refresh(
+        Ctx(clock_, secrets_end_).within(kWait), interval + interval / 2
+    );
+    if (secrets_end_.cancelled()) {
+        return;
+    }
     counted_.secrets_asked(found.problems.empty());
     counted_.link_seen("secrets", found.problems.empty());
     for (const std::string& key : found.keys) {

@@ -14,7 +14,7 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
         {!settings.database.read_url.empty(),
          "DATABASE_READ_URL is not used yet: lists read where changes are written"},
         {!settings.objects.backup_bucket.empty(),
-         "BACKUP_BUCKET is not used yet: copies of the store are made by hand"},
+         "BACKUP_BUCKET is not used yet: `admin backup` writes a file"},
         {settings.http.profiling,
          "ENABLE_PROFILING has no effect: there are no built-in profiles, perf works on the binary"
         },

@@ -60,6 +60,21 @@ struct MigrateRequest {
     std::optional<std::int64_t> target;  ///< of revert: the last version that stays
 };
 
+/// A store that goes to another place.
+struct MoveRequest {
+    enum class What : std::uint8_t { store, backup, restore };
+    What what = What::store;
+    std::string from;  ///< of store and restore
+    std::string to;    ///< of store and backup
+    bool force = false;
+};
+struct Moved {
+    /// Of store: table, rows, of them copied, hash, whether both sides are equal.
+    std::vector<std::vector<std::string>> tables;
+    std::vector<std::pair<std::string, std::string>> fields;  ///< of the others
+    std::vector<std::string> notes;                           ///< what else is to be done
+};
+
 /// What the command line needs of the program; app fills it in. Nothing is opened before a command
 /// asks, so that --help answers at once.
 struct Deps {
@@ -78,6 +93,7 @@ struct Deps {
     std::function<Result<Json>(const Settings&, const AdminRequest&)> administer;
     /// A row for each step of the schema: version, name, state.
     std::function<Result<std::vector<std::vector<std::string>>>(const MigrateRequest&)> migrate;
+    std::function<Result<Moved>(const Settings&, const MoveRequest&)> move;
     /// The settings of the server as they are, secrets masked: key, value, where it comes from.
     std::function<Result<std::vector<std::vector<std::string>>>()> server_settings;
     /// The way to the API that the settings choose: a server, or the same API in this process.

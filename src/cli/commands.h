@@ -53,6 +53,7 @@ void add_auth_commands(CLI::App& app, const Choose& choose);        ///< auth
 void add_config_commands(CLI::App& config, const Choose& choose);   ///< of the group config
 void add_prompt_commands(CLI::App& app, const Choose& choose);      ///< prompts
 void add_migrate_commands(CLI::App& app, const Choose& choose);     ///< migrate
+void add_moving_commands(CLI::App& admin, const Choose& choose);    ///< of the group admin
 void add_server_commands(CLI::App& app, const Choose& choose);      ///< serve, admin
 void add_info_commands(CLI::App& app, const Choose& choose);        ///< schema, config, doctor, ...
 

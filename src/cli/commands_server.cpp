@@ -215,6 +215,7 @@ void add_admin(CLI::App& app, const Choose& choose) {
     );
     choose_admin(choose, *create_key, key, false);
     add_upkeep(*admin, choose);
+    add_moving_commands(*admin, choose);
     admin->footer(examples({"llm-research admin create-user --email ann@example.org --role Admin"})
     );
 }

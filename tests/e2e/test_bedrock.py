@@ -14,6 +14,7 @@ import zlib
 
 import mock_llm
 import support
+import test_serve
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "moto.py"
 SPEC = importlib.util.spec_from_file_location("lab_moto", TOOL)
@@ -183,6 +184,35 @@ class BedrockRuns(support.LabTest):
         self.assertNotEqual(done.code, support.PASSED)
         self.assert_says(done, "no credentials for AWS were found")
         self.assertEqual(server.seen, [])
+
+
+class OverHttp(test_serve.ServeTest):
+    def test_models_of_the_provider_aws_are_called_so(self):
+        server = Bedrock()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        lab = self.server(**KEYS)
+        token = self.user(lab)
+        rows = [{"id": f"r{i}", "question": f"What is {i}?", "answer": "x"} for i in range(5)]
+        dataset = test_serve.Experiments.upload(self, lab, token, "rows", rows)
+        prompt = self.made(lab, token, "/prompts", {"name": "p", "template": "{{question}}"})["id"]
+        model = self.made(lab, token, "/models", {
+            "name": "claude", "provider": "aws", "model_identifier": MODEL, "config": {"base_url": server.url}})["id"]
+        config = {"model_ids": [model], "dataset_ids": [dataset], "prompt_template_ids": [prompt],
+                  "parameters": {"max_tokens": 16},
+                  "scorers": [{"type": "exact_match", "reference": "{{answer}}"}]}
+        path = "/experiments/" + self.made(lab, token, "/experiments", {"name": "e", "config": config})["id"]
+        status, _, started = lab.call("POST", f"{path}/start", token=token)
+        self.assertEqual(status, 200, started)
+        run = lab.call("GET", f"{path}/runs", token=token)[2]["data"][0]["id"]
+        test_serve.Experiments.events(self, lab, token, f"{path}/runs/{run}/events")
+        done = lab.call("GET", f"{path}/runs/{run}", token=token)[2]
+        self.assertEqual((done["status"], done["totals"]["successful_samples"]), ("completed", 5), done)
+        self.assertEqual(len(server.seen), 5)
+        scopes = {one["headers"]["authorization"].split("Credential=")[1].split(",")[0].partition("/")[2][9:]
+                  for one in server.seen}
+        self.assertEqual(scopes, {"eu-west-1/bedrock/aws4_request"})
+        self.assertNotIn(KEYS["AWS_SECRET_ACCESS_KEY"], json.dumps(lab.log))
 
 
 if __name__ == "__main__":

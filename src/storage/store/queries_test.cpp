@@ -15,8 +15,12 @@ class Queries : public test::StoreTest {};
 
 TEST_P(Queries, EveryOneCanBePrepared) {
     std::vector<const Query*> queries = all_queries();
-    const std::span<const Query* const> sqlite[] = {migration_queries(), verify_queries()};
-    const std::span<const Query* const> postgres[] = {postgres_migration_queries()};
+    const std::span<const Query* const> sqlite[] = {
+        migration_queries(), verify_queries(), sqlite_catalogue_queries(), sqlite_copy_queries()
+    };
+    const std::span<const Query* const> postgres[] = {
+        postgres_migration_queries(), postgres_catalogue_queries(), postgres_copy_queries()
+    };
     const bool is_sqlite = test::is_sqlite(GetParam());
     for (const auto& family :
          is_sqlite ? std::span<const std::span<const Query* const>>(sqlite) : postgres) {
@@ -58,7 +62,9 @@ TEST(AllQueries, NoneIsForgotten) {
     EXPECT_EQ(
         written,
         all_queries().size() - resource_queries().size() + migration_queries().size() +
-            verify_queries().size() + postgres_migration_queries().size()
+            verify_queries().size() + sqlite_catalogue_queries().size() +
+            sqlite_copy_queries().size() + postgres_migration_queries().size() +
+            postgres_catalogue_queries().size() + postgres_copy_queries().size()
     );
 }
 

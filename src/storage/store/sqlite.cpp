@@ -16,7 +16,8 @@ constexpr Query kIntegrity{"integrity_check", "SELECT integrity_check FROM pragm
 constexpr Query kForeignKeys{
     "foreign_key_check", "SELECT \"table\", \"parent\" FROM pragma_foreign_key_check"
 };
-constexpr const Query* kQueries[] = {&kIntegrity, &kForeignKeys};
+constexpr Query kCopy{"sqlite_copy", "VACUUM INTO $1"};
+constexpr const Query* kQueries[] = {&kIntegrity, &kForeignKeys, &kCopy};
 
 class SqliteDatabase final : public Database {
   public:
@@ -55,6 +56,24 @@ Result<std::unique_ptr<Database>> open_sqlite(const Ctx& ctx, SqliteOptions opti
     // What is wrong with the file is said now, not at the first session.
     LAB_CHECK(SqliteSession::open(ctx, target));
     return std::make_unique<SqliteDatabase>(std::move(target), nullptr);
+}
+
+Status copy_sqlite(const Ctx& ctx, Session& session, const std::string& path) {
+    const Value values[] = {std::string_view(path)};
+    LAB_CHECK(session.exec(ctx, kCopy, values));
+    return ok();
+}
+
+/// Leaving the mode that keeps a log takes the whole database, whoever reads it.
+Status close_sqlite_log(const Ctx& ctx, const std::string& path) {
+    SqliteTarget target{.options = {.path = path}, .uri = {}};
+    target.options.busy_timeout = std::chrono::milliseconds(500);
+    LAB_TRY(const auto session, SqliteSession::open(ctx, target));
+    const Status closed = session->run_script(ctx, "close_log", "PRAGMA journal_mode = DELETE");
+    if (!closed && closed.error().code == Code::unavailable) {
+        return Error(Code::conflict, "another process has " + path + " open: stop it first");
+    }
+    return closed;
 }
 
 Status verify_sqlite(const Ctx& ctx, Session& session) {

@@ -32,7 +32,11 @@ std::vector<const Query*> resource_queries();
 // Those that only the SQLite driver runs.
 std::span<const Query* const> migration_queries();
 std::span<const Query* const> verify_queries();
+std::span<const Query* const> sqlite_catalogue_queries();
+std::span<const Query* const> sqlite_copy_queries();
 // And PostgreSQL's alone.
 std::span<const Query* const> postgres_migration_queries();
+std::span<const Query* const> postgres_catalogue_queries();
+std::span<const Query* const> postgres_copy_queries();
 
 }  // namespace lab::storage
