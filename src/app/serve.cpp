@@ -132,6 +132,7 @@ api::ApplicationDeps ServerProcess::application_deps() {
     deps.trace_ids = &trace_ids_;
     deps.service = &platform_->deps();
     deps.sessions = &platform_->sessions();
+    deps.copies = platform_->copies();
     deps.pool = &pool_;
     deps.authenticate = [this](const Ctx& ctx, storage::Session& session, const auto& presented) {
         return platform_->identity().authenticate(ctx, session, presented);

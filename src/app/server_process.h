@@ -60,7 +60,9 @@ class ServerProcess {
     void set_health(api::ComponentHealth component);
     void look_at_settings();
     void look_at_certificate();
-    void look_at_store();
+    /// Errors: of the store, which is then to be checked.
+    Status look_at_store();
+    void look_at_health();
     void look_around();
     void go_round();
     void drain();
@@ -110,6 +112,7 @@ class ServerProcess {
     std::atomic<bool> look_wanted_ = false;               ///< at the store, at once
     TimePoint health_checked_{};                          ///< of the watcher
     std::string storage_problem_;                         ///< of the watcher
+    bool database_is_good_ = true;                        ///< of the watcher
     std::optional<Shared::Health> shared_health_;         ///< of the watcher
     std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
     int looks_ = 0;                                       ///< of the watcher

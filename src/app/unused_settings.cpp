@@ -8,8 +8,6 @@ namespace lab::app {
 
 std::vector<std::string> unused_settings(const ServerSettings& settings) {
     const std::pair<bool, const char*> all[] = {
-        {!settings.database.read_url.empty(),
-         "DATABASE_READ_URL is not used yet: lists read where changes are written"},
         {!settings.analytics.url.empty(),
          "CLICKHOUSE_URL is not used yet: analyses read the database"},
         {!settings.objects.backup_bucket.empty(),

@@ -60,6 +60,16 @@ class Journal {
         std::span<const Intent> intents,
         std::span<const domain::SampleResult> results
     );
+    /// All that came together, in one transaction. Attempts first, then what is withdrawn, then the
+    /// others; each as the method that takes it alone.
+    struct Entries {
+        std::span<const Intent> intents = {};
+        std::span<const domain::SampleResult> results = {};
+        std::span<const Attempt> attempts = {};
+        std::span<const std::int64_t> withdrawn = {};
+        std::int64_t calls_withdrawn = 0;
+    };
+    Status record(const Ctx& ctx, std::int64_t run, const Entries& entries);
     /// Withdraws intents of samples that are given up for now (an interrupted run): none of their
     /// calls was answered. `calls` were sent for them all the same, and stay in Ledger::calls.
     Status withdraw(
@@ -114,8 +124,16 @@ class Journal {
 
   private:
     Result<Transaction> begin(const Ctx& ctx, std::int64_t run);
-    Status insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent);
-    Status insert_result(const Ctx& ctx, std::int64_t run, const domain::SampleResult& result);
+    Status note_attempts(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts);
+    Status drop_intents(
+        const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples, std::int64_t calls
+    );
+    Status carry_calls(const Ctx& ctx, std::int64_t run, std::int64_t calls);
+    Status insert_intents(const Ctx& ctx, std::int64_t run, std::span<const Intent> intents);
+    Status insert_results(
+        const Ctx& ctx, std::int64_t run, std::span<const domain::SampleResult* const> results
+    );
+    Status settle_intents(const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples);
     Session& session_;
     std::optional<RunLease> lease_;
 };

@@ -9,6 +9,7 @@ std::vector<const Query*> all_queries() {
     for (const auto& family :
          {dataset_queries(),
           journal_queries(),
+          ledger_queries(),
           run_queries(),
           client_run_queries(),
           org_queries(),

@@ -57,6 +57,7 @@ struct ResourceFilter {
     std::optional<std::string> kind;           ///< evaluations only
     std::optional<std::string> experiment_id;  ///< evaluations only
     std::optional<std::string> run_id;         ///< evaluations only
+    bool operator==(const ResourceFilter&) const = default;
 };
 
 /// Where a list goes on: behind this row.
@@ -71,6 +72,11 @@ struct ResourcePage {
     std::int64_t limit = 20;
     std::int64_t offset = 0;
     std::optional<ResourceCursor> after;
+};
+
+struct ResourceListing {
+    std::vector<Resource> rows;
+    std::int64_t total = 0;
 };
 
 /// Borrows the session; same thread rule.
@@ -95,7 +101,10 @@ class Resources {
     Result<std::vector<Resource>> list(
         const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
     );
-    Result<std::int64_t> count(const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter);
+    /// A page, and the number of all that the filter lets through.
+    Result<ResourceListing> list_and_count(
+        const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
+    );
 
   private:
     Session& session_;
