@@ -13,7 +13,7 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo test test-kill test-fleet test-stack test-sqlx contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: help deps build demo test test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
 .PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
@@ -46,6 +46,12 @@ test-stack: build ## The tests of the API over real PostgreSQL, Redis and S3 ser
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" \
 		python3 -m unittest discover -v -s tests/e2e -p 'test_stack.py'
 
+test-faults: build ## Each server refused, silent, slow, reset, flapping, FAULT_SECONDS=60 each; PostgreSQL's fail-over
+	@tools/s3.py --build
+	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" FAULT_SECONDS=$(or $(FAULT_SECONDS),60) \
+		FAULTS="$(or $(FAULTS),refuse black-hole slow reset flap)" \
+		python3 -m unittest discover -v -s tests/e2e -p 'test_faults.py'
+
 test-sqlx: build ## The real sqlx-cli and `migrate` on one PostgreSQL (needs cargo; the first time takes minutes)
 	@test -x build/sqlx/bin/sqlx || cargo install sqlx-cli --version 0.8.6 --locked --quiet \
 		--no-default-features --features postgres,rustls --root build/sqlx
@@ -75,6 +81,11 @@ bench: build ## Speed and memory beside a bare Go loop (installs Go when there i
 bench-api: build ## GET /health beside Boost.Beast, a list beside axum + sqlx (installs wrk; needs cargo)
 	@command -v wrk >/dev/null || tools/deps.sh wrk
 	@python3 bench/api.py --binary build/release/llm-research
+
+bench-stack: build ## Over PostgreSQL: rows written beside COPY, a list beside axum + tokio-postgres (needs wrk and cargo)
+	@command -v wrk >/dev/null || tools/deps.sh wrk
+	@cmake --build build/release --target bench_ingest -j $(JOBS)
+	@python3 bench/stack.py --binary build/release/llm-research
 
 bench-overload: build ## Ten times the load, 10,000 slow connections, start and idle memory
 	@command -v wrk >/dev/null || tools/deps.sh wrk

@@ -152,13 +152,15 @@ def build_beast():
     return out
 
 
-def build_axum():
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", BUILD / "axum"))
+def build_axum(which="axum"):
+    """The yardstick of bench/api in the folder of this name."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", BUILD / which))
+    manifest = ROOT / "bench/api" / which / "Cargo.toml"
     subprocess.run(
-        ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", str(ROOT / "bench/api/axum/Cargo.toml")],
+        ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", str(manifest)],
         check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)},
     )
-    return target / "release" / "axum_yardstick"
+    return target / "release" / {"axum": "axum_yardstick"}.get(which, which)
 
 
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}

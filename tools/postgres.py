@@ -44,15 +44,18 @@ SETTINGS = {
 
 
 class Servers:
-    """PostgreSQL and PgBouncer; a context that starts and stops them."""
+    """PostgreSQL and PgBouncer; a context that starts and stops them. With `tls` the server asks for TLS and
+    shows a certificate for `localhost`, which `authority` signed; PgBouncer is not there then."""
 
-    def __init__(self):
+    def __init__(self, tls=False):
+        self.tls, self.authority = tls, None
         # PostgreSQL refuses to run as root.
         self.owner = pwd.getpwnam("postgres") if os.getuid() == 0 else None
         self.folder = None
         self.password = secrets.token_hex(8)
         self.running = []
         self.env = {}
+        self.primary = self.standby = None
 
     def __enter__(self):
         if not (BIN / "initdb").exists():
@@ -65,9 +68,9 @@ class Servers:
             self.call([BIN / "initdb", "-D", self.folder / "data", "-U", USER, "--no-sync",
                        "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256",
                        f"--pwfile={self.folder / 'password'}"])
-            port = self.start_postgres()
+            port = self.start_postgres(**(self.make_certificates() if self.tls else {}))
             self.env["LAB_TEST_POSTGRES_URL"] = self.url(port)
-            if PGBOUNCER:
+            if PGBOUNCER and not self.tls:
                 self.env["LAB_TEST_PGBOUNCER_URL"] = self.url(self.start_pgbouncer(port))
         except BaseException:
             self.stop()
@@ -116,15 +119,20 @@ class Servers:
             time.sleep(0.05)
         raise RuntimeError((self.folder / f"{name}.log").read_text(errors="replace"))
 
-    def start_postgres(self):
+    def start_postgres(self, name="data", **more):
+        """The port of a server over this folder."""
         for _ in range(5):
             port = private_server.free_port()
-            options = [f"--{key}={value}" for key, value in SETTINGS.items()]
+            options = [f"--{key}={value}" for key, value in {**SETTINGS, **more}.items()]
             process = self.spawn("postgres", [
-                BIN / "postgres", "-D", self.folder / "data", f"--port={port}",
+                BIN / "postgres", "-D", self.folder / name, f"--port={port}",
                 f"--unix_socket_directories={self.folder}", *options])
             if not self.wait_for("postgres", process, port):
                 continue
+            if name == "data":
+                self.primary = process
+            else:
+                self.standby = process
             # The port is open a moment before the server is ready.
             end = time.monotonic() + START_SECONDS
             while time.monotonic() < end:
@@ -133,6 +141,64 @@ class Servers:
                     return port
                 time.sleep(0.05)
         raise RuntimeError((self.folder / "postgres.log").read_text(errors="replace"))
+
+    def make_certificates(self):
+        """The settings of a server with a certificate of an authority of its own."""
+        key, certificate = self.folder / "server.key", self.folder / "server.pem"
+        self.authority = self.folder / "authority.pem"
+        new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        self.call([*new, "-subj", "/CN=authority of a test", "-keyout", self.folder / "authority.key",
+                   "-out", self.authority])
+        self.call([*new, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key,
+                   "-out", certificate, "-CA", self.authority, "-CAkey", self.folder / "authority.key"])
+        self.authority.chmod(0o644)
+        hba = self.folder / "data" / "pg_hba.conf"
+        hba.write_text(hba.read_text().replace("\nhost ", "\nhostssl "))
+        return {"ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": key}
+
+    def start_standby(self):
+        """A second server that every commit of the first waits for from now on; gives its port."""
+        url = self.env["LAB_TEST_POSTGRES_URL"]
+        self.call([BIN / "pg_basebackup", "-D", self.folder / "standby", "--write-recovery-conf", "--no-sync",
+                   "--checkpoint=fast", "-d", url])
+        port = self.start_postgres("standby")
+        for command in ("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"):
+            self.ask(url, command)
+        end = time.monotonic() + START_SECONDS
+        while self.ask(url, "SELECT sync_state FROM pg_stat_replication") != "sync":
+            if time.monotonic() > end:
+                raise RuntimeError((self.folder / "postgres.log").read_text(errors="replace"))
+            time.sleep(0.05)
+        return port
+
+    def ask(self, url, command):
+        done = subprocess.run(["psql", "-qAtX", "-d", url, "-c", command], stdout=subprocess.PIPE,
+                              timeout=START_SECONDS, check=True)
+        return done.stdout.decode().strip()
+
+    def kill_primary(self):
+        self.kill(self.primary)
+
+    def kill_standby(self):
+        """And the primary waits for nobody any more."""
+        self.kill(self.standby)
+        url = self.env["LAB_TEST_POSTGRES_URL"]
+        for command in ("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"):
+            self.ask(url, command)
+
+    def kill(self, process):
+        """As a machine dies: every process of a server at once."""
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], stdout=subprocess.PIPE,
+                                check=False).stdout.split()
+        for pid in [process.pid, *map(int, listed)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        self.running.remove(process)
+
+    def promote(self):
+        """The standby takes writes from now on."""
+        self.call([BIN / "pg_ctl", "promote", "-D", self.folder / "standby"])
 
     def start_pgbouncer(self, postgres_port):
         users = self.folder / "users.txt"

@@ -273,6 +273,13 @@ http::Response Application::overloaded(Visit& visit) const {
     return answer(visit, std::move(busy));
 }
 
+/// A change is refused soon where the database is silent, and whoever reads does not keep a thread
+/// from it. Only what is removed may take its time, with all that hangs on it.
+Duration Application::patience_with_database(const Visit& visit) {
+    constexpr Duration kMost = std::chrono::seconds(3);
+    return visit.match.route->method == "DELETE" ? Duration::max() : kMost;
+}
+
 void Application::handle(
     const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
 ) {
@@ -280,7 +287,7 @@ void Application::handle(
     Result<Reply> reply = Error(Code::internal, "");
     try {
         const Ctx ctx = Ctx(*deps_.clock, exchange->cancelled()).within(options_.request_timeout);
-        auto session = deps_.sessions->acquire(ctx);
+        auto session = deps_.sessions->acquire(ctx, patience_with_database(*visit));
         reply = session ? carry_out(exchange, *visit, **session) : Result<Reply>(session.error());
     } catch (const std::exception& error) {
         reply = bug(error);
@@ -472,10 +479,34 @@ Result<Reply> Application::carry_out(
     call->body_writer = std::move(written);
     const std::string hashed = visit.body_hash ? visit.body_hash->finish() : "";
     Result<Reply> reply =
-        run_once(route, *call, streams ? std::string_view(hashed) : exchange->body());
+        route.may_be_old && deps_.copies != nullptr
+            ? read_copy(route, *call)
+            : run_once(route, *call, streams ? std::string_view(hashed) : exchange->body());
     audit_as = call->audit_as;
     LAB_CHECK(audited(reply ? &*reply : nullptr, reply ? nullptr : &reply.error()));
     return reply;
+}
+
+/// A list from the copy; from the database itself while there is none.
+Result<Reply> Application::read_copy(const Route& route, Call& call) {
+    constexpr Duration kPause = std::chrono::seconds(5);
+    constexpr Duration kPatience = std::chrono::seconds(1);
+    const service::Request& request = call.request();
+    if (request.ctx.clock().now() >= copies_from_.load()) {
+        const auto session = deps_.copies->acquire(request.ctx.within(kPatience), kPatience);
+        if (session) {
+            const service::Request old{request.ctx, request.deps, **session, request.caller};
+            call.set_request(old);
+            Result<Reply> reply = route.handler(call);
+            call.set_request(request);
+            if (reply || (reply.error().code != Code::unavailable &&
+                          reply.error().code != Code::timed_out)) {
+                return reply;
+            }
+        }
+        copies_from_ = request.ctx.clock().now() + kPause;
+    }
+    return route.handler(call);
 }
 
 http::Response Application::answer(const Visit& visit, Reply reply) const {

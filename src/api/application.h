@@ -10,6 +10,7 @@
 #include "service/maintenance.h"
 #include "service/rate_limit.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -56,6 +57,7 @@ struct ApplicationDeps {
     Tracer* tracer = nullptr;  ///< null: nobody traces
     const service::Deps* service = nullptr;
     storage::SessionPool* sessions = nullptr;
+    storage::SessionPool* copies = nullptr;  ///< of a copy for Route::may_be_old, or none
     WorkPool* pool = nullptr;
     std::function<Result<service::Caller>(const Ctx&, storage::Session&, const service::Presented&)>
         authenticate;
@@ -115,6 +117,8 @@ class Application final : public http::Application {
     http::Response answer_error(const Visit& visit, const Error& error) const;
     /// What never waits: probes, metrics, documents.
     http::Response answer_at_once(const http::RequestHead& head, Visit& visit) const;
+    static Duration patience_with_database(const Visit& visit);
+    Result<Reply> read_copy(const Route& route, Call& call);
     void handle(
         const std::shared_ptr<http::Exchange>& exchange, const std::shared_ptr<Visit>& visit
     );
@@ -144,6 +148,7 @@ class Application final : public http::Application {
     Router router_;
     ApplicationDeps deps_;
     ApplicationOptions options_;
+    std::atomic<TimePoint> copies_from_{TimePoint::min()};  ///< not asked before
     const std::unique_ptr<HeldRefusals> refusals_;
 };
 

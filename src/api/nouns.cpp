@@ -230,6 +230,7 @@ std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_k
     Route lists = route_of(face, "GET", face.collection);
     lists.summary = "List those the caller may see";
     lists.permission = face.noun->read;
+    lists.may_be_old = true;
     lists.query = with_list_parameters(face.filters);
     lists.handler = [face, cursor_key](Call& call) {
         const auto source = [face](const Call& asked, const ListQuery& query) {

@@ -82,6 +82,8 @@ class Call {
         Json body
     );
     const service::Request& request() const { return *request_; }
+    /// The same with another session.
+    void set_request(const service::Request& request) { request_ = &request; }
     const http::RequestHead& head() const { return head_; }
     /// The n-th {name} of the path; ids are checked to be UUIDs before.
     const std::string& path(std::size_t n) const { return path_values_.at(n); }
@@ -163,7 +165,10 @@ struct Route {
     Priority priority = Priority::normal;
     InMaintenance maintenance = InMaintenance::served;
     bool any_content_type = false;  ///< JSON whatever the Content-Type says
-    bool on_io_thread = false;      ///< never blocks: answered at once, without a session
+    /// A list, which may be read from a copy of the database that is a moment behind. Never what is
+    /// changed by its revision, nor what says who may do what.
+    bool may_be_old = false;
+    bool on_io_thread = false;  ///< never blocks: answered at once, without a session
     /// kJsonBytesMax: what the operator allows, ApplicationOptions::json_bytes_max.
     std::size_t body_bytes_max = kJsonBytesMax;
     /// Names of path values that are no UUIDs.

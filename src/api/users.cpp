@@ -301,6 +301,7 @@ void add_audit(std::vector<Route>& out, const std::string& cursor_key) {
         )
     );
     list.query = with_list_parameters(audit_parameters());
+    list.may_be_old = true;
     out.push_back(std::move(list));
     Route statistics = route(
         "GET",

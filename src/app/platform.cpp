@@ -5,6 +5,8 @@
 #include "platform/crypto/mac.h"
 #include "service/models.h"
 #include "storage/objects/file_error.h"
+#include "storage/store/observed.h"
+#include "storage/store/postgres.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -110,6 +112,8 @@ struct Platform::Parts {
     std::unique_ptr<Program> program;
     storage::Database* database = nullptr;
     std::unique_ptr<storage::SessionPool> sessions;
+    std::unique_ptr<storage::Database> copy;  ///< DATABASE_READ_URL
+    std::unique_ptr<storage::SessionPool> copies;
     std::unique_ptr<service::Identity> identity;
     std::string signing_key;
     JwtConfig jwt;  ///< as it counts now; with the two below of who takes secrets
@@ -168,6 +172,9 @@ struct Platform::Parts {
                 .seed = seed,
             }
         );
+        if (!server.database.read_url.empty()) {
+            LAB_CHECK(open_copy(static_cast<std::size_t>(max), seed));
+        }
         return sessions->tend(ctx);
     }
 
@@ -183,6 +190,25 @@ struct Platform::Parts {
             peppers = *pair;
         }
         admin_key = secrets->named().value("ADMIN_KEY").value_or(auth.admin_key);
+    }
+
+    /// Connected when first asked: it may be away.
+    Status open_copy(std::size_t max, std::uint64_t seed) {
+        LAB_TRY(
+            copy,
+            storage::open_postgres({
+                .url = server.database.read_url,
+                .is_copy = true,
+                .application_name = "llm-research " + host_name(),
+            })
+        );
+        if (observers.statements != nullptr) {
+            copy = storage::observe_database(std::move(copy), clock, *observers.statements);
+        }
+        copies = std::make_unique<storage::SessionPool>(
+            *copy, storage::SessionPoolOptions{.max = max, .wait_max = kSessionWait, .seed = seed}
+        );
+        return ok();
     }
 
     Status open_identity(const Ctx& ctx) {
@@ -278,6 +304,7 @@ service::Deps& Platform::deps() { return parts_->program->deps(); }
 Program& Platform::program() { return *parts_->program; }
 storage::Database& Platform::database() { return *parts_->database; }
 storage::SessionPool& Platform::sessions() { return *parts_->sessions; }
+storage::SessionPool* Platform::copies() { return parts_->copies.get(); }
 service::Identity& Platform::identity() { return *parts_->identity; }
 storage::ObjectStore* Platform::object_store() { return parts_->objects.get(); }
 Secrets& Platform::secrets() { return *parts_->secrets; }

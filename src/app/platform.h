@@ -30,6 +30,8 @@ class Platform {
     Program& program();
     storage::Database& database();
     storage::SessionPool& sessions();
+    /// Of the database that lists may be read from; nullptr: the same as everything.
+    storage::SessionPool* copies();
     service::Identity& identity();
     /// Where objects are kept for all replicas; nullptr: only in the home.
     storage::ObjectStore* object_store();

@@ -137,6 +137,7 @@ api::ApplicationDeps ServerProcess::application_deps() {
     deps.tracer = tracer_;
     deps.service = &platform_->deps();
     deps.sessions = &platform_->sessions();
+    deps.copies = platform_->copies();
     deps.pool = &pool_;
     deps.authenticate = [this](const Ctx& ctx, storage::Session& session, const auto& presented) {
         return platform_->identity().authenticate(ctx, session, presented);

@@ -63,7 +63,9 @@ class ServerProcess {
     void set_health(api::ComponentHealth component);
     void look_at_settings();
     void look_at_certificate();
-    void look_at_store();
+    /// Errors: of the store, which is then to be checked.
+    Status look_at_store();
+    void look_at_health();
     void ask_for_secrets();
     void refresh_secrets();
     void look_around();
@@ -117,6 +119,7 @@ class ServerProcess {
     std::atomic<bool> look_wanted_ = false;               ///< at the store, at once
     TimePoint health_checked_{};                          ///< of the watcher
     std::string storage_problem_;                         ///< of the watcher
+    bool database_is_good_ = true;                        ///< of the watcher
     std::optional<Shared::Health> shared_health_;         ///< of the watcher
     std::optional<std::string> analytics_problem_;        ///< of the watcher
     std::filesystem::file_time_type certificate_time_{};  ///< of the watcher
@@ -124,9 +127,9 @@ class ServerProcess {
     TimePoint secrets_asked_{};                           ///< of the loop
     std::atomic<bool> asking_ = false;                    ///< for secrets
     std::vector<Detail> secret_problems_;                 ///< of secrets_worker_
-    CancelToken secrets_end_;      ///< cancelled: nobody waits for secrets any more
-    ThreadWorker secrets_worker_;  ///< a service that hangs keeps nobody else
-    ThreadWorker watcher_;         ///< looks at what may hang: files, the store
+    CancelToken secrets_end_;                      ///< cancelled: nobody waits for secrets any more
+    ThreadWorker secrets_worker_;                  ///< a service that hangs keeps nobody else
+    ThreadWorker watcher_;                         ///< looks at what may hang: files, the store
     std::unique_ptr<otlp::MetricsPusher> pusher_;  ///< null: metrics are only fetched
 };
 

@@ -76,6 +76,7 @@ void ServerProcess::check_database() {
     database.status = good ? ComponentHealth::Status::healthy : ComponentHealth::Status::unhealthy;
     database.message = good ? "" : "the database does not answer";
     database.latency = clock_.now() - begun;
+    database_is_good_ = good;
     set_health(std::move(database));
 }
 
@@ -129,7 +130,7 @@ void ServerProcess::heard(const storage::Signal* signal) {
         if (!look_wanted_.exchange(true)) {
             watcher_.submit([this] {
                 look_wanted_ = false;
-                look_at_store();
+                static_cast<void>(look_at_store());  // the next look says what is wrong
                 check_shared();
             });
         }
@@ -211,7 +212,7 @@ void ServerProcess::watch_health() {
     check_storage();
     health_checked_ = clock_.now();
     look_at_settings();
-    look_at_store();
+    static_cast<void>(look_at_store());  // whether it can be read was checked before
     board_.started();
 }
 
@@ -268,29 +269,27 @@ void ServerProcess::look_at_certificate() {
     }
 }
 
-/// What other processes and operators wrote: maintenance, breakers; and how many runs wait.
-void ServerProcess::look_at_store() {
+/// What other processes and operators wrote: maintenance, breakers; and how many runs wait. What
+/// cannot be read goes on counting as it was seen last.
+Status ServerProcess::look_at_store() {
     const Ctx ctx = Ctx(clock_).within(std::chrono::seconds(2));
-    const auto session = platform_->sessions().acquire(ctx);
-    if (!session) {
-        return;  // the health check says so; what was seen last goes on counting
+    LAB_TRY(const auto session, platform_->sessions().acquire(ctx));
+    LAB_TRY(const auto status, service::maintenance_status(ctx, *session));
+    const bool on = status.value("enabled", false);
+    if (on != maintenance_.by_operator()) {
+        maintenance_.set_by_operator(on);
+        log_.info("config", "maintenance was switched by an operator", {{"enabled", on}});
     }
-    if (const auto status = service::maintenance_status(ctx, **session)) {
-        const bool on = status->value("enabled", false);
-        if (on != maintenance_.by_operator()) {
-            maintenance_.set_by_operator(on);
-            log_.info("config", "maintenance was switched by an operator", {{"enabled", on}});
-        }
-    }
-    if (const auto open = service::forced_breakers(ctx, **session)) {
-        counted_.breakers_seen(*open);
-        shared_.set_paused(std::ranges::find(*open, "redis") != open->end());
-        platform_->secrets().set_paused(std::ranges::find(*open, "secrets") != open->end());
-        analytics_.set_paused(std::ranges::find(*open, "clickhouse") != open->end());
-    }
-    if (const auto queued = storage::count_runs(ctx, **session, domain::RunState::queued)) {
-        counted_.jobs_seen(*queued, runs_.running());
-    }
+    LAB_TRY(const auto open, service::forced_breakers(ctx, *session));
+    counted_.breakers_seen(open);
+    shared_.set_paused(std::ranges::find(open, "redis") != open.end());
+    platform_->secrets().set_paused(std::ranges::find(open, "secrets") != open.end());
+    analytics_.set_paused(std::ranges::find(open, "clickhouse") != open.end());
+    LAB_TRY(
+        const std::int64_t queued, storage::count_runs(ctx, *session, domain::RunState::queued)
+    );
+    counted_.jobs_seen(queued, runs_.running());
+    return ok();
 }
 
 /// On the loop: when it is time to ask, or when a rotated secret is known everywhere by now.
@@ -358,14 +357,27 @@ void ServerProcess::refresh_secrets() {
 void ServerProcess::look_around() {
     look_at_settings();
     look_at_certificate();
-    if (++looks_ % 2 == 0) {
-        look_at_store();
-    }
     check_shared();
     check_analytics();
-    if (clock_.now() - health_checked_ >= settings().http.health_interval) {
+    look_at_health();
+}
+
+/// Servers are checked now and then, at once when one gave no answer, and again and again until it
+/// does.
+void ServerProcess::look_at_health() {
+    const bool is_due = clock_.now() - health_checked_ >= settings().http.health_interval;
+    if (is_due) {
         health_checked_ = clock_.now();
+    }
+    const bool in_turn = ++looks_ % 2 == 0;
+    const bool was_refused = in_turn && database_is_good_ && !look_at_store();
+    if (is_due || was_refused || !database_is_good_) {
         check_database();
+    }
+    storage::ObjectStore* const objects = platform_->object_store();
+    const bool was_bad = !storage_problem_.empty();
+    const bool is_silent = objects != nullptr && objects->is_silent();
+    if (is_due || is_silent || was_bad) {
         check_storage();
     }
 }

@@ -11,8 +11,6 @@ namespace lab::app {
 
 std::vector<std::string> unused_settings(const ServerSettings& settings) {
     const std::pair<bool, const char*> all[] = {
-        {!settings.database.read_url.empty(),
-         "DATABASE_READ_URL is not used yet: lists read where changes are written"},
         {!settings.objects.backup_bucket.empty(),
          "BACKUP_BUCKET is not used yet: `admin backup` writes a file"},
         {settings.http.profiling,

@@ -569,17 +569,18 @@ Result<NounList> list_nouns(
     const storage::Viewer viewer = request.caller.viewer();
     storage::ResourcePage one_more = page;
     one_more.limit = page.limit + 1;
-    LAB_TRY(std::vector<Resource> found, resources.list(request.ctx, viewer, filter, one_more));
+    storage::ResourceListing listing;
+    if (counted) {
+        LAB_TRY(listing, resources.list_and_count(request.ctx, viewer, filter, one_more));
+    } else {
+        LAB_TRY(listing.rows, resources.list(request.ctx, viewer, filter, one_more));
+    }
+    std::vector<Resource>& found = listing.rows;
     NounList out;
+    out.total = listing.total;
     out.more = std::ssize(found) > page.limit;
     if (out.more) {
         found.pop_back();
-    }
-    // A first page that is not full is the whole list.
-    const bool all = !out.more && page.offset == 0 && !page.after;
-    out.total = std::ssize(found);
-    if (!all && counted) {
-        LAB_TRY(out.total, resources.count(request.ctx, viewer, filter));
     }
     for (const Resource& one : found) {
         LAB_TRY(out.rows.emplace_back(), show_noun(request, noun, one));

@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace lab::service {
 namespace {
 
@@ -176,18 +178,16 @@ Result<Json> log_samples(
     LAB_TRY(Json body, parse_json(run_now.body));
     ClientTotals totals = ClientTotals::from(body);
     storage::ClientRuns clients(request.session);
-    std::int64_t added = 0;
+    LAB_TRY(const std::vector<bool> is_new, clients.add_samples_here(request.ctx, open.key, rows));
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        LAB_TRY(const bool is_new, clients.add_sample(request.ctx, open.key, rows[i]));
-        if (is_new) {
-            ++added;
+        if (is_new[i]) {
             totals.add(samples[i]);
         }
     }
     body[ClientTotals::kMember] = totals.stored();
     LAB_CHECK(storage::Runs(request.session).set_body(request.ctx, open.key, dump_json(body)));
     LAB_CHECK(transaction.commit(request.ctx));
-    return Json{{"received", rows.size()}, {"added", added}};
+    return Json{{"received", rows.size()}, {"added", std::ranges::count(is_new, true)}};
 }
 
 }  // namespace lab::service

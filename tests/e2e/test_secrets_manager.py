@@ -104,7 +104,7 @@ class SecretsManager(test_serve.ServeTest):
         env = self.moto.environment() | {"AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{proxy.port}"}
         lab = self.server(**env, JWT_SECRET_ARN=arn, SECRETS_REFRESH_INTERVAL="1s")
         token = self.user(lab)
-        for fault in ("refuse", "hole"):
+        for fault in ("refuse", "black-hole"):
             before = len(self.said(lab, "a secret cannot be asked for: its last good value stays"))
             proxy.fault = fault
             told = self.until(
@@ -115,7 +115,7 @@ class SecretsManager(test_serve.ServeTest):
             self.assertEqual(self.status(lab, self.login(lab)), 200)
             _, _, metrics = lab.call("GET", "/metrics")
             self.assertIn('circuit_breaker_state{service="secrets"} 2', metrics)
-            if fault == "hole":
+            if fault == "black-hole":
                 break
             back = len(self.said(lab, "the secrets service can be used again"))
             proxy.fault = None

@@ -29,6 +29,8 @@ class ObjectStore {
     virtual Status remove(const Ctx& ctx, const std::string& key) = 0;
     /// Whether it can be used.
     virtual Status check(const Ctx& ctx) = 0;
+    /// Whether the last of all calls got no answer: a reason to check() at once. Never waits.
+    virtual bool is_silent() { return false; }
 };
 
 /// An object as it is called: its file by its content, in a store by a key that people can read.

@@ -111,6 +111,11 @@ Status S3Client::begin_call() {
     return ok();
 }
 
+bool S3Client::is_silent() {
+    const std::scoped_lock lock(mutex_);
+    return away_.has_value();
+}
+
 void S3Client::end_call(const std::optional<S3Failure>& failure) {
     const std::scoped_lock lock(mutex_);
     if (failure && is_unanswered(failure->problem)) {

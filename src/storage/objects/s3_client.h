@@ -90,6 +90,8 @@ class S3Client {
     );
     /// Whether the bucket can be used: for health checks.
     Status check(const Ctx& ctx);
+    /// Whether the last of all calls got no answer.
+    bool is_silent();
     /// An address that is its own credential for `life` (at most seven days), for one method and
     /// one object. `headers`: what its user has to send with it.
     Result<std::string> presign(

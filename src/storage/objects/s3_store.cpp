@@ -30,6 +30,7 @@ class S3Store final : public ObjectStore {
         return client_.remove(ctx, key);
     }
     Status check(const Ctx& ctx) override { return client_.check(ctx); }
+    bool is_silent() override { return client_.is_silent(); }
 
   private:
     http::BlockingClient http_;

@@ -3,6 +3,10 @@
 #include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
 
+#include <algorithm>
+#include <array>
+#include <numeric>
+
 namespace lab::storage {
 namespace {
 
@@ -95,35 +99,43 @@ MetricPoint point_of(const Row& row) {
 std::span<const Query* const> client_run_queries() { return kQueries; }
 
 Result<std::int64_t> ClientRuns::add_samples(
-    const Ctx& ctx, std::int64_t run, const std::vector<ClientSample>& samples
+    const Ctx& ctx, std::int64_t run, std::span<const ClientSample> samples
 ) {
-    std::int64_t added = 0;
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
-    LAB_CHECK(session_.hold(ctx, "client_samples", run));  // the next number is one higher
-    for (const ClientSample& sample : samples) {
-        LAB_TRY(const bool is_new, add_sample(ctx, run, sample));
-        added += is_new ? 1 : 0;
-    }
+    LAB_TRY(const std::vector<bool> is_new, add_samples_here(ctx, run, samples));
     LAB_CHECK(transaction.commit(ctx));
-    return added;
+    return std::ranges::count(is_new, true);
 }
 
-Result<bool> ClientRuns::add_sample(const Ctx& ctx, std::int64_t run, const ClientSample& sample) {
-    const Value values[] = {
-        run,
-        std::string_view(sample.client_id),
-        std::string_view(sample.body),
-        std::string_view(sample.created_at),
+Result<std::vector<bool>> ClientRuns::add_samples_here(
+    const Ctx& ctx, std::int64_t run, std::span<const ClientSample> samples
+) {
+    LAB_CHECK(session_.hold(ctx, "client_samples", run));  // the next number is one higher
+    std::array<Value, 4> values;
+    const RowValues values_of = [&](std::size_t i) {
+        values = {
+            run,
+            std::string_view(samples[i].client_id),
+            std::string_view(samples[i].body),
+            std::string_view(samples[i].created_at),
+        };
+        return std::span<const Value>(values);
     };
     LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
-    LAB_TRY(const std::int64_t added, session_.exec(ctx, kAddClientSample, values));
-    if (added > 0 && notes.kept()) {
-        LAB_TRY(const auto stored, find_sample(ctx, run, sample.client_id));
-        const std::int64_t number[] = {stored ? stored->number : 0};
-        LAB_CHECK(notes.client_samples(ctx, run, number));
+    std::vector<std::int64_t> added;
+    LAB_CHECK(session_.exec_many(ctx, kAddClientSample, samples.size(), values_of, added));
+    if (notes.kept()) {
+        std::vector<std::int64_t> numbers;
+        for (std::size_t i = 0; i < samples.size(); ++i) {
+            if (added[i] > 0) {
+                LAB_TRY(const auto stored, find_sample(ctx, run, samples[i].client_id));
+                numbers.push_back(stored ? stored->number : 0);
+            }
+        }
+        LAB_CHECK(notes.client_samples(ctx, run, numbers));
     }
     LAB_CHECK(notes.commit(ctx));
-    return added > 0;
+    return std::vector<bool>(added.begin(), added.end());
 }
 
 Result<std::int64_t> ClientRuns::count_samples(const Ctx& ctx, std::int64_t run) {
@@ -161,28 +173,39 @@ Result<std::optional<ClientSample>> ClientRuns::find_sample(
 }
 
 Result<std::int64_t> ClientRuns::add_points(
-    const Ctx& ctx, std::int64_t run, const std::vector<MetricPoint>& points
+    const Ctx& ctx, std::int64_t run, std::span<const MetricPoint> points
 ) {
-    std::int64_t added = 0;
     LAB_TRY(auto transaction, Transaction::begin(ctx, session_));
     LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     std::int64_t before = 0;
     if (notes.kept()) {
         LAB_TRY(before, last_point_key(ctx, session_));
     }
-    for (const MetricPoint& point : points) {
-        const Value values[] = {
-            run,
-            std::string_view(point.name),
-            point.step,
-            point.value,
-            std::string_view(point.timestamp),
+    std::int64_t added = 0;
+    // In the order they came: one without a time is compared with those before it.
+    for (auto begin = points.begin(); begin != points.end();) {
+        const bool timed = begin->timed;
+        const auto end = std::find_if(begin, points.end(), [&](const MetricPoint& point) {
+            return point.timed != timed;
+        });
+        std::array<Value, 5> values;
+        const RowValues values_of = [&](std::size_t i) {
+            const MetricPoint& point = begin[static_cast<std::ptrdiff_t>(i)];
+            values = {
+                run,
+                std::string_view(point.name),
+                point.step,
+                point.value,
+                std::string_view(point.timestamp),
+            };
+            return std::span<const Value>(values);
         };
-        LAB_TRY(
-            const std::int64_t one,
-            session_.exec(ctx, point.timed ? kAddMetricPoint : kAddUntimedPoint, values)
-        );
-        added += one;
+        std::vector<std::int64_t> changed;
+        const auto count = static_cast<std::size_t>(end - begin);
+        const Query& query = timed ? kAddMetricPoint : kAddUntimedPoint;
+        LAB_CHECK(session_.exec_many(ctx, query, count, values_of, changed));
+        added = std::accumulate(changed.begin(), changed.end(), added);
+        begin = end;
     }
     if (notes.kept()) {
         LAB_TRY(const std::int64_t last, last_point_key(ctx, session_));

@@ -10,8 +10,8 @@ namespace lab::storage {
 
 /// A sample that a client reports of its own run; `body` is a JSON object.
 struct ClientSample {
-    std::string client_id;  ///< the client's own name for it, unique in the run
-    std::int64_t number = 0;
+    std::string client_id;    ///< the client's own name for it, unique in the run
+    std::int64_t number = 0;  ///< in the order they came, from 1
     std::string body;
     std::string created_at;
 };
@@ -33,10 +33,12 @@ class ClientRuns {
     /// Those whose client_id is there already change nothing. Gives how many are new. One
     /// transaction.
     Result<std::int64_t> add_samples(
-        const Ctx& ctx, std::int64_t run, const std::vector<ClientSample>& samples
+        const Ctx& ctx, std::int64_t run, std::span<const ClientSample> samples
     );
-    /// One of them, in the caller's transaction: whether it is new.
-    Result<bool> add_sample(const Ctx& ctx, std::int64_t run, const ClientSample& sample);
+    /// The same in the caller's transaction: of each of them, whether it is new.
+    Result<std::vector<bool>> add_samples_here(
+        const Ctx& ctx, std::int64_t run, std::span<const ClientSample> samples
+    );
     Result<std::int64_t> count_samples(const Ctx& ctx, std::int64_t run);
     /// In the order they came, behind number `after`.
     Result<std::vector<ClientSample>> list_samples(
@@ -49,7 +51,7 @@ class ClientRuns {
     /// The same point again changes nothing: one of the same name, step and time, or without a time
     /// of the same value. Gives how many are new. One transaction.
     Result<std::int64_t> add_points(
-        const Ctx& ctx, std::int64_t run, const std::vector<MetricPoint>& points
+        const Ctx& ctx, std::int64_t run, std::span<const MetricPoint> points
     );
     /// By name, then step.
     Result<std::vector<MetricPoint>> list_points(

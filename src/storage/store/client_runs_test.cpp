@@ -17,9 +17,9 @@ class ClientRunsContract : public test::StoreTest {
 TEST_P(ClientRunsContract, ASampleReportedTwiceIsThereOnce) {
     const ClientSample one{.client_id = "s1", .body = "{\"a\":1}", .created_at = "t"};
     const ClientSample two{.client_id = "s2", .body = "{}", .created_at = "t"};
-    EXPECT_EQ(clients_.add_samples(ctx_, run_, {one, two}).value(), 2);
-    EXPECT_EQ(clients_.add_samples(ctx_, run_, {two, one}).value(), 0);
-    EXPECT_EQ(clients_.add_samples(ctx_, other_, {one}).value(), 1);
+    EXPECT_EQ(clients_.add_samples(ctx_, run_, std::vector{one, two}).value(), 2);
+    EXPECT_EQ(clients_.add_samples(ctx_, run_, std::vector{two, one}).value(), 0);
+    EXPECT_EQ(clients_.add_samples(ctx_, other_, std::vector{one}).value(), 1);
     EXPECT_EQ(clients_.count_samples(ctx_, run_).value(), 2);
     const auto listed = clients_.list_samples(ctx_, run_, 0, 10).value();
     ASSERT_EQ(listed.size(), 2U);
@@ -32,7 +32,7 @@ TEST_P(ClientRunsContract, ASampleReportedTwiceIsThereOnce) {
 
 TEST_P(ClientRunsContract, PointsKeepEveryDigit) {
     const MetricPoint point{.name = "loss", .step = 3, .value = 0.1 + 0.2, .timestamp = "t1"};
-    EXPECT_EQ(clients_.add_points(ctx_, run_, {point, point}).value(), 1);
+    EXPECT_EQ(clients_.add_points(ctx_, run_, std::vector{point, point}).value(), 1);
     const auto listed = clients_.list_points(ctx_, run_, 10).value();
     ASSERT_EQ(listed.size(), 1U);
     EXPECT_EQ(listed[0].value, 0.1 + 0.2);
@@ -45,19 +45,15 @@ TEST_P(ClientRunsContract, APointWithoutATimeIsKnownByItsValue) {
         const MetricPoint point{
             .name = "loss", .step = 1, .value = value, .timestamp = when, .timed = timed
         };
-        return clients_.add_points(ctx_, run_, {point}).value();
+        return clients_.add_points(ctx_, run_, std::vector{point}).value();
     };
     EXPECT_EQ(add(0.5, "t1", false), 1);
     EXPECT_EQ(add(0.5, "t2", false), 0) << "sent again";
     EXPECT_EQ(add(0.25, "t3", false), 1);
     EXPECT_EQ(add(0.5, "t4", true), 1) << "who gives times means each of them";
     EXPECT_EQ(clients_.list_points(ctx_, run_, 10)->size(), 3U);
-    EXPECT_EQ(
-        clients_
-            .add_points(ctx_, other_, {{.name = "loss", .step = 1, .value = 0.5, .timed = false}})
-            .value(),
-        1
-    );
+    const MetricPoint untimed{.name = "loss", .step = 1, .value = 0.5, .timed = false};
+    EXPECT_EQ(clients_.add_points(ctx_, other_, std::vector{untimed}).value(), 1);
 }
 
 LAB_ALL_BACKENDS(ClientRunsContract);

@@ -4,7 +4,7 @@
 #include "storage/store/impl/queries.h"
 
 #include <algorithm>
-#include <limits>
+#include <array>
 
 namespace lab::storage {
 namespace {
@@ -15,40 +15,45 @@ using domain::SampleState;
 /// More tokens than any call has; keeps the sums of nine million samples within 64 bits, whatever a
 /// provider claims.
 constexpr std::int64_t kTokensMax = 1'000'000'000'000;
-constexpr std::int64_t kPicoPerUsd = 1'000'000'000'000;
 /// Rows a scan reads under one snapshot.
 constexpr std::int64_t kPageRows = 1024;
 /// Below every sample's index.
 constexpr std::int64_t kBeforeFirst = -1;
 
-constexpr Query kInsertIntent{"insert_intent", R"sql(
+// Many at once come as one JSON object, which both databases take apart under the same name:
+// {"sample": [cost, tokens], ...}.
+constexpr Query kInsertIntents{"insert_intents", R"sql(
     INSERT INTO intents (run, sample, cost_pico, tokens, fence)
-    SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT),
-           CAST($5 AS BIGINT)
-    WHERE NOT EXISTS (SELECT 1 FROM samples WHERE run = $1 AND sample = $2)
-)sql"};
-constexpr Query kDeleteIntent{"delete_intent", R"sql(
-    DELETE FROM intents WHERE run = $1 AND sample = $2
-)sql"};
-constexpr Query kInsertSample{"insert_sample", R"sql(
-    INSERT INTO samples (
-        run, sample, state, variant, item, repetition, cached, replayed, attempts, http_status,
-        cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
-        reasoning_tokens, usage_estimated, latency_ns, first_token_ns, cache_key, item_id,
-        finish_reason, error_code, error_message, scores, output, logprobs, stored_ms
-    ) VALUES (
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $24, $25, $26, $27, $28
+    SELECT CAST($1 AS BIGINT), CAST(e.key AS BIGINT), CAST(e.value ->> 0 AS BIGINT),
+           CAST(e.value ->> 1 AS BIGINT), CAST($3 AS BIGINT)
+    FROM json_each($2) e
+    WHERE NOT EXISTS (
+        SELECT 1 FROM samples s WHERE s.run = $1 AND s.sample = CAST(e.key AS BIGINT)
     )
 )sql"};
-
-// The columns of read_sample(), in its order.
+constexpr Query kFindStored{"find_stored", R"sql(
+    SELECT sample FROM samples
+    WHERE run = $1 AND sample IN (SELECT CAST(e.key AS BIGINT) FROM json_each($2) e) LIMIT 1
+)sql"};
+constexpr Query kSettleIntents{"settle_intents", R"sql(
+    DELETE FROM intents
+    WHERE run = $1 AND sample IN (SELECT CAST(e.key AS BIGINT) FROM json_each($2) e)
+)sql"};
+// The columns of read_sample() and values_of(), in their order.
 #define LAB_SAMPLE_COLUMNS                                                                \
     "sample, state, variant, item, repetition, cached, replayed, attempts, http_status, " \
     "cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, "     \
     "reasoning_tokens, usage_estimated, latency_ns, first_token_ns, cache_key, item_id, " \
     "finish_reason, error_code, error_message, scores, output, logprobs "
 
+constexpr Query kInsertSample{
+    .name = "insert_sample",
+    .sql = "INSERT INTO samples (run, " LAB_SAMPLE_COLUMNS
+           ", stored_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+           "$16, $17, "
+           "$18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)",
+    .copy = "COPY samples (run, " LAB_SAMPLE_COLUMNS ", stored_ms) FROM STDIN (FORMAT binary)",
+};
 constexpr Query kScanSamples{
     "scan_samples",
     "SELECT " LAB_SAMPLE_COLUMNS
@@ -86,93 +91,24 @@ constexpr Query kSetAttempts{"set_attempts", R"sql(
 )sql"};
 constexpr Query kDeleteIntents{"delete_intents", "DELETE FROM intents WHERE run = $1"};
 
-// Amounts are summed as dollars and the rest of a dollar: a sum of pico-dollars may leave 64 bits.
-constexpr Query kCountSamples{"count_samples", R"sql(
-    SELECT CAST(COALESCE(SUM(CASE WHEN state = 1 THEN 1 ELSE 0 END), 0) AS BIGINT),
-           CAST(COALESCE(SUM(CASE WHEN state = 2 THEN 1 ELSE 0 END), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cached), 0) AS BIGINT),
-           CAST(COALESCE(SUM(CASE WHEN cost_pico IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT)
-    FROM samples WHERE run = $1
-)sql"};
-constexpr Query kSumPaid{"sum_paid", R"sql(
-    SELECT CAST(COALESCE(SUM(attempts), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cost_pico / 1000000000000), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cost_pico % 1000000000000), 0) AS BIGINT),
-           CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cache_read_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cache_write_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT),
-           COALESCE(MAX(usage_estimated), 0)
-    FROM samples WHERE run = $1 AND cached = 0 AND replayed = 0 AND state >= $2
-)sql"};
-constexpr Query kSumUncertain{"sum_uncertain", R"sql(
-    SELECT COUNT(*),
-           CAST(COALESCE(SUM(cost_pico / 1000000000000), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cost_pico % 1000000000000), 0) AS BIGINT),
-           CAST(COALESCE(SUM(tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(CASE WHEN cost_pico IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT),
-           CAST(COALESCE(SUM(calls), 0) AS BIGINT)
-    FROM uncertain WHERE run = $1
-)sql"};
-constexpr Query kGetCarried{"get_carried", R"sql(
-    SELECT calls, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
-           reasoning_tokens
-    FROM carried WHERE run = $1
-)sql"};
-constexpr Query kSetCarried{"set_carried", R"sql(
-    INSERT INTO carried (
-        run, calls, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
-        reasoning_tokens
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (run) DO UPDATE SET
-        calls = excluded.calls,
-        cost_pico = excluded.cost_pico,
-        input_tokens = excluded.input_tokens,
-        cache_read_tokens = excluded.cache_read_tokens,
-        cache_write_tokens = excluded.cache_write_tokens,
-        output_tokens = excluded.output_tokens,
-        reasoning_tokens = excluded.reasoning_tokens
-)sql"};
-constexpr Query kCarryCalls{"carry_calls", R"sql(
-    INSERT INTO carried (
-        run, calls, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
-        reasoning_tokens
-    ) VALUES ($1, $2, 0, 0, 0, 0, 0, 0)
-    ON CONFLICT (run) DO UPDATE SET calls = carried.calls + excluded.calls
-)sql"};
-constexpr Query kDeleteFailed{"delete_failed", "DELETE FROM samples WHERE run = $1 AND state = 2"};
-
-constexpr Query kListFailed{
-    "list_failed", "SELECT sample FROM samples WHERE run = $1 AND state = 2 ORDER BY sample"
-};
-
 constexpr const Query* kQueries[] = {
-    &kInsertIntent, &kDeleteIntent,  &kInsertSample, &kScanSamples,    &kFindSample,
-    &kFindCached,   &kScanFinished,  &kScanDone,     &kReclaimIntents, &kInsertUncertain,
-    &kSetAttempts,  &kDeleteIntents, &kCountSamples, &kSumPaid,        &kSumUncertain,
-    &kGetCarried,   &kSetCarried,    &kCarryCalls,   &kDeleteFailed,   &kListFailed,
+    &kInsertIntents,
+    &kFindStored,
+    &kSettleIntents,
+    &kInsertSample,
+    &kScanSamples,
+    &kFindSample,
+    &kFindCached,
+    &kScanFinished,
+    &kScanDone,
+    &kReclaimIntents,
+    &kInsertUncertain,
+    &kSetAttempts,
+    &kDeleteIntents,
 };
 
 std::int64_t tokens_in_bounds(std::int64_t tokens) {
     return std::clamp<std::int64_t>(tokens, 0, kTokensMax);
-}
-
-/// Both at least 0.
-std::int64_t add_counts(std::int64_t a, std::int64_t b) {
-    return a > std::numeric_limits<std::int64_t>::max() - b
-               ? std::numeric_limits<std::int64_t>::max()
-               : a + b;
-}
-
-/// Saturates, as Money does.
-Money money_of(std::int64_t dollars, std::int64_t rest_pico) {
-    dollars += rest_pico / kPicoPerUsd;
-    constexpr std::int64_t kDollarsMax = std::numeric_limits<std::int64_t>::max() / kPicoPerUsd;
-    if (dollars > kDollarsMax) {
-        return Money::from_pico(std::numeric_limits<std::int64_t>::max());
-    }
-    return Money::from_pico(dollars * kPicoPerUsd) + Money::from_pico(rest_pico % kPicoPerUsd);
 }
 
 Value cost_value(const std::optional<Money>& cost) {
@@ -185,6 +121,57 @@ Value text_or_null(const std::string& text) {
 
 std::int64_t milliseconds_of(WallTime time) {
     return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+constexpr std::size_t kSampleColumns = 28;
+
+std::array<Value, kSampleColumns> values_of(
+    std::int64_t run, const SampleResult& result, std::int64_t stored_ms
+) {
+    LAB_ASSERT(result.index > kBeforeFirst, "a sample's index is not negative");
+    return {
+        run,
+        result.index,
+        static_cast<std::int64_t>(result.state),
+        std::int64_t{result.variant},
+        result.item,
+        std::int64_t{result.repetition},
+        std::int64_t{result.cached ? 1 : 0},
+        std::int64_t{result.replayed ? 1 : 0},
+        std::int64_t{result.attempts},
+        std::int64_t{result.http_status},
+        cost_value(result.cost),
+        tokens_in_bounds(result.usage.input),
+        tokens_in_bounds(result.usage.cache_read),
+        tokens_in_bounds(result.usage.cache_write),
+        tokens_in_bounds(result.usage.output),
+        tokens_in_bounds(result.usage.reasoning),
+        std::int64_t{result.usage.estimated ? 1 : 0},
+        std::int64_t{result.latency.count()},
+        result.time_to_first_token ? Value(std::int64_t{result.time_to_first_token->count()})
+                                   : Value(nullptr),
+        result.cache_key.empty() ? Value(nullptr) : Value(Blob{result.cache_key}),
+        std::string_view(result.item_id),
+        text_or_null(result.finish_reason),
+        text_or_null(result.error_code),
+        text_or_null(result.error_message),
+        text_or_null(result.scores),
+        std::string_view(result.output),
+        text_or_null(result.logprobs),
+        stored_ms,
+    };
+}
+
+/// The next member's name of a JSON object: a sample.
+void append_member(std::string& object, std::int64_t sample) {
+    object += object.empty() ? "{\"" : ",\"";
+    object += std::to_string(sample) + "\":";
+}
+
+/// One of them, when it is known which.
+std::string sample_name(std::int64_t run, std::int64_t sample) {
+    return (sample > kBeforeFirst ? "sample " + std::to_string(sample) : "a sample") + " of run " +
+           std::to_string(run);
 }
 
 void read_sample(const Row& row, SampleResult& out) {
@@ -215,82 +202,6 @@ void read_sample(const Row& row, SampleResult& out) {
     out.scores = row.text(23);
     out.output = row.text(24);
     out.logprobs = row.text(25);
-}
-
-/// What was paid for finished samples, or for failed ones alone.
-struct Paid {
-    std::int64_t calls = 0;
-    Money cost;
-    domain::Usage usage;
-    void add(const Paid& other) {
-        calls = add_counts(calls, other.calls);
-        cost += other.cost;
-        usage.input = add_counts(usage.input, other.usage.input);
-        usage.cache_read = add_counts(usage.cache_read, other.usage.cache_read);
-        usage.cache_write = add_counts(usage.cache_write, other.usage.cache_write);
-        usage.output = add_counts(usage.output, other.usage.output);
-        usage.reasoning = add_counts(usage.reasoning, other.usage.reasoning);
-        usage.estimated = usage.estimated || other.usage.estimated;
-    }
-};
-
-Result<Paid> sum_paid(const Ctx& ctx, Session& session, std::int64_t run, SampleState from) {
-    Paid out;
-    const Value values[] = {run, static_cast<std::int64_t>(from)};
-    LAB_CHECK(session.query(ctx, kSumPaid, values, [&](const Row& row) {
-        out.calls = row.integer(0);
-        out.cost = money_of(row.integer(1), row.integer(2));
-        out.usage = {
-            .input = row.integer(3),
-            .cache_read = row.integer(4),
-            .cache_write = row.integer(5),
-            .output = row.integer(6),
-            .reasoning = row.integer(7),
-            .estimated = row.integer(8) != 0,
-        };
-        return ok();
-    }));
-    return out;
-}
-
-Result<Paid> get_carried(const Ctx& ctx, Session& session, std::int64_t run) {
-    Paid out;
-    const Value values[] = {run};
-    LAB_CHECK(session.query(ctx, kGetCarried, values, [&](const Row& row) {
-        out.calls = row.integer(0);
-        out.cost = Money::from_pico(row.integer(1));
-        out.usage = {
-            .input = row.integer(2),
-            .cache_read = row.integer(3),
-            .cache_write = row.integer(4),
-            .output = row.integer(5),
-            .reasoning = row.integer(6),
-        };
-        return ok();
-    }));
-    return out;
-}
-
-Status set_carried(const Ctx& ctx, Session& session, std::int64_t run, const Paid& paid) {
-    const Value values[] = {
-        run,
-        paid.calls,
-        paid.cost.pico(),
-        paid.usage.input,
-        paid.usage.cache_read,
-        paid.usage.cache_write,
-        paid.usage.output,
-        paid.usage.reasoning,
-    };
-    LAB_CHECK(session.exec(ctx, kSetCarried, values));
-    return ok();
-}
-
-/// Several may do it at once.
-Status add_carried_calls(const Ctx& ctx, Session& session, std::int64_t run, std::int64_t calls) {
-    const Value values[] = {run, calls};
-    LAB_CHECK(session.exec(ctx, kCarryCalls, values));
-    return ok();
 }
 
 /// Runs a paged query until a page is not full. on_row gives the row's sample index.
@@ -328,81 +239,91 @@ Result<Transaction> Journal::begin(
     return transaction;
 }
 
-Status Journal::insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent) {
+Status Journal::insert_intents(const Ctx& ctx, std::int64_t run, std::span<const Intent> intents) {
+    if (intents.empty()) {
+        return ok();
+    }
+    std::string listed;
+    for (const Intent& intent : intents) {
+        append_member(listed, intent.sample);
+        listed += '[';
+        listed += intent.cost ? std::to_string(intent.cost->pico()) : "null";
+        listed += ',' + std::to_string(tokens_in_bounds(intent.tokens)) + ']';
+    }
+    listed += '}';
     const Value values[] = {
-        run,
-        intent.sample,
-        cost_value(intent.cost),
-        tokens_in_bounds(intent.tokens),
-        std::int64_t{lease_ ? lease_->fence : 0},
+        run, std::string_view(listed), std::int64_t{lease_ ? lease_->fence : 0}
     };
-    const auto inserted = session_.exec(ctx, kInsertIntent, values);
-    if (inserted && *inserted == 1) {
+    const auto inserted = session_.exec(ctx, kInsertIntents, values);
+    if (inserted && *inserted == std::ssize(intents)) {
         return ok();
     }
     if (!inserted && inserted.error().code != Code::conflict) {
         return inserted.error();
     }
-    const std::string what = "sample " + std::to_string(intent.sample) + " of run " +
-                             std::to_string(run) +
-                             (inserted ? " is stored already and must not be paid for again"
-                                       : " is being called already, or there is no such run");
-    Error error(Code::internal, what);
-    error.cause = inserted ? std::string() : inserted.error().cause;
-    return error;
-}
-
-Status Journal::insert_result(const Ctx& ctx, std::int64_t run, const SampleResult& result) {
-    LAB_ASSERT(result.index > kBeforeFirst, "a sample's index is not negative");
-    const Value values[] = {
-        run,
-        result.index,
-        static_cast<std::int64_t>(result.state),
-        std::int64_t{result.variant},
-        result.item,
-        std::int64_t{result.repetition},
-        std::int64_t{result.cached ? 1 : 0},
-        std::int64_t{result.replayed ? 1 : 0},
-        std::int64_t{result.attempts},
-        std::int64_t{result.http_status},
-        cost_value(result.cost),
-        tokens_in_bounds(result.usage.input),
-        tokens_in_bounds(result.usage.cache_read),
-        tokens_in_bounds(result.usage.cache_write),
-        tokens_in_bounds(result.usage.output),
-        tokens_in_bounds(result.usage.reasoning),
-        std::int64_t{result.usage.estimated ? 1 : 0},
-        std::int64_t{result.latency.count()},
-        result.time_to_first_token ? Value(std::int64_t{result.time_to_first_token->count()})
-                                   : Value(nullptr),
-        result.cache_key.empty() ? Value(nullptr) : Value(Blob{result.cache_key}),
-        std::string_view(result.item_id),
-        text_or_null(result.finish_reason),
-        text_or_null(result.error_code),
-        text_or_null(result.error_message),
-        text_or_null(result.scores),
-        std::string_view(result.output),
-        text_or_null(result.logprobs),
-        milliseconds_of(ctx.clock().wall()),
-    };
-    const auto inserted = session_.exec(ctx, kInsertSample, values);
     if (!inserted) {
-        if (inserted.error().code != Code::conflict) {
-            return inserted.error();
-        }
         Error error(
             Code::internal,
-            "sample " + std::to_string(result.index) + " of run " + std::to_string(run) +
-                " is stored already, or there is no such run"
+            "a sample of run " + std::to_string(run) +
+                " is being called already, or there is no such run"
         );
         error.cause = inserted.error().cause;
         return error;
     }
-    // Replayed outputs and cache hits cost nothing and have no intent.
-    if (!result.replayed && !result.cached) {
-        const Value key[] = {run, result.index};
-        LAB_CHECK(session_.exec(ctx, kDeleteIntent, key));
+    std::int64_t stored = kBeforeFirst;
+    LAB_CHECK(session_.query(ctx, kFindStored, std::span(values).first(2), [&](const Row& row) {
+        stored = row.integer(0);
+        return ok();
+    }));
+    return Error(
+        Code::internal,
+        sample_name(run, stored) + " is stored already and must not be paid for again"
+    );
+}
+
+Status Journal::insert_results(
+    const Ctx& ctx, std::int64_t run, std::span<const SampleResult* const> results
+) {
+    const std::int64_t stored_ms = milliseconds_of(ctx.clock().wall());
+    std::array<Value, kSampleColumns> values;
+    std::vector<std::int64_t> inserted;
+    const Status done = session_.exec_many(
+        ctx,
+        kInsertSample,
+        results.size(),
+        [&](std::size_t i) {
+            values = values_of(run, *results[i], stored_ms);
+            return std::span<const Value>(values);
+        },
+        inserted
+    );
+    if (done || done.error().code != Code::conflict) {
+        return done;
     }
+    const std::size_t refused = inserted.size();
+    Error error(
+        Code::internal,
+        sample_name(run, refused < results.size() ? results[refused]->index : kBeforeFirst) +
+            " is stored already, or there is no such run"
+    );
+    error.cause = done.error().cause;
+    return error;
+}
+
+Status Journal::settle_intents(
+    const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples
+) {
+    if (samples.empty()) {
+        return ok();
+    }
+    std::string listed;
+    for (const std::int64_t sample : samples) {
+        append_member(listed, sample);
+        listed += '0';
+    }
+    listed += '}';
+    const Value values[] = {run, std::string_view(listed)};
+    LAB_CHECK(session_.exec(ctx, kSettleIntents, values));
     return ok();
 }
 
@@ -433,9 +354,7 @@ Status Journal::record(const Ctx& ctx, std::int64_t run, const Entries& entries)
     LAB_TRY(auto transaction, begin(ctx, run, entries.books));
     LAB_CHECK(note_attempts(ctx, run, entries.attempts));
     LAB_CHECK(drop_intents(ctx, run, entries.withdrawn, entries.calls_withdrawn));
-    for (const Intent& intent : entries.intents) {
-        LAB_CHECK(insert_intent(ctx, run, intent));
-    }
+    LAB_CHECK(insert_intents(ctx, run, entries.intents));
     // Neighbours in the index are written together: of a large run this saves half the time.
     std::vector<const SampleResult*> order;
     order.reserve(entries.results.size());
@@ -443,9 +362,15 @@ Status Journal::record(const Ctx& ctx, std::int64_t run, const Entries& entries)
         order.push_back(&result);
     }
     std::ranges::sort(order, {}, &SampleResult::index);
-    for (const SampleResult* result : order) {
-        LAB_CHECK(insert_result(ctx, run, *result));
+    // Replayed outputs and cache hits cost nothing and have no intent.
+    std::vector<std::int64_t> settled;
+    for (const SampleResult* const result : order) {
+        if (!result->replayed && !result->cached) {
+            settled.push_back(result->index);
+        }
     }
+    LAB_CHECK(insert_results(ctx, run, order));
+    LAB_CHECK(settle_intents(ctx, run, settled));
     LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     if (notes.kept()) {
         std::vector<std::int64_t> indexes;
@@ -459,35 +384,41 @@ Status Journal::record(const Ctx& ctx, std::int64_t run, const Entries& entries)
 Status Journal::drop_intents(
     const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples, std::int64_t calls
 ) {
-    for (const std::int64_t sample : samples) {
-        const Value key[] = {run, sample};
-        LAB_CHECK(session_.exec(ctx, kDeleteIntent, key));
-    }
-    if (!samples.empty() && calls > 0) {
-        LAB_CHECK(add_carried_calls(ctx, session_, run, calls));
-        LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
-        LAB_CHECK(notes.carried(ctx, run));
-    }
-    return ok();
+    LAB_CHECK(settle_intents(ctx, run, samples));
+    return !samples.empty() && calls > 0 ? carry_calls(ctx, run, calls) : ok();
 }
 
 Status Journal::note_attempts(const Ctx& ctx, std::int64_t run, std::span<const Attempt> attempts) {
     const std::string at = format_rfc3339(ctx.clock().wall());
+    std::vector<std::int64_t> changed;
+    std::array<Value, 3> counted;
+    const RowValues attempt_values = [&](std::size_t i) {
+        counted = {run, attempts[i].sample, std::int64_t{attempts[i].attempts}};
+        return std::span<const Value>(counted);
+    };
+    LAB_CHECK(session_.exec_many(ctx, kSetAttempts, attempts.size(), attempt_values, changed));
+    std::vector<Intent> doubts;
     for (const Attempt& attempt : attempts) {
-        const Value counted[] = {run, attempt.sample, std::int64_t{attempt.attempts}};
-        LAB_CHECK(session_.exec(ctx, kSetAttempts, counted));
         if (attempt.doubt) {
-            const Value values[] = {
-                run,
-                attempt.sample,
-                cost_value(attempt.doubt->cost),
-                tokens_in_bounds(attempt.doubt->tokens),
-                std::string_view(at),
-            };
-            LAB_CHECK(session_.exec(ctx, kInsertUncertain, values));
+            doubts.push_back(
+                {.sample = attempt.sample,
+                 .cost = attempt.doubt->cost,
+                 .tokens = attempt.doubt->tokens}
+            );
         }
     }
-    return ok();
+    std::array<Value, 5> noted;
+    const RowValues doubt_values = [&](std::size_t i) {
+        noted = {
+            run,
+            doubts[i].sample,
+            cost_value(doubts[i].cost),
+            tokens_in_bounds(doubts[i].tokens),
+            std::string_view(at),
+        };
+        return std::span<const Value>(noted);
+    };
+    return session_.exec_many(ctx, kInsertUncertain, doubts.size(), doubt_values, changed);
 }
 
 Result<std::int64_t> Journal::reclaim_intents(const Ctx& ctx, std::int64_t run) {
@@ -501,33 +432,6 @@ Result<std::int64_t> Journal::reclaim_intents(const Ctx& ctx, std::int64_t run) 
     return count;
 }
 
-Result<Ledger> Journal::ledger(const Ctx& ctx, std::int64_t run) {
-    Ledger out;
-    const Value key[] = {run};
-    LAB_CHECK(session_.query(ctx, kCountSamples, key, [&](const Row& row) {
-        out.done = row.integer(0);
-        out.failed = row.integer(1);
-        out.cached = row.integer(2);
-        out.unpriced = row.integer(3);
-        return ok();
-    }));
-    LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::done));
-    LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
-    paid.add(carried);
-    out.calls = paid.calls;
-    out.usage = paid.usage;
-    out.settled = paid.cost;
-    LAB_CHECK(session_.query(ctx, kSumUncertain, key, [&](const Row& row) {
-        out.uncertain = row.integer(0);
-        out.uncertain_cost = money_of(row.integer(1), row.integer(2));
-        out.uncertain_tokens = row.integer(3);
-        out.uncertain_unpriced = row.integer(4);
-        out.uncertain_calls = row.integer(5);
-        return ok();
-    }));
-    return out;
-}
-
 Status Journal::scan_finished(
     const Ctx& ctx, std::int64_t run, const std::function<void(std::int64_t)>& each, bool failed_too
 ) {
@@ -536,30 +440,6 @@ Status Journal::scan_finished(
         each(row.integer(0));
         return ok();
     });
-}
-
-Result<std::int64_t> Journal::drop_failed(const Ctx& ctx, std::int64_t run) {
-    LAB_TRY(auto transaction, begin(ctx, run));
-    LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::failed));
-    LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
-    paid.add(carried);
-    const Value key[] = {run};
-    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
-    if (notes.kept()) {
-        std::vector<std::int64_t> failed;
-        LAB_CHECK(session_.query(ctx, kListFailed, key, [&](const Row& row) {
-            failed.push_back(row.integer(0));
-            return ok();
-        }));
-        LAB_CHECK(notes.samples(ctx, run, failed));
-    }
-    LAB_TRY(const std::int64_t count, session_.exec(ctx, kDeleteFailed, key));
-    if (count > 0) {
-        LAB_CHECK(set_carried(ctx, session_, run, paid));
-        LAB_CHECK(notes.carried(ctx, run));
-    }
-    LAB_CHECK(transaction.commit(ctx));
-    return count;
 }
 
 Status Journal::scan(

@@ -131,8 +131,12 @@ class Journal {
     Status drop_intents(
         const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples, std::int64_t calls
     );
-    Status insert_intent(const Ctx& ctx, std::int64_t run, const Intent& intent);
-    Status insert_result(const Ctx& ctx, std::int64_t run, const domain::SampleResult& result);
+    Status carry_calls(const Ctx& ctx, std::int64_t run, std::int64_t calls);
+    Status insert_intents(const Ctx& ctx, std::int64_t run, std::span<const Intent> intents);
+    Status insert_results(
+        const Ctx& ctx, std::int64_t run, std::span<const domain::SampleResult* const> results
+    );
+    Status settle_intents(const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples);
     Session& session_;
     std::optional<RunLease> lease_;
 };

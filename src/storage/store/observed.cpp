@@ -53,6 +53,18 @@ class ObservedSession final : public Session {
         return changed;
     }
 
+    Status exec_many(
+        const Ctx& ctx,
+        const Query& query,
+        std::size_t count,
+        const RowValues& values_of,
+        std::vector<std::int64_t>& changed
+    ) override {
+        return told(meter_of(query), query.name, [&] {
+            return session_->exec_many(ctx, query, count, values_of, changed);
+        });
+    }
+
     Status query(
         const Ctx& ctx, const Query& query, std::span<const Value> values, const RowCallback& on_row
     ) override {
@@ -61,6 +73,15 @@ class ObservedSession final : public Session {
         Status read = session_->query(ctx, query, values, on_row);
         meter.done(query.name, clock_.now() - begun, read ? nullptr : &read.error());
         return read;
+    }
+
+    /// What they took together is that of the first.
+    Status query_all(const Ctx& ctx, std::span<const Asked> asked) override {
+        if (asked.empty()) {
+            return ok();
+        }
+        const Query& first = asked.front().query;
+        return told(meter_of(first), first.name, [&] { return session_->query_all(ctx, asked); });
     }
 
     Status begin(const Ctx& ctx) override {
@@ -76,6 +97,7 @@ class ObservedSession final : public Session {
         return told(hold_, "hold", [&] { return session_->hold(ctx, what, key); });
     }
     Status check(const Ctx& ctx) override { return session_->check(ctx); }
+    void set_patience(Duration patience) override { session_->set_patience(patience); }
 
   private:
     template <class Work>

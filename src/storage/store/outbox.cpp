@@ -100,6 +100,19 @@ class NotedSession final : public Session {
         override {
         return session_->exec(ctx, query, values);
     }
+    Status exec_many(
+        const Ctx& ctx,
+        const Query& query,
+        std::size_t count,
+        const RowValues& values_of,
+        std::vector<std::int64_t>& changed
+    ) override {
+        return session_->exec_many(ctx, query, count, values_of, changed);
+    }
+    Status query_all(const Ctx& ctx, std::span<const Asked> asked) override {
+        return session_->query_all(ctx, asked);
+    }
+    void set_patience(Duration patience) override { session_->set_patience(patience); }
     Status query(
         const Ctx& ctx, const Query& query, std::span<const Value> values, const RowCallback& on_row
     ) override {

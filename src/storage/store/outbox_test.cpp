@@ -158,10 +158,10 @@ TEST_P(OutboxContract, WhatClientsReportIsNoted) {
     const MetricPoint point{
         .name = "loss", .step = 1, .value = 0.5, .timestamp = "2026-01-02T03:04:05Z"
     };
-    ASSERT_EQ(reports.add_points(ctx_, key, {point, point}).value(), 1);
-    ASSERT_EQ(reports.add_points(ctx_, key, {point}).value(), 0);
+    ASSERT_EQ(reports.add_points(ctx_, key, std::vector<MetricPoint>{point, point}).value(), 1);
+    ASSERT_EQ(reports.add_points(ctx_, key, std::vector<MetricPoint>{point}).value(), 0);
     const ClientSample sample{.client_id = "s", .body = "{}", .created_at = "now"};
-    ASSERT_EQ(reports.add_samples(ctx_, key, {sample, sample}).value(), 1);
+    ASSERT_EQ(reports.add_samples(ctx_, key, std::vector<ClientSample>{sample, sample}).value(), 1);
     const auto noted = entries();
     ASSERT_EQ(noted.size(), 2U);
     EXPECT_EQ(noted[0].kind, Kind::points);

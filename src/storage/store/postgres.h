@@ -10,6 +10,7 @@ struct PostgresOptions {
     /// As libpq takes it: postgresql://user:password@host:port/database?sslmode=..., also with
     /// several hosts. With several and no target_session_attrs, the one that takes writes is meant.
     std::string url;
+    bool is_copy = false;  ///< read only: with several hosts, a standby is preferred
     std::string application_name = "llm-research";  ///< when the URL does not say
     /// For one host; a host that does not answer gives way to the next. The look-up of a name is
     /// the system's, with the system's limits.

@@ -17,6 +17,8 @@ namespace {
 constexpr Duration kWaitStepMax = std::chrono::milliseconds(20);
 /// For a server to say that it has given up a statement.
 constexpr Duration kStopWaitMax = std::chrono::seconds(2);
+/// Who has been silent for longer may be silent for ever: PQcancel() waits without a limit.
+constexpr Duration kAskMax = std::chrono::milliseconds(500);
 constexpr std::size_t kHostsMax = 16;
 constexpr int kNoticesMax = 64;
 constexpr Query kGreet{"greet", "SELECT pg_backend_pid()"};
@@ -125,7 +127,7 @@ Result<PostgresTarget> parse_postgres_url(PostgresOptions options) {
         }
     }
     if (count > 1 && target.session_attrs.empty()) {
-        target.session_attrs = "read-write";
+        target.session_attrs = options.is_copy ? "prefer-standby" : "read-write";
     }
     target.options = std::move(options);
     return target;
@@ -209,9 +211,7 @@ Status PostgresConnection::connect(
         }
     }
     if (state != PGRES_POLLING_OK) {
-        Error error(Code::unavailable, "the database cannot be reached: try again");
-        error.cause = "connect: " + said();
-        return error;
+        return connect_error(said());
     }
     PQsetNoticeReceiver(raw_, &hear_notice, this);
     PQsetnonblocking(raw_, 1);
@@ -262,6 +262,13 @@ Status PostgresConnection::wait(short events) {
             return connection_lost("wait", std::strerror(errno));
         }
         waited_ += whole;
+        patience_ -= std::min<Duration>(whole, patience_);
+        if (patience_ <= Duration::zero()) {
+            lost_ = true;
+            Error error(Code::unavailable, "the database does not answer: try again in a moment");
+            error.cause = "wait: the server was silent for too long";
+            return error;
+        }
         if (waited_ >= wait_max_) {
             return Error(Code::timed_out, "the database took longer than a statement may");
         }
@@ -307,16 +314,26 @@ bool PostgresConnection::drain_arrived() {
     return is_lost();
 }
 
-void PostgresConnection::stop() noexcept {
-    if (is_lost() || drain_arrived()) {
-        return;
-    }
+bool PostgresConnection::is_silent() const { return waited_ >= kAskMax; }
+
+void PostgresConnection::cancel() noexcept {
     // A connection of its own, which tcp_user_timeout bounds.
     if (PGcancel* const cancel = PQgetCancel(raw_)) {
         std::array<char, 256> said{};
         PQcancel(cancel, said.data(), static_cast<int>(said.size()));
         PQfreeCancel(cancel);
     }
+}
+
+void PostgresConnection::stop() noexcept {
+    if (is_lost() || drain_arrived()) {
+        return;
+    }
+    if (is_silent()) {
+        lost_ = true;
+        return;
+    }
+    cancel();
     arm(nullptr, kStopWaitMax);
     for (;;) {
         const auto result = next();

@@ -51,6 +51,33 @@ Error postgres_error(std::string_view sqlstate, std::string_view doing, std::str
     return error;
 }
 
+Error connect_error(std::string_view said) {
+    // The words of libpq 15 and of the server, which are not translated: we set no locale.
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kKnown{{
+        {"does not match host name",
+         "the server of the database shows a certificate for another name than the one in "
+         "DATABASE_URL"},
+        {"certificate verify failed",
+         "nobody who is trusted vouches for the certificate of the database's server: see "
+         "sslrootcert in DATABASE_URL"},
+        {"root certificate file",
+         "the file of sslrootcert in DATABASE_URL cannot be read, and sslmode asks for it"},
+        {"no encryption", "the server of the database wants TLS: see sslmode in DATABASE_URL"},
+        {"does not support SSL",
+         "the server of the database does not speak TLS, which sslmode in DATABASE_URL asks for"},
+    }};
+    const auto known = std::ranges::find_if(kKnown, [&](const auto& one) {
+        return said.find(one.first) != said.npos;
+    });
+    Error error(
+        Code::unavailable,
+        known != kKnown.end() ? std::string(known->second)
+                              : "the database cannot be reached: try again"
+    );
+    error.cause = "connect: " + std::string(said);
+    return error;
+}
+
 Error connection_lost(std::string_view doing, std::string_view said) {
     Error error(Code::unavailable, "the connection to the database was lost: try again");
     error.cause = std::string(doing) + ": ";

@@ -31,5 +31,24 @@ TEST(PostgresError, TheServersWordsAreForTheLogAlone) {
     EXPECT_EQ(connection_lost("find_run", "gone\n").cause, "find_run: gone");
 }
 
+TEST(PostgresError, SayWhatIsWrongWithTlsAndNoHost) {
+    const Error name = connect_error(
+        "connection to server at \"10.1.2.3\", port 5432 failed: server certificate for \"db\" "
+        "does "
+        "not match host name \"10.1.2.3\"\n"
+    );
+    EXPECT_EQ(name.code, Code::unavailable);
+    EXPECT_NE(name.message.find("another name"), std::string::npos);
+    EXPECT_EQ(name.message.find("10.1.2.3"), std::string::npos);
+    EXPECT_NE(name.cause.find("10.1.2.3"), std::string::npos);
+    EXPECT_NE(
+        connect_error("SSL error: certificate verify failed").message.find("sslrootcert"),
+        std::string::npos
+    );
+    EXPECT_EQ(
+        connect_error("Connection refused").message, "the database cannot be reached: try again"
+    );
+}
+
 }  // namespace
 }  // namespace lab::storage

@@ -29,12 +29,6 @@ constexpr std::array kKnown{
     kBool, kBytes, kName, kInt8, kInt2, kInt4, kText, kFloat4, kFloat8, kUnknown, kVarchar, kVoid
 };
 
-std::string_view bytes_of(const PGresult* result, int column) {
-    return {
-        PQgetvalue(result, 0, column), static_cast<std::size_t>(PQgetlength(result, 0, column))
-    };
-}
-
 /// Most significant byte first.
 std::uint64_t big_endian(std::string_view bytes) {
     std::uint64_t out = 0;
@@ -65,6 +59,14 @@ T parsed(std::string_view text) {
 
 }  // namespace
 
+std::int64_t changed_rows(pg_result* result) {
+    if (PQresultStatus(result) != PGRES_COMMAND_OK &&
+        std::string_view(PQcmdStatus(result)).starts_with("SELECT")) {
+        return 0;
+    }
+    return parsed<std::int64_t>(PQcmdTuples(result));
+}
+
 Status check_columns(const pg_result* result, std::string_view doing) {
     for (int column = 0; column < PQnfields(result); ++column) {
         if (std::ranges::find(kKnown, PQftype(result, column)) == kKnown.end()) {
@@ -78,13 +80,20 @@ Status check_columns(const pg_result* result, std::string_view doing) {
     return ok();
 }
 
-bool PostgresRow::is_null(int column) const { return PQgetisnull(result_, 0, column) != 0; }
+std::string_view PostgresRow::bytes_of(int column) const {
+    return {
+        PQgetvalue(result_, row_, column),
+        static_cast<std::size_t>(PQgetlength(result_, row_, column))
+    };
+}
+
+bool PostgresRow::is_null(int column) const { return PQgetisnull(result_, row_, column) != 0; }
 
 std::int64_t PostgresRow::integer(int column) const {
     if (is_null(column)) {
         return 0;
     }
-    const std::string_view bytes = bytes_of(result_, column);
+    const std::string_view bytes = bytes_of(column);
     switch (PQftype(result_, column)) {
         case kBool:
         case kInt8:
@@ -105,7 +114,7 @@ double PostgresRow::real(int column) const {
     if (is_null(column)) {
         return 0;
     }
-    const std::string_view bytes = bytes_of(result_, column);
+    const std::string_view bytes = bytes_of(column);
     switch (PQftype(result_, column)) {
         case kFloat8:
             return std::bit_cast<double>(big_endian(bytes));
@@ -141,7 +150,7 @@ std::string_view PostgresRow::text(int column) const {
             return texts_.emplace_back(buffer.data(), end.ptr);
         }
         default:
-            return bytes_of(result_, column);
+            return bytes_of(column);
     }
 }
 

@@ -261,14 +261,7 @@ Result<std::int64_t> PostgresSession::exec(
         return given_up(flushed.error(), query.name);
     }
     LAB_TRY(const PostgresResult result, finish(query.name));
-    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK &&
-        std::string_view(PQcmdStatus(result.get())).starts_with("SELECT")) {
-        return 0;
-    }
-    const std::string_view count = PQcmdTuples(result.get());
-    std::int64_t changed = 0;
-    std::from_chars(count.data(), count.data() + count.size(), changed);
-    return changed;
+    return changed_rows(result.get());
 }
 
 /// One result of a query under way; at its end the stream has ended.

@@ -36,6 +36,9 @@ TEST(PostgresUrl, WhatLibpqTakesIsTaken) {
     const std::vector<std::pair<std::string, std::string>> second{{"host", "b"}, {"port", "2"}};
     EXPECT_EQ(two.hosts[1].words, second);
     EXPECT_EQ(two.session_attrs, "read-write");  // of several the one that takes writes
+    const PostgresTarget copies =
+        parse_postgres_url({.url = "postgres://a,b/lab", .is_copy = true}).value();
+    EXPECT_EQ(copies.session_attrs, "prefer-standby");
 }
 
 TEST(PostgresUrl, WhatIsNoneIsRefusedWithoutItsPassword) {
@@ -175,6 +178,23 @@ TEST_P(Postgres, NothingRunsOnForWhoeverGaveUp) {
     while (number(ctx_, *session_, kRunning) != 0) {
         ASSERT_LT(clock_.now(), end) << "the statement is still running";
     }
+}
+
+TEST_P(Postgres, AServerThatIsSilentForTooLongCountsAsGone) {
+    constexpr Query kSleep{"sleep", "SELECT pg_sleep(0.4)"};
+    constexpr Query kLong{"long", "SELECT pg_sleep(1000) /* out of patience */"};
+    const auto nothing = [](const Row&) { return ok(); };
+    // Patience is for all waits together, and starts anew.
+    for (int i = 0; i < 3; ++i) {
+        session_->set_patience(1s);
+        EXPECT_TRUE(session_->query(ctx_, kSleep, {}, nothing));
+    }
+    const Status late = session_->query(ctx_, kLong, {}, nothing);
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, Code::unavailable);
+    EXPECT_EQ(session_->check(ctx_).error().code, Code::unavailable) << "no pool lends it again";
+    session_->set_patience(1h);
+    EXPECT_EQ(session_->query(ctx_, kSleep, {}, nothing).error().code, Code::unavailable);
 }
 
 TEST_P(Postgres, AStatementIsPreparedOnceAndNotAtAllBehindAPooler) {

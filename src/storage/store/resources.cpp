@@ -39,6 +39,11 @@ namespace {
     "AND (CAST($14 AS TEXT) IS NULL OR (" sort ", id) " sign " ($14, $15)) ORDER BY " sort \
     " " order ", id " order " LIMIT $16 OFFSET $17"
 
+// Without any condition, which is what is asked for most.
+#define LAB_PLAIN_LIST(table, own, sort, order)                                             \
+    "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE own "ORDER BY " sort \
+    " " order ", id " order " LIMIT $5 OFFSET $6"
+
 /// The statements of one kind.
 struct Statements {
     Query create;
@@ -49,46 +54,60 @@ struct Statements {
     Query remove;
     Query count;
     std::array<Query, 6> lists;  ///< by SortBy, each ascending and descending
+    Query plain_count;
+    std::array<Query, 6> plain_lists;  ///< as lists; first pages only
 };
 
-#define LAB_STATEMENTS(name, table, own, matches, columns, values, changes)                       \
-    {                                                                                             \
-        .create =                                                                                 \
-            {"create_" name,                                                                      \
-             "INSERT INTO " table                                                                 \
-             " (id, org, name, status, owner_id, collaborators, visibility, tags, search, "       \
-             "body, revision, created_at, updated_at" columns ") VALUES ($1, $2, $3, $4, $5, "    \
-             "$6, $7, $8, $9, $10, $11, $12, $13" values ") RETURNING key"},                      \
-        .find =                                                                                   \
-            {"find_" name,                                                                        \
-             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE own               \
-             "AND id = $5"},                                                                      \
-        .find_anywhere =                                                                          \
-            {"find_anywhere_" name, "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE id = $1" \
-            },                                                                                    \
-        .find_named =                                                                             \
-            {"find_named_" name,                                                                  \
-             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table                                         \
-             " WHERE org = $1 AND owner_id = $2 AND name = $3"},                                  \
-        .update =                                                                                 \
-            {"update_" name,                                                                      \
-             "UPDATE " table                                                                      \
-             " SET name = $3, status = $4, owner_id = $5, collaborators = $6, visibility = $7, "  \
-             "tags = $8, search = $9, body = $10, revision = revision + 1, updated_at = "         \
-             "$11" changes " "                                                                    \
-             "WHERE key = $1 AND revision = $2"},                                                 \
-        .remove = {"remove_" name, "DELETE FROM " table " WHERE key = $1"},                       \
-        .count = {"count_" name, "SELECT COUNT(*) FROM " table " WHERE " matches},                \
-        .lists = {{                                                                               \
-            {"list_" name "_by_created", LAB_LIST(table, matches, "created_at", "ASC", ">")},     \
-            {"list_" name "_by_created_desc", LAB_LIST(table, matches, "created_at", "DESC", "<") \
-            },                                                                                    \
-            {"list_" name "_by_updated", LAB_LIST(table, matches, "updated_at", "ASC", ">")},     \
-            {"list_" name "_by_updated_desc", LAB_LIST(table, matches, "updated_at", "DESC", "<") \
-            },                                                                                    \
-            {"list_" name "_by_name", LAB_LIST(table, matches, "name", "ASC", ">")},              \
-            {"list_" name "_by_name_desc", LAB_LIST(table, matches, "name", "DESC", "<")},        \
-        }},                                                                                       \
+#define LAB_STATEMENTS(name, table, own, matches, columns, values, changes)                        \
+    {                                                                                              \
+        .create =                                                                                  \
+            {"create_" name,                                                                       \
+             "INSERT INTO " table                                                                  \
+             " (id, org, name, status, owner_id, collaborators, visibility, tags, search, "        \
+             "body, revision, created_at, updated_at" columns ") VALUES ($1, $2, $3, $4, $5, "     \
+             "$6, $7, $8, $9, $10, $11, $12, $13" values ") RETURNING key"},                       \
+        .find =                                                                                    \
+            {"find_" name,                                                                         \
+             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE own                \
+             "AND id = $5"},                                                                       \
+        .find_anywhere =                                                                           \
+            {"find_anywhere_" name, "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE id = $1"  \
+            },                                                                                     \
+        .find_named =                                                                              \
+            {"find_named_" name,                                                                   \
+             "SELECT " LAB_RESOURCE_COLUMNS "FROM " table                                          \
+             " WHERE org = $1 AND owner_id = $2 AND name = $3"},                                   \
+        .update =                                                                                  \
+            {"update_" name,                                                                       \
+             "UPDATE " table                                                                       \
+             " SET name = $3, status = $4, owner_id = $5, collaborators = $6, visibility = $7, "   \
+             "tags = $8, search = $9, body = $10, revision = revision + 1, updated_at = "          \
+             "$11" changes " "                                                                     \
+             "WHERE key = $1 AND revision = $2"},                                                  \
+        .remove = {"remove_" name, "DELETE FROM " table " WHERE key = $1"},                        \
+        .count = {"count_" name, "SELECT COUNT(*) FROM " table " WHERE " matches},                 \
+        .lists = {{                                                                                \
+            {"list_" name "_by_created", LAB_LIST(table, matches, "created_at", "ASC", ">")},      \
+            {"list_" name "_by_created_desc", LAB_LIST(table, matches, "created_at", "DESC", "<")  \
+            },                                                                                     \
+            {"list_" name "_by_updated", LAB_LIST(table, matches, "updated_at", "ASC", ">")},      \
+            {"list_" name "_by_updated_desc", LAB_LIST(table, matches, "updated_at", "DESC", "<")  \
+            },                                                                                     \
+            {"list_" name "_by_name", LAB_LIST(table, matches, "name", "ASC", ">")},               \
+            {"list_" name "_by_name_desc", LAB_LIST(table, matches, "name", "DESC", "<")},         \
+        }},                                                                                        \
+        .plain_count =                                                                             \
+            {"count_all_" name, "SELECT COUNT(*) FROM " table " WHERE " LAB_VISIBLE own},          \
+        .plain_lists = {{                                                                          \
+            {"list_all_" name "_by_created", LAB_PLAIN_LIST(table, own, "created_at", "ASC")},     \
+            {"list_all_" name "_by_created_desc", LAB_PLAIN_LIST(table, own, "created_at", "DESC") \
+            },                                                                                     \
+            {"list_all_" name "_by_updated", LAB_PLAIN_LIST(table, own, "updated_at", "ASC")},     \
+            {"list_all_" name "_by_updated_desc", LAB_PLAIN_LIST(table, own, "updated_at", "DESC") \
+            },                                                                                     \
+            {"list_all_" name "_by_name", LAB_PLAIN_LIST(table, own, "name", "ASC")},              \
+            {"list_all_" name "_by_name_desc", LAB_PLAIN_LIST(table, own, "name", "DESC")},        \
+        }},                                                                                        \
     }
 
 // Those that the service keeps for itself belong to no list.
@@ -219,22 +238,29 @@ class Conditions {
             tags_pattern_ = list_pattern(filter.tags);
         }
     }
-    std::vector<Value> values() const {
-        return {
+    /// `is_plain`: those of the viewer alone.
+    std::vector<Value> values(bool is_plain) const {
+        std::vector<Value> out{
             viewer_.org,
             std::string_view(viewer_.user),
             std::string_view(user_pattern_),
             std::int64_t{viewer_.is_admin ? 1 : 0},
-            optional_text(filter_.status),
-            optional_text(filter_.owner),
-            optional_text(filter_.name),
-            optional_text(text_pattern_),
-            optional_text(tags_pattern_),
-            optional_text(filter_.facet),
-            optional_text(filter_.experiment_id),
-            optional_text(filter_.run_id),
-            optional_text(filter_.kind),
         };
+        if (!is_plain) {
+            for (const auto* const condition :
+                 {&filter_.status,
+                  &filter_.owner,
+                  &filter_.name,
+                  &text_pattern_,
+                  &tags_pattern_,
+                  &filter_.facet,
+                  &filter_.experiment_id,
+                  &filter_.run_id,
+                  &filter_.kind}) {
+                out.push_back(optional_text(*condition));
+            }
+        }
+        return out;
     }
     /// Nobody in particular is nobody's collaborator.
     static std::string pattern_of(const std::string& user) {
@@ -248,6 +274,25 @@ class Conditions {
     std::optional<std::string> text_pattern_;
     std::optional<std::string> tags_pattern_;
 };
+
+const Query& list_query(ResourceKind kind, const ResourcePage& page, bool is_plain) {
+    const std::size_t which = 2 * static_cast<std::size_t>(page.sort) + (page.descending ? 1 : 0);
+    return is_plain ? statements(kind).plain_lists[which] : statements(kind).lists[which];
+}
+
+std::vector<Value> page_values(
+    const Conditions& conditions, const ResourcePage& page, bool is_plain
+) {
+    std::vector<Value> values = conditions.values(is_plain);
+    if (!is_plain) {
+        const auto& after = page.after;
+        values.push_back(after ? Value(std::string_view(after->sort_value)) : Value(nullptr));
+        values.push_back(after ? Value(std::string_view(after->id)) : Value(nullptr));
+    }
+    values.emplace_back(page.limit);
+    values.emplace_back(page.offset);
+    return values;
+}
 
 Result<std::vector<Resource>> read_all(
     const Ctx& ctx, Session& session, const Query& query, std::span<const Value> values
@@ -327,11 +372,14 @@ std::vector<const Query*> resource_queries() {
               &kind.find_named,
               &kind.update,
               &kind.remove,
-              &kind.count}) {
+              &kind.count,
+              &kind.plain_count}) {
             out.push_back(query);
         }
-        for (const Query& query : kind.lists) {
-            out.push_back(&query);
+        for (const auto& lists : {std::span(kind.lists), std::span(kind.plain_lists)}) {
+            for (const Query& query : lists) {
+                out.push_back(&query);
+            }
         }
     }
     return out;
@@ -442,30 +490,36 @@ Result<std::vector<Resource>> Resources::list(
     const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
 ) {
     const Conditions conditions(viewer, filter);
-    std::vector<Value> values = conditions.values();
-    if (page.after) {
-        values.emplace_back(std::string_view(page.after->sort_value));
-        values.emplace_back(std::string_view(page.after->id));
-    } else {
-        values.emplace_back(nullptr);
-        values.emplace_back(nullptr);
-    }
-    values.emplace_back(page.limit);
-    values.emplace_back(page.offset);
-    const std::size_t which = 2 * static_cast<std::size_t>(page.sort) + (page.descending ? 1 : 0);
-    return read_all(ctx, session_, statements(kind_).lists[which], values);
+    const bool is_plain = filter == ResourceFilter{} && !page.after;
+    const std::vector<Value> values = page_values(conditions, page, is_plain);
+    return read_all(ctx, session_, list_query(kind_, page, is_plain), values);
 }
 
-Result<std::int64_t> Resources::count(
-    const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter
+Result<ResourceListing> Resources::list_and_count(
+    const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
 ) {
     const Conditions conditions(viewer, filter);
-    std::int64_t out = 0;
-    LAB_CHECK(session_
-                  .query(ctx, statements(kind_).count, conditions.values(), [&](const Row& row) {
-                      out = row.integer(0);
-                      return ok();
-                  }));
+    const bool is_first = !page.after;
+    const bool is_plain = filter == ResourceFilter{};
+    const std::vector<Value> of_page = page_values(conditions, page, is_plain && is_first);
+    const std::vector<Value> of_count = conditions.values(is_plain);
+    const Statements& kind = statements(kind_);
+    ResourceListing out;
+    const Asked asked[] = {
+        {list_query(kind_, page, is_plain && is_first),
+         of_page,
+         [&](const Row& row) -> Status {
+             LAB_TRY(out.rows.emplace_back(), read_resource(row));
+             return ok();
+         }},
+        {is_plain ? kind.plain_count : kind.count,
+         of_count,
+         [&](const Row& row) {
+             out.total = row.integer(0);
+             return ok();
+         }},
+    };
+    LAB_CHECK(session_.query_all(ctx, asked));
     return out;
 }
 

@@ -57,6 +57,7 @@ struct ResourceFilter {
     std::optional<std::string> kind;           ///< evaluations only
     std::optional<std::string> experiment_id;  ///< evaluations only
     std::optional<std::string> run_id;         ///< evaluations only
+    bool operator==(const ResourceFilter&) const = default;
 };
 
 /// Where a list goes on: behind this row.
@@ -76,6 +77,11 @@ struct ResourcePage {
 struct ActiveExperiment {
     std::string id;
     std::string owner;  ///< empty = nobody in particular
+};
+
+struct ResourceListing {
+    std::vector<Resource> rows;
+    std::int64_t total = 0;
 };
 
 /// Borrows the session; same thread rule.
@@ -100,7 +106,10 @@ class Resources {
     Result<std::vector<Resource>> list(
         const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
     );
-    Result<std::int64_t> count(const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter);
+    /// A page, and the number of all that the filter lets through.
+    Result<ResourceListing> list_and_count(
+        const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
+    );
     /// Of experiments, also those that carry runs of evaluations: who has runs between two times
     /// (RFC 3339), and that the viewer may see. By id.
     Result<std::vector<ActiveExperiment>> list_active(

@@ -37,7 +37,9 @@ class ResourcesContract : public test::StoreTest {
             for (const Resource& one : *found) {
                 out.push_back(one.name);
             }
-            EXPECT_GE(models_.count(ctx_, viewer, filter).value(), std::ssize(out));
+            EXPECT_GE(
+                models_.list_and_count(ctx_, viewer, filter, {}).value().total, std::ssize(out)
+            );
         }
         return out;
     }
@@ -86,7 +88,7 @@ TEST_P(ResourcesContract, WhatIsNotForTheirEyesDoesNotExist) {
     ASSERT_TRUE(*models_.update(ctx_, secret));
     EXPECT_EQ(names(bob_).size(), 2U);
     EXPECT_EQ(names({.org = 1, .user = "bxb"}), Names{"shared"}) << "an id is no pattern";
-    EXPECT_EQ(models_.count(ctx_, {.org = 1, .user = "%"}, {}).value(), 1);
+    EXPECT_EQ(models_.list_and_count(ctx_, {.org = 1, .user = "%"}, {}, {}).value().total, 1);
 }
 
 TEST_P(ResourcesContract, NamesAreUniqueForTheirOwner) {
@@ -137,7 +139,7 @@ TEST_P(ResourcesContract, EveryFilterHolds) {
     EXPECT_EQ(names(ann_, {.tags = {"vision é"}}), Names{});
     EXPECT_EQ(names(ann_, {.facet = "google"}), Names{"beta 100%"});
     EXPECT_EQ(names(ann_, {.status = "ready", .facet = "google"}), Names{});
-    EXPECT_EQ(models_.count(ctx_, ann_, {.facet = "google"}).value(), 1);
+    EXPECT_EQ(models_.list_and_count(ctx_, ann_, {.facet = "google"}, {}).value().total, 1);
 }
 
 TEST_P(ResourcesContract, PagesAreStableInEveryOrder) {
@@ -187,7 +189,7 @@ TEST_P(ResourcesContract, EveryKindHasItsTable) {
         Resources kinds(*session_, kind);
         Resource one = make("same-id", "same name", "ann");
         ASSERT_TRUE(kinds.create(ctx_, one));
-        EXPECT_EQ(kinds.count(ctx_, ann_, {.name = "same name"}).value(), 1);
+        EXPECT_EQ(kinds.list_and_count(ctx_, ann_, {.name = "same name"}, {}).value().total, 1);
         EXPECT_TRUE(*kinds.remove(ctx_, one));
     }
 }
@@ -209,12 +211,14 @@ TEST_P(ResourcesContract, EvaluationsWithoutANameLiveBesideEachOther) {
     const Status again = add("id-5", "named", "definition");
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, Code::conflict);
-    EXPECT_EQ(evaluations.count(ctx_, ann_, {.kind = "sample"}).value(), 2);
-    EXPECT_EQ(evaluations.count(ctx_, ann_, {.kind = "definition"}).value(), 1);
-    EXPECT_EQ(evaluations.count(ctx_, ann_, {.experiment_id = "e-1"}).value(), 3);
-    EXPECT_EQ(evaluations.count(ctx_, ann_, {.run_id = "r-1"}).value(), 2);
-    EXPECT_EQ(evaluations.count(ctx_, ann_, {.facet = "automated"}).value(), 1);
-    EXPECT_EQ(evaluations.count(ctx_, ann_, {.facet = "human"}).value(), 0);
+    EXPECT_EQ(evaluations.list_and_count(ctx_, ann_, {.kind = "sample"}, {}).value().total, 2);
+    EXPECT_EQ(evaluations.list_and_count(ctx_, ann_, {.kind = "definition"}, {}).value().total, 1);
+    EXPECT_EQ(
+        evaluations.list_and_count(ctx_, ann_, {.experiment_id = "e-1"}, {}).value().total, 3
+    );
+    EXPECT_EQ(evaluations.list_and_count(ctx_, ann_, {.run_id = "r-1"}, {}).value().total, 2);
+    EXPECT_EQ(evaluations.list_and_count(ctx_, ann_, {.facet = "automated"}, {}).value().total, 1);
+    EXPECT_EQ(evaluations.list_and_count(ctx_, ann_, {.facet = "human"}, {}).value().total, 0);
     // A page goes on behind a row without a name too.
     const ResourcePage by_name{.sort = SortBy::name, .descending = false, .limit = 1};
     ResourcePage next = by_name;
@@ -237,7 +241,7 @@ TEST_P(ResourcesContract, AnExperimentOfTheServiceIsInNoList) {
     own.evaluation_id = "v-1";
     ASSERT_TRUE(experiments.create(ctx_, own));
     const Viewer root{.org = 1, .user = "root", .is_admin = true};
-    EXPECT_EQ(experiments.count(ctx_, root, {}).value(), 0);
+    EXPECT_EQ(experiments.list_and_count(ctx_, root, {}, {}).value().total, 0);
     EXPECT_TRUE(experiments.list(ctx_, root, {}, {})->empty());
     EXPECT_FALSE(*experiments.find(ctx_, root, "id-1"));
     EXPECT_TRUE(*experiments.find_anywhere(ctx_, "id-1"));
@@ -245,7 +249,8 @@ TEST_P(ResourcesContract, AnExperimentOfTheServiceIsInNoList) {
     ASSERT_TRUE(found && *found);
     (*found)->name = "renamed";
     EXPECT_TRUE(experiments.update(ctx_, **found).value());
-    EXPECT_EQ(experiments.count(ctx_, root, {}).value(), 0) << "a change keeps it out of sight";
+    EXPECT_EQ(experiments.list_and_count(ctx_, root, {}, {}).value().total, 0)
+        << "a change keeps it out of sight";
 }
 
 LAB_ALL_BACKENDS(ResourcesContract);

@@ -2,6 +2,29 @@
 
 namespace lab::storage {
 
+Status Session::exec_many(
+    const Ctx& ctx,
+    const Query& query,
+    std::size_t count,
+    const RowValues& values_of,
+    std::vector<std::int64_t>& changed
+) {
+    changed.clear();
+    changed.reserve(count);
+    for (std::size_t row = 0; row < count; ++row) {
+        LAB_TRY(const std::int64_t rows, exec(ctx, query, values_of(row)));
+        changed.push_back(rows);
+    }
+    return ok();
+}
+
+Status Session::query_all(const Ctx& ctx, std::span<const Asked> asked) {
+    for (const Asked& one : asked) {
+        LAB_CHECK(query(ctx, one.query, one.values, one.on_row));
+    }
+    return ok();
+}
+
 Result<Transaction> Transaction::begin(const Ctx& ctx, Session& session) {
     LAB_CHECK(session.begin(ctx));
     return Transaction(session);

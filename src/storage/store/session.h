@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 /// The thin seam between repositories and databases. SQL is written once, with $1 parameters;
 /// SQLite is the first driver, PostgreSQL the second. What differs between them: after a statement
@@ -21,6 +22,10 @@ namespace lab::storage {
 struct Query {
     std::string_view name;
     std::string_view sql;
+    /// Of an INSERT of $1 to $n without conditions: `COPY table (columns) FROM STDIN (FORMAT
+    /// binary)`, columns in that order, of the types BIGINT, DOUBLE PRECISION, TEXT and BYTEA. With
+    /// it, Session::exec_many sends PostgreSQL rows as fast as it takes them.
+    std::string_view copy{};
 };
 
 struct Blob {
@@ -42,6 +47,15 @@ class Row {
 };
 
 using RowCallback = std::function<Status(const Row&)>;
+/// The values of a row that is to be written; they live until the next call.
+using RowValues = std::function<std::span<const Value>(std::size_t row)>;
+
+/// A query that is asked together with others.
+struct Asked {
+    const Query& query;
+    std::span<const Value> values;
+    RowCallback on_row;
+};
 
 /// One connection; one thread at a time. Errors: conflict (unique or foreign key), unavailable
 /// (busy beyond the deadline), io (disk full, read-only, not a database: the message says which and
@@ -53,10 +67,24 @@ class Session {
     virtual Result<std::int64_t> exec(
         const Ctx& ctx, const Query& query, std::span<const Value> values
     ) = 0;
+    /// Runs a statement without result rows once for each of `count` rows of values, in that order,
+    /// within a transaction. `changed` is how many rows each of them changed; after an error it
+    /// ends before the one that was refused, as far as the database says which. The whole costs a
+    /// server as many round trips as a statement or two. Errors: those of exec().
+    virtual Status exec_many(
+        const Ctx& ctx,
+        const Query& query,
+        std::size_t count,
+        const RowValues& values_of,
+        std::vector<std::int64_t>& changed
+    );
     /// Streams the rows; the callback's error stops and is returned.
     virtual Status query(
         const Ctx& ctx, const Query& query, std::span<const Value> values, const RowCallback& on_row
     ) = 0;
+    /// Asks for a few rows each, by queries that change nothing and need nothing of each other: a
+    /// server is asked once for all. Their callbacks are called in turn. Errors: those of query().
+    virtual Status query_all(const Ctx& ctx, std::span<const Asked> asked);
     virtual Status begin(const Ctx& ctx) = 0;
     virtual Status commit(const Ctx& ctx) = 0;
     virtual void rollback() noexcept = 0;
@@ -71,6 +99,9 @@ class Session {
     /// Before a session that lay idle is used again: whether it can be. It cannot when its server
     /// has gone, or when a transaction was left open. Errors: unavailable.
     virtual Status check(const Ctx& ctx) = 0;
+    /// From now on the server may be silent for so long, in all: then it counts as gone, and so
+    /// does the session (unavailable). Until then only the deadlines of calls count.
+    virtual void set_patience(Duration /*patience*/) {}
 };
 
 /// Rolls back unless committed.

@@ -12,6 +12,7 @@ constexpr Duration kPauseMin = std::chrono::milliseconds(50);
 constexpr std::uint64_t kDoublingsMax = 5;
 /// A connection that does not answer within this is as good as gone.
 constexpr Duration kCheckMax = std::chrono::seconds(2);
+constexpr Duration kPatienceMin = std::chrono::milliseconds(100);
 /// Whoever gets his turn at the end of his patience may still try.
 constexpr Duration kOpenMin = std::chrono::milliseconds(500);
 
@@ -94,10 +95,17 @@ void SessionPool::drop(std::unique_ptr<Session> session, std::unique_lock<std::m
     freed_.notify_one();
 }
 
-Result<SessionPool::Lease> SessionPool::acquire(const Ctx& ctx) {
+Result<SessionPool::Lease> SessionPool::acquire(const Ctx& ctx, Duration patience) {
     LAB_CHECK(ctx.check());
     const TimePoint begun = ctx.clock().now();
-    const Duration wait_max = std::min(options_.wait_max, ctx.remaining());
+    const Duration wait_max = std::min({options_.wait_max, patience, ctx.remaining()});
+    const auto lend = [&](std::unique_ptr<Session> session) {
+        const Duration left = patience - (ctx.clock().now() - begun);
+        session->set_patience(
+            patience == Duration::max() ? patience : std::max(left, kPatienceMin)
+        );
+        return Lease(*this, std::move(session));
+    };
     Duration waited = Duration::zero();  // counted, so that it ends with any clock
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -106,9 +114,10 @@ Result<SessionPool::Lease> SessionPool::acquire(const Ctx& ctx) {
             std::unique_ptr<Session> session = std::move(idle_.back().session);
             idle_.pop_back();
             lock.unlock();
+            session->set_patience(kCheckMax);
             const Status usable = session->check(ctx.within(kCheckMax));
             if (usable) {
-                return Lease(*this, std::move(session));
+                return lend(std::move(session));
             }
             lock.lock();
             drop(std::move(session), lock);
@@ -121,7 +130,7 @@ Result<SessionPool::Lease> SessionPool::acquire(const Ctx& ctx) {
             if (!session) {
                 return session.error();
             }
-            return Lease(*this, *std::move(session));
+            return lend(*std::move(session));
         }
         if (left <= Duration::zero()) {
             return failures_ > 0
@@ -172,6 +181,7 @@ Status SessionPool::tend(const Ctx& ctx) {
         Idle one = std::move(idle_.front());
         idle_.erase(idle_.begin());
         lock.unlock();
+        one.session->set_patience(kCheckMax);
         const Status usable = one.session->check(ctx.within(kCheckMax));
         lock.lock();
         if (usable) {

@@ -57,8 +57,9 @@ class SessionPool {
     SessionPool(const SessionPool&) = delete;
     SessionPool& operator=(const SessionPool&) = delete;
 
-    /// Errors: unavailable when none came free in time; those of Database::open_session.
-    Result<Lease> acquire(const Ctx& ctx);
+    /// With this patience, from which the wait for it is taken (Session::set_patience). Errors:
+    /// unavailable when none came free in time; those of Database::open_session.
+    Result<Lease> acquire(const Ctx& ctx, Duration patience = Duration::max());
     /// Now and then: opens sessions up to `min`, lets go of dead ones and of those beyond it that
     /// nobody needs. Errors: those of Database::open_session.
     Status tend(const Ctx& ctx);

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
+#include <numeric>
 #include <thread>
 
 namespace lab::storage {
@@ -22,6 +24,15 @@ constexpr Query kCreateOnServer{
     "PRECISION, d BIGINT REFERENCES t (k))"
 };
 constexpr Query kInsert{"insert", "INSERT INTO t (k, a, b, c, d) VALUES ($1, $2, $3, $4, $5)"};
+constexpr Query kInsertMany{
+    .name = "insert_many",
+    .sql = "INSERT INTO t (k, a, b, c, d) VALUES ($1, $2, $3, $4, $5)",
+    .copy = "COPY t (k, a, b, c, d) FROM STDIN (FORMAT binary)",
+};
+constexpr Query kInsertNew{
+    "insert_new",
+    "INSERT INTO t (k, a, b, c, d) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (k) DO NOTHING"
+};
 constexpr Query kSelect{"select", "SELECT k, a, b, c, d FROM t ORDER BY k"};
 constexpr Query kCount{"count", "SELECT COUNT(*) FROM t"};
 constexpr Query kUpdate{"update", "UPDATE t SET a = $2 WHERE k > $1"};
@@ -93,6 +104,174 @@ TEST_P(SessionContract, RefusesTheSameKeyAndAMissingReference) {
     EXPECT_EQ(insert(*session_, 1).error().code, Code::conflict);
     const Value values[] = {std::int64_t{2}, nullptr, nullptr, nullptr, std::int64_t{77}};
     EXPECT_EQ(session_->exec(ctx_, kInsert, values).error().code, Code::conflict);
+    EXPECT_EQ(count(*session_), 1);
+}
+
+/// Rows with these keys, by a statement with COPY and by one without.
+class SessionMany : public SessionContract {
+  protected:
+    Status insert_many(const Query& query, const std::vector<std::int64_t>& keys) {
+        std::array<Value, 5> values;
+        return session_->exec_many(
+            ctx_,
+            query,
+            keys.size(),
+            [&](std::size_t row) {
+                values = {keys[row], std::string_view(text_), Blob{bytes_}, 0.1, nullptr};
+                return std::span<const Value>(values);
+            },
+            changed_
+        );
+    }
+    static std::vector<std::int64_t> keys(std::int64_t count) {
+        std::vector<std::int64_t> out(static_cast<std::size_t>(count));
+        std::iota(out.begin(), out.end(), 0);
+        return out;
+    }
+    std::vector<std::int64_t> changed_;
+    std::string text_ = std::string("a\0ü\n\\.\n", 9);
+    std::string bytes_ = std::string("\0\xff\x01", 3);
+};
+
+TEST_P(SessionMany, WritesEveryRowOnceAndEveryTypeOfValue) {
+    for (const Query* const query : {&kInsertMany, &kInsertNew}) {
+        for (const std::int64_t count : {0, 1, 2, 3000}) {
+            auto transaction = Transaction::begin(ctx_, *session_);
+            ASSERT_TRUE(transaction);
+            const Status done = insert_many(*query, keys(count));
+            ASSERT_TRUE(done) << done.error().message << done.error().cause;
+            EXPECT_EQ(changed_, std::vector<std::int64_t>(static_cast<std::size_t>(count), 1));
+            std::int64_t at = 0;
+            ASSERT_TRUE(session_->query(ctx_, kSelect, {}, [&](const Row& row) {
+                EXPECT_EQ(row.integer(0), at++);
+                EXPECT_EQ(row.text(1), text_);
+                EXPECT_EQ(row.blob(2), bytes_);
+                EXPECT_EQ(row.real(3), 0.1);
+                EXPECT_TRUE(row.is_null(4));
+                return ok();
+            }));
+            EXPECT_EQ(at, count);
+        }
+    }
+    EXPECT_EQ(count(*session_), 0) << "nothing of it was committed";
+}
+
+TEST_P(SessionMany, RowsMayBeLargeAndMany) {
+    text_ = std::string(std::size_t{1} << 20, 'x');
+    for (const Query* const query : {&kInsertMany, &kInsertNew}) {
+        auto transaction = Transaction::begin(ctx_, *session_);
+        ASSERT_TRUE(transaction);
+        ASSERT_TRUE(insert_many(*query, keys(30)));
+        EXPECT_EQ(count(*session_), 30);
+    }
+}
+
+TEST_P(SessionMany, TellsWhichRowWasRefused) {
+    for (const Query* const query : {&kInsertMany, &kInsert}) {
+        for (const std::int64_t twice : {2, 7, 1500}) {
+            std::vector<std::int64_t> rows = keys(2000);
+            rows[static_cast<std::size_t>(twice)] = 0;
+            {
+                auto transaction = Transaction::begin(ctx_, *session_);
+                ASSERT_TRUE(transaction);
+                EXPECT_EQ(insert_many(*query, rows).error().code, Code::conflict);
+                EXPECT_EQ(std::ssize(changed_), twice);
+            }
+            EXPECT_EQ(count(*session_), 0);
+        }
+    }
+    ASSERT_TRUE(insert(*session_, 1)) << "the session is as good as before";
+}
+
+TEST_P(SessionMany, TellsWhatEachRowChanged) {
+    ASSERT_TRUE(insert(*session_, 1));
+    auto transaction = Transaction::begin(ctx_, *session_);
+    ASSERT_TRUE(transaction);
+    ASSERT_TRUE(insert_many(kInsertNew, {0, 1, 2, 2}));
+    EXPECT_EQ(changed_, (std::vector<std::int64_t>{1, 0, 1, 0}));
+    ASSERT_TRUE(transaction->commit(ctx_));
+    EXPECT_EQ(count(*session_), 3);
+}
+
+TEST_P(SessionMany, ADeadlineEndsItAndTheSessionGoesOn) {
+    if (GetParam() == test::Backend::sqlite_memory || GetParam() == test::Backend::sqlite_file) {
+        return;  // there a writer waits for the whole database, which another test shows
+    }
+    const auto other = another_session();
+    for (const Query* const query : {&kInsertMany, &kInsertNew}) {
+        auto theirs = Transaction::begin(ctx_, *other);
+        ASSERT_TRUE(theirs);
+        ASSERT_TRUE(insert(*other, 5));  // whose end ours must wait for
+        {
+            auto ours = Transaction::begin(ctx_, *session_);
+            ASSERT_TRUE(ours);
+            std::array<Value, 5> values;
+            const Status done = session_->exec_many(
+                ctx_.within(std::chrono::milliseconds(100)),
+                *query,
+                10,
+                [&](std::size_t row) {
+                    const auto key = static_cast<std::int64_t>(row);
+                    values = {key, nullptr, nullptr, nullptr, nullptr};
+                    return std::span<const Value>(values);
+                },
+                changed_
+            );
+            EXPECT_EQ(done.error().code, Code::timed_out);
+        }
+        EXPECT_EQ(count(*session_), 0);
+    }
+}
+
+LAB_ALL_BACKENDS(SessionMany);
+
+TEST_P(SessionContract, AnswersSeveralQueriesInTurn) {
+    ASSERT_TRUE(insert(*session_, 1));
+    ASSERT_TRUE(insert(*session_, 2));
+    const Value sum_from[] = {std::int64_t{2}};
+    constexpr Query kSum{"sum", "SELECT CAST(SUM(k) AS BIGINT) FROM t WHERE k >= $1"};
+    std::string seen;
+    const Asked asked[] = {
+        {kSelect,
+         {},
+         [&](const Row& row) {
+             seen += std::to_string(row.integer(0)) + std::string(row.text(1)) + " ";
+             return ok();
+         }},
+        {kSum,
+         sum_from,
+         [&](const Row& row) {
+             seen += "sum " + std::to_string(row.integer(0));
+             EXPECT_EQ(count(*session_), 2) << "the session may be used meanwhile";
+             return ok();
+         }},
+    };
+    for (int round = 0; round < 2; ++round) {
+        seen.clear();
+        const Status done = session_->query_all(ctx_, asked);
+        ASSERT_TRUE(done) << done.error().message << done.error().cause;
+        EXPECT_EQ(seen, "1x 2x sum 2");
+    }
+    ASSERT_TRUE(session_->query_all(ctx_, {}));
+    auto transaction = Transaction::begin(ctx_, *session_);
+    ASSERT_TRUE(transaction);
+    ASSERT_TRUE(insert(*session_, 3));
+    seen.clear();
+    ASSERT_TRUE(session_->query_all(ctx_, std::span(asked).first(1)));
+    EXPECT_EQ(seen, "1x 2x 3x ");
+}
+
+TEST_P(SessionContract, OneOfSeveralQueriesThatFailsIsTheErrorOfAll) {
+    ASSERT_TRUE(insert(*session_, 1));
+    constexpr Query kWrong{"wrong", "SELECT nothing FROM nowhere"};
+    const auto ignore = [](const Row&) { return ok(); };
+    const Asked asked[] = {{kSelect, {}, ignore}, {kWrong, {}, ignore}, {kSelect, {}, ignore}};
+    EXPECT_EQ(session_->query_all(ctx_, asked).error().code, Code::internal);
+    const Asked refused[] = {
+        {kSelect, {}, [](const Row&) -> Status { return Error(Code::not_found, "enough"); }},
+        {kSelect, {}, ignore},
+    };
+    EXPECT_EQ(session_->query_all(ctx_, refused).error().code, Code::not_found);
     EXPECT_EQ(count(*session_), 1);
 }
 

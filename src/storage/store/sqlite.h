@@ -20,8 +20,8 @@ Result<std::unique_ptr<Database>> open_sqlite(const Ctx& ctx, SqliteOptions opti
 /// holds the first findings. Takes about a second per 200 MB.
 Status verify_sqlite(const Ctx& ctx, Session& session);
 
-/// Writes the database as it is at this moment into a new file, whole and compact, while others go on
-/// reading and writing. Errors: io (there is such a file, no space).
+/// Writes the database as it is at this moment into a new file, whole and compact, while others go
+/// on reading and writing. Errors: io (there is such a file, no space).
 Status copy_sqlite(const Ctx& ctx, Session& session, const std::string& path);
 
 /// Whether nobody else has the database open; then all of it is in the one file, without a log

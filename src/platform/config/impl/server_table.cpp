@@ -286,7 +286,7 @@ void database_rows(const Add& add) {
             ));
     add(url("DATABASE_READ_URL", database<&DatabaseSettings::read_url>, "postgres|postgresql")
             .secret()
-            .help("a replica for reading"));
+            .help("a replica that lists are read from, which may be a moment behind"));
     add(url("DATABASE_WRITE_URL", database<&DatabaseSettings::write_url>, "postgres|postgresql")
             .secret()
             .help("the primary, where it differs from DATABASE_URL"));

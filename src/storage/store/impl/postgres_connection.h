@@ -52,6 +52,8 @@ class PostgresConnection {
 
     /// Starts a wait: until the deadline of `ctx` (none: nullptr), at most `wait_max` in all.
     void arm(const Ctx* ctx, Duration wait_max);
+    /// How long the server may be silent over all waits from now on, before it counts as gone.
+    void set_patience(Duration patience) { patience_ = patience; }
     /// Hands over what libpq holds back. Errors: as next().
     Status flush();
     /// The next result of the command under way, or nothing at its end. Errors: unavailable (lost),
@@ -59,7 +61,13 @@ class PostgresConnection {
     Result<PostgresResult> next();
     /// Takes what is left of the command under way if it is here already: whether that was all.
     bool drain_arrived();
-    /// Ends the command under way on the server; afterwards the connection is idle, or lost.
+    /// Whether the wait under way has lasted so long that the server may be gone.
+    bool is_silent() const;
+    /// Asks the server to give up what it is doing; not for one that is silent.
+    void cancel() noexcept;
+    /// Ends the command under way on the server; afterwards the connection is idle, or lost. A
+    /// server that has been silent is not asked, because nobody knows for how long it would be
+    /// waited for: it ends what a client has left by itself.
     void stop() noexcept;
     /// Runs text without parameters; gives the last result. Errors: as next(), and the server's.
     Result<PostgresResult> run(const Query& query);
@@ -83,6 +91,7 @@ class PostgresConnection {
     const Ctx* ctx_ = nullptr;
     Duration wait_max_{0};
     Duration waited_{0};
+    Duration patience_ = Duration::max();
 };
 
 }  // namespace lab::storage

@@ -10,6 +10,9 @@ namespace lab::storage {
 Error postgres_error(std::string_view sqlstate, std::string_view doing, std::string_view said);
 
 /// Of a connection that ended or never was.
+/// When no connection came about: what libpq said becomes the cause, and what of it an operator can
+/// put right the message, which names neither hosts nor users.
+Error connect_error(std::string_view said);
 Error connection_lost(std::string_view doing, std::string_view said);
 
 }  // namespace lab::storage

@@ -28,9 +28,17 @@ class PostgresSession final : public Session {
 
     Result<std::int64_t> exec(const Ctx& ctx, const Query& query, std::span<const Value> values)
         override;
+    Status exec_many(
+        const Ctx& ctx,
+        const Query& query,
+        std::size_t count,
+        const RowValues& values_of,
+        std::vector<std::int64_t>& changed
+    ) override;
     Status query(
         const Ctx& ctx, const Query& query, std::span<const Value> values, const RowCallback& on_row
     ) override;
+    Status query_all(const Ctx& ctx, std::span<const Asked> asked) override;
     Status begin(const Ctx& ctx) override;
     Status commit(const Ctx& ctx) override;
     void rollback() noexcept override;
@@ -38,6 +46,7 @@ class PostgresSession final : public Session {
     Status sync(const Ctx& ctx) override;
     Status prepare(const Query& query) override;
     Status check(const Ctx& ctx) override;
+    void set_patience(Duration patience) override { connection_->set_patience(patience); }
 
     /// Runs several statements without parameters or rows.
     Status run_script(const Ctx& ctx, std::string_view name, std::string_view sql);
@@ -72,6 +81,38 @@ class PostgresSession final : public Session {
     Error given_up(Error why, std::string_view doing);
     Status take(Stream& stream, std::string_view doing);
     Status each_row(Stream& stream, const Query& query, const RowCallback& on_row);
+    /// A row of exec_many, in pipeline mode: the next row does not wait for the answer to this one.
+    Status pipeline(
+        const Ctx& ctx,
+        const Query& query,
+        std::size_t begin,
+        std::size_t end,
+        const RowValues& values_of,
+        std::vector<std::int64_t>& changed
+    );
+    Status send_pipeline(
+        const Query& query,
+        const Prepared& statement,
+        std::size_t begin,
+        std::size_t end,
+        const RowValues& values_of
+    );
+    /// What comes in answer to the next command. Errors: the server's, those of next().
+    Status read_pipeline(const Query& query, const std::function<void(PostgresResult)>& take);
+    Status read_changed(const Query& query, std::size_t count, std::vector<std::int64_t>& changed);
+    Status ask_all(
+        std::span<const Asked> asked, std::vector<std::pair<std::size_t, PostgresResult>>& answers
+    );
+    /// Afterwards the connection is out of pipeline mode and idle, or lost.
+    enum class PipelineEnd : std::uint8_t { answered, given_up, unsent };
+    void end_pipeline(PipelineEnd how) noexcept;
+    Status copy(
+        const Query& query,
+        std::size_t count,
+        const RowValues& values_of,
+        std::vector<std::int64_t>& changed
+    );
+    Status send_copy(const Query& query, std::size_t count, const RowValues& values_of);
     Status run(const Ctx* ctx, const Query& query);
     Status set_local(const Ctx& ctx);
 

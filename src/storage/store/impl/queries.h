@@ -8,6 +8,7 @@ namespace lab::storage {
 // The statements of each file, for all_queries().
 std::span<const Query* const> dataset_queries();
 std::span<const Query* const> journal_queries();
+std::span<const Query* const> ledger_queries();
 std::span<const Query* const> run_queries();
 std::span<const Query* const> client_run_queries();
 std::span<const Query* const> org_queries();

@@ -1,0 +1,1 @@
+DROP INDEX client_samples_by_number;

@@ -1,0 +1,236 @@
+#include "storage/store/impl/outbox_notes.h"
+#include "storage/store/impl/queries.h"
+#include "storage/store/journal.h"
+
+#include <limits>
+
+/// What stands in the books of a run.
+namespace lab::storage {
+namespace {
+
+using domain::SampleState;
+
+constexpr std::int64_t kPicoPerUsd = 1'000'000'000'000;
+
+// Amounts are summed as dollars and the rest of a dollar: a sum of pico-dollars may leave 64 bits.
+constexpr Query kCountSamples{"count_samples", R"sql(
+    SELECT CAST(COALESCE(SUM(CASE WHEN state = 1 THEN 1 ELSE 0 END), 0) AS BIGINT),
+           CAST(COALESCE(SUM(CASE WHEN state = 2 THEN 1 ELSE 0 END), 0) AS BIGINT),
+           CAST(COALESCE(SUM(cached), 0) AS BIGINT),
+           CAST(COALESCE(SUM(CASE WHEN cost_pico IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT)
+    FROM samples WHERE run = $1
+)sql"};
+constexpr Query kSumPaid{"sum_paid", R"sql(
+    SELECT CAST(COALESCE(SUM(attempts), 0) AS BIGINT),
+           CAST(COALESCE(SUM(cost_pico / 1000000000000), 0) AS BIGINT),
+           CAST(COALESCE(SUM(cost_pico % 1000000000000), 0) AS BIGINT),
+           CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT),
+           CAST(COALESCE(SUM(cache_read_tokens), 0) AS BIGINT),
+           CAST(COALESCE(SUM(cache_write_tokens), 0) AS BIGINT),
+           CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT),
+           CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT),
+           COALESCE(MAX(usage_estimated), 0)
+    FROM samples WHERE run = $1 AND cached = 0 AND replayed = 0 AND state >= $2
+)sql"};
+constexpr Query kSumUncertain{"sum_uncertain", R"sql(
+    SELECT COUNT(*),
+           CAST(COALESCE(SUM(cost_pico / 1000000000000), 0) AS BIGINT),
+           CAST(COALESCE(SUM(cost_pico % 1000000000000), 0) AS BIGINT),
+           CAST(COALESCE(SUM(tokens), 0) AS BIGINT),
+           CAST(COALESCE(SUM(CASE WHEN cost_pico IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT),
+           CAST(COALESCE(SUM(calls), 0) AS BIGINT)
+    FROM uncertain WHERE run = $1
+)sql"};
+constexpr Query kGetCarried{"get_carried", R"sql(
+    SELECT calls, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+           reasoning_tokens
+    FROM carried WHERE run = $1
+)sql"};
+constexpr Query kSetCarried{"set_carried", R"sql(
+    INSERT INTO carried (
+        run, calls, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    ON CONFLICT (run) DO UPDATE SET
+        calls = excluded.calls,
+        cost_pico = excluded.cost_pico,
+        input_tokens = excluded.input_tokens,
+        cache_read_tokens = excluded.cache_read_tokens,
+        cache_write_tokens = excluded.cache_write_tokens,
+        output_tokens = excluded.output_tokens,
+        reasoning_tokens = excluded.reasoning_tokens
+)sql"};
+constexpr Query kCarryCalls{"carry_calls", R"sql(
+    INSERT INTO carried (
+        run, calls, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens
+    ) VALUES ($1, $2, 0, 0, 0, 0, 0, 0)
+    ON CONFLICT (run) DO UPDATE SET calls = carried.calls + excluded.calls
+)sql"};
+constexpr Query kDeleteFailed{"delete_failed", "DELETE FROM samples WHERE run = $1 AND state = 2"};
+
+constexpr Query kListFailed{
+    "list_failed", "SELECT sample FROM samples WHERE run = $1 AND state = 2 ORDER BY sample"
+};
+
+constexpr const Query* kQueries[] = {
+    &kCountSamples,
+    &kSumPaid,
+    &kSumUncertain,
+    &kGetCarried,
+    &kSetCarried,
+    &kCarryCalls,
+    &kDeleteFailed,
+    &kListFailed,
+};
+
+/// Both at least 0.
+std::int64_t add_counts(std::int64_t a, std::int64_t b) {
+    return a > std::numeric_limits<std::int64_t>::max() - b
+               ? std::numeric_limits<std::int64_t>::max()
+               : a + b;
+}
+
+/// Saturates, as Money does.
+Money money_of(std::int64_t dollars, std::int64_t rest_pico) {
+    dollars += rest_pico / kPicoPerUsd;
+    constexpr std::int64_t kDollarsMax = std::numeric_limits<std::int64_t>::max() / kPicoPerUsd;
+    if (dollars > kDollarsMax) {
+        return Money::from_pico(std::numeric_limits<std::int64_t>::max());
+    }
+    return Money::from_pico(dollars * kPicoPerUsd) + Money::from_pico(rest_pico % kPicoPerUsd);
+}
+
+/// What was paid for finished samples, or for failed ones alone.
+struct Paid {
+    std::int64_t calls = 0;
+    Money cost;
+    domain::Usage usage;
+    void add(const Paid& other) {
+        calls = add_counts(calls, other.calls);
+        cost += other.cost;
+        usage.input = add_counts(usage.input, other.usage.input);
+        usage.cache_read = add_counts(usage.cache_read, other.usage.cache_read);
+        usage.cache_write = add_counts(usage.cache_write, other.usage.cache_write);
+        usage.output = add_counts(usage.output, other.usage.output);
+        usage.reasoning = add_counts(usage.reasoning, other.usage.reasoning);
+        usage.estimated = usage.estimated || other.usage.estimated;
+    }
+};
+
+Result<Paid> sum_paid(const Ctx& ctx, Session& session, std::int64_t run, SampleState from) {
+    Paid out;
+    const Value values[] = {run, static_cast<std::int64_t>(from)};
+    LAB_CHECK(session.query(ctx, kSumPaid, values, [&](const Row& row) {
+        out.calls = row.integer(0);
+        out.cost = money_of(row.integer(1), row.integer(2));
+        out.usage = {
+            .input = row.integer(3),
+            .cache_read = row.integer(4),
+            .cache_write = row.integer(5),
+            .output = row.integer(6),
+            .reasoning = row.integer(7),
+            .estimated = row.integer(8) != 0,
+        };
+        return ok();
+    }));
+    return out;
+}
+
+Result<Paid> get_carried(const Ctx& ctx, Session& session, std::int64_t run) {
+    Paid out;
+    const Value values[] = {run};
+    LAB_CHECK(session.query(ctx, kGetCarried, values, [&](const Row& row) {
+        out.calls = row.integer(0);
+        out.cost = Money::from_pico(row.integer(1));
+        out.usage = {
+            .input = row.integer(2),
+            .cache_read = row.integer(3),
+            .cache_write = row.integer(4),
+            .output = row.integer(5),
+            .reasoning = row.integer(6),
+        };
+        return ok();
+    }));
+    return out;
+}
+
+Status set_carried(const Ctx& ctx, Session& session, std::int64_t run, const Paid& paid) {
+    const Value values[] = {
+        run,
+        paid.calls,
+        paid.cost.pico(),
+        paid.usage.input,
+        paid.usage.cache_read,
+        paid.usage.cache_write,
+        paid.usage.output,
+        paid.usage.reasoning,
+    };
+    LAB_CHECK(session.exec(ctx, kSetCarried, values));
+    return ok();
+}
+
+}  // namespace
+
+std::span<const Query* const> ledger_queries() { return kQueries; }
+
+Result<Ledger> Journal::ledger(const Ctx& ctx, std::int64_t run) {
+    Ledger out;
+    const Value key[] = {run};
+    LAB_CHECK(session_.query(ctx, kCountSamples, key, [&](const Row& row) {
+        out.done = row.integer(0);
+        out.failed = row.integer(1);
+        out.cached = row.integer(2);
+        out.unpriced = row.integer(3);
+        return ok();
+    }));
+    LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::done));
+    LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
+    paid.add(carried);
+    out.calls = paid.calls;
+    out.usage = paid.usage;
+    out.settled = paid.cost;
+    LAB_CHECK(session_.query(ctx, kSumUncertain, key, [&](const Row& row) {
+        out.uncertain = row.integer(0);
+        out.uncertain_cost = money_of(row.integer(1), row.integer(2));
+        out.uncertain_tokens = row.integer(3);
+        out.uncertain_unpriced = row.integer(4);
+        out.uncertain_calls = row.integer(5);
+        return ok();
+    }));
+    return out;
+}
+
+/// Several may do it at once.
+Status Journal::carry_calls(const Ctx& ctx, std::int64_t run, std::int64_t calls) {
+    const Value values[] = {run, calls};
+    LAB_CHECK(session_.exec(ctx, kCarryCalls, values));
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+    return notes.carried(ctx, run);
+}
+
+Result<std::int64_t> Journal::drop_failed(const Ctx& ctx, std::int64_t run) {
+    LAB_TRY(auto transaction, begin(ctx, run));
+    LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::failed));
+    LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
+    paid.add(carried);
+    const Value key[] = {run};
+    LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
+    if (notes.kept()) {
+        std::vector<std::int64_t> failed;
+        LAB_CHECK(session_.query(ctx, kListFailed, key, [&](const Row& row) {
+            failed.push_back(row.integer(0));
+            return ok();
+        }));
+        LAB_CHECK(notes.samples(ctx, run, failed));
+    }
+    LAB_TRY(const std::int64_t count, session_.exec(ctx, kDeleteFailed, key));
+    if (count > 0) {
+        LAB_CHECK(set_carried(ctx, session_, run, paid));
+        LAB_CHECK(notes.carried(ctx, run));
+    }
+    LAB_CHECK(transaction.commit(ctx));
+    return count;
+}
+
+}  // namespace lab::storage
