@@ -13,8 +13,8 @@ namespace lab::service {
 class FactShipper {
   public:
     struct Options {
-        std::int64_t entries_max = 256;            ///< of the outbox, looked at together
-        std::size_t batch_bytes = 4U << 20;        ///< of rows; about what one batch holds
+        std::int64_t entries_max = 2000;           ///< of the outbox, looked at together
+        std::size_t batch_bytes = 16U << 20;       ///< of rows; about what one batch holds
         Duration turn = std::chrono::seconds(15);  ///< how long a silent process keeps its turn
     };
     /// Both outlive it.
