@@ -27,7 +27,7 @@ struct FactShipper::Round {
 };
 
 FactShipper::FactShipper(const Deps& deps, storage::FactStore& store, Options options)
-    : deps_(deps), store_(store), options_(options) {}
+    : deps_(deps), store_(store), options_(std::move(options)) {}
 
 /// Where there were no tables, everything is to be told, by whoever's turn it is. Two processes may
 /// both have found none: what is told twice counts once.
@@ -47,7 +47,7 @@ Status FactShipper::ship(const Ctx& ctx, storage::Session& session, Shipped& shi
     storage::Outbox outbox(session);
     known_.clear();  // what is known of runs may have changed since
     LAB_CHECK(begin(ctx, session));
-    for (;;) {
+    for (int i = 0; i < options_.rounds_max; ++i) {
         batch_.clear();
         // Nothing is written while nothing happens.
         LAB_TRY(const auto waiting, outbox.first(ctx, 1));
@@ -86,6 +86,8 @@ Status FactShipper::ship(const Ctx& ctx, storage::Session& session, Shipped& shi
             return ok();
         }
     }
+    shipped.more = true;
+    return ok();
 }
 
 void FactShipper::leave(const Ctx& ctx, storage::Session& session) {
@@ -97,7 +99,11 @@ Status FactShipper::flush(Round& round, std::size_t bytes_min) {
         return ok();
     }
     LAB_CHECK(store_.add(round.ctx, batch_));
-    round.shipped.rows += static_cast<std::int64_t>(batch_.rows());
+    const auto rows = static_cast<std::int64_t>(batch_.rows());
+    round.shipped.rows += rows;
+    if (options_.told) {
+        options_.told(rows);
+    }
     batch_.clear();
     return ok();
 }
