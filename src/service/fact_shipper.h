@@ -39,7 +39,8 @@ class FactShipper {
     struct Round;
     Status begin(const Ctx& ctx, storage::Session& session);
     Status tell(Round& round, const storage::OutboxEntry& entry);
-    Status tell_samples(Round& round, std::int64_t run, std::vector<std::int64_t> indexes);
+    struct Wanted;
+    Status tell_samples(Round& round, std::int64_t run, Wanted wanted);
     void tell_history(const RunFacts& facts);
     Status tell_event(Round& round, const storage::OutboxEntry::Event& event);
     Result<const RunFacts*> facts_of(Round& round, std::int64_t run);
