@@ -8,7 +8,6 @@ X-ClickHouse-Exception-Code and the status that the server gives them.
 """
 import base64
 import contextlib
-import gzip
 import hmac
 import http.server
 import os
@@ -19,6 +18,7 @@ import sys
 import threading
 import urllib.parse
 
+import pyarrow
 from chdb import session
 
 #: Exceptions whose status is not 500 (ClickHouse, src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
@@ -116,8 +116,9 @@ class Front(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query, keep_blank_values=True))
         try:
             self.check_user(query)
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
+            coding = self.headers.get("Content-Encoding")
+            if coding in ("gzip", "zstd"):
+                body = pyarrow.CompressedInputStream(pyarrow.BufferReader(body), coding).read()
             sql, data = query.get("query"), body
             if sql is None:
                 sql, data = body.decode(), None

@@ -57,8 +57,9 @@ void Analytics::open(
         },
         http::ClientOptions{.user_agent = std::move(user_agent)}
     );
-    shipper_ =
-        std::make_unique<service::FactShipper>(deps, *store_, service::FactShipper::Options{});
+    service::FactShipper::Options options;
+    options.told = [this](std::int64_t rows) { rows_sent_.add(static_cast<double>(rows)); };
+    shipper_ = std::make_unique<service::FactShipper>(deps, *store_, std::move(options));
 }
 
 void Analytics::tick() {
@@ -111,7 +112,6 @@ Status Analytics::ship_once(const Ctx& ctx, service::FactShipper::Shipped& shipp
         return Error(Code::unavailable, "ClickHouse is not used: an operator opened its breaker");
     }
     const Status told = shipper_->ship(ctx, *session, shipped);
-    rows_sent_.add(static_cast<double>(shipped.rows));
     LAB_CHECK(told);
     if (shipped.entries > 0) {
         checked_ = clock_.now();
@@ -133,7 +133,10 @@ void Analytics::ship() {
     tell(done);
     if (done) {
         pause_ = Duration::zero();
-        next_ = clock_.now() + (shipped.waits_for_others ? kOthersPeriod : kPeriod);
+        next_ = clock_.now();
+        if (!shipped.more) {
+            next_ += shipped.waits_for_others ? kOthersPeriod : kPeriod;
+        }
     } else {
         failures_.add();
         pause_ = std::clamp<Duration>(pause_ * 2, kPeriod, kPauseMax);

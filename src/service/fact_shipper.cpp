@@ -26,8 +26,14 @@ struct FactShipper::Round {
     std::vector<std::string> deleted;  ///< experiments
 };
 
+/// Samples of one run.
+struct FactShipper::Wanted {
+    std::vector<std::int64_t> indexes;
+    std::int64_t noted_ms = 0;  ///< of the last note
+};
+
 FactShipper::FactShipper(const Deps& deps, storage::FactStore& store, Options options)
-    : deps_(deps), store_(store), options_(options) {}
+    : deps_(deps), store_(store), options_(std::move(options)) {}
 
 /// Where there were no tables, everything is to be told, by whoever's turn it is. Two processes may
 /// both have found none: what is told twice counts once.
@@ -47,7 +53,7 @@ Status FactShipper::ship(const Ctx& ctx, storage::Session& session, Shipped& shi
     storage::Outbox outbox(session);
     known_.clear();  // what is known of runs may have changed since
     LAB_CHECK(begin(ctx, session));
-    for (;;) {
+    for (int i = 0; i < options_.rounds_max; ++i) {
         batch_.clear();
         // Nothing is written while nothing happens.
         LAB_TRY(const auto waiting, outbox.first(ctx, 1));
@@ -61,17 +67,20 @@ Status FactShipper::ship(const Ctx& ctx, storage::Session& session, Shipped& shi
         }
         LAB_TRY(const auto entries, outbox.first(ctx, options_.entries_max));
         Round round{.ctx = ctx, .session = session, .shipped = shipped, .deleted = {}};
-        std::map<std::int64_t, std::vector<std::int64_t>> samples;
+        std::map<std::int64_t, Wanted> samples;
         for (const OutboxEntry& entry : entries) {
             if (entry.kind == Kind::samples) {
-                auto& indexes = samples[entry.run];
-                indexes.insert(indexes.end(), entry.indexes.begin(), entry.indexes.end());
+                Wanted& of_run = samples[entry.run];
+                of_run.indexes.insert(
+                    of_run.indexes.end(), entry.indexes.begin(), entry.indexes.end()
+                );
+                of_run.noted_ms = std::max(of_run.noted_ms, entry.noted_ms);
             } else {
                 LAB_CHECK(tell(round, entry));
             }
         }
-        for (auto& [run, indexes] : samples) {
-            LAB_CHECK(tell_samples(round, run, std::move(indexes)));
+        for (auto& [run, wanted] : samples) {
+            LAB_CHECK(tell_samples(round, run, std::move(wanted)));
         }
         if (const Status sent = flush(round, 1); !sent) {
             ready_ = sent.error().code == Code::unavailable;  // else: are the tables still there?
@@ -86,6 +95,8 @@ Status FactShipper::ship(const Ctx& ctx, storage::Session& session, Shipped& shi
             return ok();
         }
     }
+    shipped.more = true;
+    return ok();
 }
 
 void FactShipper::leave(const Ctx& ctx, storage::Session& session) {
@@ -97,7 +108,11 @@ Status FactShipper::flush(Round& round, std::size_t bytes_min) {
         return ok();
     }
     LAB_CHECK(store_.add(round.ctx, batch_));
-    round.shipped.rows += static_cast<std::int64_t>(batch_.rows());
+    const auto rows = static_cast<std::int64_t>(batch_.rows());
+    round.shipped.rows += rows;
+    if (options_.told) {
+        options_.told(rows);
+    }
     batch_.clear();
     return ok();
 }
@@ -132,6 +147,10 @@ Status FactShipper::tell(Round& round, const OutboxEntry& entry) {
     if (facts == nullptr) {
         return ok();
     }
+    const bool is_of_client = entry.kind == Kind::client_samples || entry.kind == Kind::points;
+    if (is_of_client && entry.indexes.empty()) {
+        return ok();
+    }
     const Ctx& ctx = round.ctx;
     storage::ClientRuns clients(round.session);
     switch (entry.kind) {
@@ -156,8 +175,7 @@ Status FactShipper::tell(Round& round, const OutboxEntry& entry) {
         case Kind::carried: {
             LAB_TRY(const auto calls, storage::FactRows(round.session).carried(ctx, entry.run));
             if (calls) {
-                const std::int64_t now = milliseconds_of(ctx.clock().wall());
-                LAB_CHECK(facts->carried(*calls, now, batch_));
+                LAB_CHECK(facts->carried(*calls, batch_));
             }
             break;
         }
@@ -174,17 +192,15 @@ Status FactShipper::tell(Round& round, const OutboxEntry& entry) {
 }
 
 /// Those that lie together are read together.
-Status FactShipper::tell_samples(
-    Round& round, std::int64_t run, std::vector<std::int64_t> indexes
-) {
+Status FactShipper::tell_samples(Round& round, std::int64_t run, Wanted samples) {
     LAB_TRY(const RunFacts* const facts, facts_of(round, run));
     if (facts == nullptr) {
         return ok();
     }
+    std::vector<std::int64_t>& indexes = samples.indexes;
     std::ranges::sort(indexes);
     const auto [same, end] = std::ranges::unique(indexes);
     indexes.erase(same, end);
-    const std::int64_t now = milliseconds_of(round.ctx.clock().wall());
     storage::FactRows rows(round.session);
     for (auto from = indexes.cbegin(); from != indexes.cend();) {
         const std::int64_t window_end = (*from / kWindow + 1) * kWindow;
@@ -197,7 +213,7 @@ Status FactShipper::tell_samples(
         auto wanted = from;
         const auto missing = [&](std::int64_t below) -> Status {
             for (; wanted != to && *wanted < below; ++wanted) {
-                LAB_CHECK(facts->gone(*wanted, now, batch_));
+                LAB_CHECK(facts->gone(*wanted, samples.noted_ms, batch_));
             }
             return ok();
         };

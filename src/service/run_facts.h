@@ -29,9 +29,7 @@ class RunFacts {
     Status call(const storage::StoredCall& call, storage::FactSink& to) const;
     /// There is none of this index any more.
     Status gone(std::int64_t index, std::int64_t at_ms, storage::FactSink& to) const;
-    /// `version`: when it was looked at.
-    Status carried(const storage::CarriedCalls& calls, std::int64_t version, storage::FactSink& to)
-        const;
+    Status carried(const storage::CarriedCalls& calls, storage::FactSink& to) const;
     Status client_sample(const storage::ClientSample& sample, storage::FactSink& to) const;
     Status point(const storage::MetricPoint& point, storage::FactSink& to) const;
 

@@ -9,6 +9,8 @@ import urllib.request
 
 import mock_llm
 import support
+import test_migrate
+import test_postgres
 import test_serve
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "clickhouse.py"
@@ -21,7 +23,7 @@ ROWS = 120
 FAILING = "q7."  # the question whose calls fail
 
 
-class Analytics(test_serve.ServeTest):
+class AnalyticsTest(test_serve.ServeTest):
     def setUp(self):
         super().setUp()
         if not clickhouse.is_installed():
@@ -134,6 +136,8 @@ class Analytics(test_serve.ServeTest):
             out.append(found)
         return sources, out
 
+
+class Analytics(AnalyticsTest):
     def test_clickhouse_holds_what_the_store_says_and_both_give_the_same_figures(self):
         lab = self.lab()
         token = self.user(lab)
@@ -224,6 +228,32 @@ class Analytics(test_serve.ServeTest):
         lab.stop()
         lab.reader.join(5)
         self.assertNotIn(self.clickhouse.password, json.dumps(lab.log))
+
+
+@unittest.skipUnless((test_postgres.postgres.BIN / "initdb").exists(), "PostgreSQL is not installed")
+class Replicas(test_postgres.OnPostgres, AnalyticsTest):
+    def test_of_several_processes_one_tells_and_another_goes_on(self):
+        lab, second = self.lab(), self.lab()
+        token = self.user(lab)
+        path = self.experiment(lab, token)
+        self.pause = 0.02
+        self.start(lab, token, path)
+        self.assertTrue(self.until(lambda: any(self.metric(one, "analytics_rows_sent_total") for one in (lab, second))))
+        self.ended(lab, token, path)
+        teller = max((lab, second), key=lambda one: self.metric(one, "analytics_rows_sent_total"))
+        rest = second if teller is lab else lab
+        teller.process.kill()
+        teller.process.wait()
+        self.start(rest, token, path)
+        self.ended(rest, token, path)
+        stored = "SELECT COUNT(*), SUM(attempts), SUM(latency_ns) FROM samples"
+        facts = "SELECT count(), sum(attempts), sum(latency_ns) FROM experiment_calls FINAL"
+        self.assertTrue(self.until(lambda: test_migrate.sql(self.url, "SELECT COUNT(*) FROM outbox") == "0"))
+        self.assertEqual(test_migrate.sql(self.url, stored).split("|"), self.clickhouse.rows(facts, DATABASE)[0])
+        sources, asked = self.figures(rest, token, path)
+        self.assertEqual(sources, {"clickhouse"})
+        self.clickhouse.end()
+        self.assertEqual(self.figures(rest, token, path), ({"store"}, asked))
 
 
 if __name__ == "__main__":

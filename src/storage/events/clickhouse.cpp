@@ -96,7 +96,7 @@ Status ClickHouse::insert(const Ctx& ctx, std::string_view sql, std::string_view
     if (rows.empty()) {
         return ok();
     }
-    constexpr auto kCoding = http::Coding::gzip;
+    constexpr auto kCoding = http::Coding::zstd;
     LAB_TRY(std::string body, http::compress_quickly(kCoding, rows));
     LAB_CHECK(send(
         ctx,

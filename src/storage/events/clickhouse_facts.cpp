@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS experiment_metrics (
     model LowCardinality(String),
     variant LowCardinality(String),
     tags Map(LowCardinality(String), String)
-        DEFAULT map('model', toString(model), 'variant', toString(variant))
+        ALIAS map('model', toString(model), 'variant', toString(variant))
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
