@@ -93,9 +93,9 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
         proxy.fault = fault
         happened = []
         try:
-            if fault != "flap":
+            if fault in dependency.noticed:
                 noticed = self.until(
-                    lambda: self.ready(dependency.component)[0] != "healthy", faults.NOT_READY_MAX,
+                    lambda: self.ready(dependency.component)[0] != "healthy", dependency.noticed_max,
                     f"{dependency.name}, {fault}: noticed")
                 self.assertEqual(self.ready()[1], 503 if dependency.critical else 200)
                 happened.append(f"{'not ready' if dependency.critical else 'degraded'} after {noticed:.1f} s")

@@ -37,6 +37,8 @@ class Dependency:
     critical: bool  # without it the service is not ready
     may_fail: dict  # job -> statuses it may have; others have none but success
     job_max: dict = dataclasses.field(default_factory=dict)  # job -> seconds at most
+    noticed: tuple = ("refuse", "black-hole", "slow", "reset")  # faults that /health/ready tells of
+    noticed_max: float = NOT_READY_MAX
 
 
 #: What each may cost: reliability, "Dependencies".
@@ -46,7 +48,9 @@ DEPENDENCIES = {
         {"write": WRITE_MAX, "read": WRITE_MAX},
     ),
     "redis": Dependency("redis", "cache", False, {}),
-    "s3": Dependency("s3", "storage", False, {"upload": {502, 503}, "download": {502, 503}}),
+    # Of a bucket that hangs one hears when a call is given up, or by the next check.
+    "s3": Dependency("s3", "storage", False, {"upload": {502, 503}, "download": {502, 503}},
+                     noticed=("refuse", "black-hole", "reset"), noticed_max=45),
 }
 
 

@@ -21,23 +21,24 @@ constexpr std::int64_t kPageRows = 1024;
 constexpr std::int64_t kBeforeFirst = -1;
 
 // Many at once come as one JSON object, which both databases take apart under the same name:
-// {"sample": [cost, tokens], ...}.
+// {"sample": [cost, tokens], ...}. Whether a sample is stored is looked up one by one: PostgreSQL
+// keeps the plan it makes while there are few samples, and a join would read all of them later.
 constexpr Query kInsertIntents{"insert_intents", R"sql(
     INSERT INTO intents (run, sample, cost_pico, tokens, fence)
     SELECT CAST($1 AS BIGINT), CAST(e.key AS BIGINT), CAST(e.value ->> 0 AS BIGINT),
            CAST(e.value ->> 1 AS BIGINT), CAST($3 AS BIGINT)
     FROM json_each($2) e
-    WHERE NOT EXISTS (
-        SELECT 1 FROM samples s WHERE s.run = $1 AND s.sample = CAST(e.key AS BIGINT)
-    )
+    WHERE (
+        SELECT COUNT(*) FROM samples s WHERE s.run = $1 AND s.sample = CAST(e.key AS BIGINT)
+    ) = 0
 )sql"};
 constexpr Query kFindStored{"find_stored", R"sql(
     SELECT sample FROM samples
     WHERE run = $1 AND sample IN (SELECT CAST(e.key AS BIGINT) FROM json_each($2) e) LIMIT 1
 )sql"};
-constexpr Query kSettleIntents{"settle_intents", R"sql(
-    DELETE FROM intents
-    WHERE run = $1 AND sample IN (SELECT CAST(e.key AS BIGINT) FROM json_each($2) e)
+// One by one for the same reason: what was deleted is there until it is vacuumed.
+constexpr Query kDeleteIntent{"delete_intent", R"sql(
+    DELETE FROM intents WHERE run = $1 AND sample = $2
 )sql"};
 // The columns of read_sample() and values_of(), in their order.
 #define LAB_SAMPLE_COLUMNS                                                                \
@@ -94,7 +95,7 @@ constexpr Query kDeleteIntents{"delete_intents", "DELETE FROM intents WHERE run 
 constexpr const Query* kQueries[] = {
     &kInsertIntents,
     &kFindStored,
-    &kSettleIntents,
+    &kDeleteIntent,
     &kInsertSample,
     &kScanSamples,
     &kFindSample,
@@ -313,18 +314,13 @@ Status Journal::insert_results(
 Status Journal::settle_intents(
     const Ctx& ctx, std::int64_t run, std::span<const std::int64_t> samples
 ) {
-    if (samples.empty()) {
-        return ok();
-    }
-    std::string listed;
-    for (const std::int64_t sample : samples) {
-        append_member(listed, sample);
-        listed += '0';
-    }
-    listed += '}';
-    const Value values[] = {run, std::string_view(listed)};
-    LAB_CHECK(session_.exec(ctx, kSettleIntents, values));
-    return ok();
+    std::array<Value, 2> key;
+    const RowValues values_of = [&](std::size_t i) {
+        key = {run, samples[i]};
+        return std::span<const Value>(key);
+    };
+    std::vector<std::int64_t> deleted;
+    return session_.exec_many(ctx, kDeleteIntent, samples.size(), values_of, deleted);
 }
 
 Status Journal::commit(
