@@ -42,8 +42,8 @@ Read read(std::string_view bytes, std::size_t step) {
 }  // namespace
 
 // Messages are the same whole, in pieces and written again; what is behind damage is not read. Sums
-// are hard to guess, so what stands between bytes 255 is also framed with right ones: headers before
-// the first byte 254, payload behind.
+// are hard to guess, so what stands between bytes 255 is also framed with right ones: headers
+// before the first byte 254, payload behind.
 FUZZ_TARGET(event_stream) {
     std::string_view rest = input;
     const std::size_t step = 1 + lab::fuzz::take_choice(rest) % 32;
