@@ -31,7 +31,7 @@ constexpr Query kHold{"hold", "SELECT pg_advisory_xact_lock($1)"};
 constexpr Query kSetTimeout{
     "set_timeout",
     "SELECT set_config('statement_timeout', $1, CAST($2 AS BOOLEAN)), "
-    "set_config('idle_in_transaction_session_timeout', '120s', CAST($2 AS BOOLEAN)), "
+    "set_config('idle_in_transaction_session_timeout', '30s', CAST($2 AS BOOLEAN)), "
     "set_config('client_connection_check_interval', '10s', CAST($2 AS BOOLEAN))"
 };
 constexpr Query kSetLazy{
