@@ -72,7 +72,9 @@ Result<Times> times_of(const Request& request, const FactWindow& window, Days us
     out.to = window.to.value_or(request.deps.clock->wall() + std::chrono::seconds(1));
     out.from = window.from.value_or(out.to - usual);
     if (out.from >= out.to) {
-        return Error(Code::validation, "", {{"from", "must be before `to`"}});
+        return Error(
+            Code::validation, "The times are no interval", {{"from", "must be before `to`"}}
+        );
     }
     return out;
 }
@@ -171,7 +173,9 @@ Result<storage::SeriesSteps> steps_of(const std::string& step) {
     if (step == "day") {
         return storage::SeriesSteps{.step = kDay};
     }
-    return Error(Code::validation, "", {{"step", "must be hour, day or week"}});
+    return Error(
+        Code::validation, "There is no such step", {{"step", "must be hour, day or week"}}
+    );
 }
 
 /// Ordinary least squares; n/a below three points or where all x are equal.
