@@ -36,6 +36,7 @@ Parsed<std::string> parse_arn(std::string_view text);
 // Further rules of single settings: what is wrong, or nothing.
 
 std::string check_host(std::string_view text);        ///< an address or a name
+std::string check_object_name(std::string_view text);  ///< of Kubernetes: RFC 1123, a subdomain
 std::string check_host_port(std::string_view text);   ///< the same with or without :port
 std::string check_origin(std::string_view text);      ///< https://host[:port] and nothing more
 std::string check_network(std::string_view text);     ///< an address, or a network as a.b.c.d/n
