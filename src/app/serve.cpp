@@ -294,6 +294,7 @@ void ServerProcess::drain() {
     live_watch_.stop();
     log_.info("server", "shutting down: no new requests");
     application_->end_refusals();
+    events_.end();
     // Shorter when the operator wants it so.
     const Duration all = kDrainRequests + kDrainRuns + kDrainAudit;
     const double share = std::min(

@@ -162,7 +162,7 @@ void http_rows(const Add& add) {
             .between(1, 10'240)
             .help(
                 "largest body that comes with a credential, in MiB; files to signed addresses have "
-                "limits of their own (docs/operations.md)"
+                "limits of their own (docs/operations)"
             ));
     add(duration("GRACEFUL_SHUTDOWN_TIMEOUT", http<&HttpSettings::shutdown_timeout>)
             .otherwise("30s")
@@ -197,7 +197,7 @@ void http_rows(const Add& add) {
             .help("requests a caller may make at once"));
     add(boolean("ENABLE_PROFILING", http<&HttpSettings::profiling>)
             .otherwise("false")
-            .help("there are no built-in profiles yet: see docs/operations.md for `perf`"));
+            .help("there are no built-in profiles yet: see docs/operations for `perf`"));
     add(url("PUBLIC_URL", http<&HttpSettings::public_url>, "https|http")
             .help("what the service is called from outside, for the addresses it gives out; "
                   "without a value as the request called it"));
@@ -327,7 +327,7 @@ void auth_rows(const Add& add) {
             .secret()
             .help("still accepted after JWT_SECRET was changed"));
     add(arn("JWT_SECRET_ARN", auth<&AuthSettings::jwt_secret_arn>)
-            .help("the same in AWS Secrets Manager (docs/operations.md); JWT_SECRET wins"));
+            .help("the same in AWS Secrets Manager (docs/operations); JWT_SECRET wins"));
     add(duration("JWT_EXPIRY_SECONDS", auth<&AuthSettings::access_lifetime>)
             .otherwise("3600")
             .between(1min, 168h)
