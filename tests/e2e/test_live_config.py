@@ -111,6 +111,12 @@ class Live(Cluster):
         self.assertEqual(api.asked, [])
 
 
+    def test_outside_a_cluster_it_has_no_effect_and_that_is_said(self):
+        said = self.said(self.server(LIVE_CONFIG_MAP="mine"), "LIVE_CONFIG_MAP has no effect")
+        self.assertEqual(len(said), 1)
+        self.assertEqual(self.said(self.server(), "LIVE_CONFIG_MAP"), [])
+
+
 class Faults(Cluster):
     def test_whatever_the_api_server_does_changes_are_seen_soon_after(self):
         api = self.cluster()

@@ -202,7 +202,7 @@ class Runbook(test_postgres.OnPostgres, test_serve.ServeTest):
         self.assertEqual(work, {"/models/providers"})
 
 
-class Ends(test_fleet.Fleet):
+class Ends(test_fleet.Processes):
     """SIGTERM while experiments run and clients follow them."""
 
     class Stream(threading.Thread):
