@@ -8,9 +8,7 @@ LiveWatch::LiveWatch(const Clock& clock, Logger& log) : clock_(clock), log_(log)
 
 LiveWatch::~LiveWatch() { stop(); }
 
-void LiveWatch::open(
-    const KubernetesSettings& settings, std::string user_agent, Changed changed
-) {
+void LiveWatch::open(const KubernetesSettings& settings, std::string user_agent, Changed changed) {
     if (settings.host.empty() || settings.config_map == kNoConfigMap) {
         return;
     }

@@ -165,7 +165,9 @@ void add_create_token(CLI::App& admin, const Choose& choose) {
         {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 24 * 3600}
     };
     create_token
-        ->add_option("--ttl,--life", *seconds, "How long it is good for: 90s, 30m, 1h, 7d; 1m to 90d")
+        ->add_option(
+            "--ttl,--life", *seconds, "How long it is good for: 90s, 30m, 1h, 7d; 1m to 90d"
+        )
         ->type_name("TIME")
         ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
         ->check(CLI::Range(60, 90 * 24 * 3600));

@@ -11,8 +11,8 @@ namespace lab {
 /// The settings that may change while the server runs. Two may say so: somebody who is told of
 /// changes and publishes them, as the watch of a ConfigMap, and a folder: one file a key, named as
 /// it, as Kubernetes mounts a ConfigMap. There the files are links into "..data", which is itself a
-/// link that is swapped as a whole: one look sees one state of all keys. Where both have a key, what
-/// was published counts, since it is there sooner. One thread, but for publish().
+/// link that is swapped as a whole: one look sees one state of all keys. Where both have a key,
+/// what was published counts, since it is there sooner. One thread, but for publish().
 class LiveSettings {
   public:
     /// `folder`: empty = none. `started` outlives it.

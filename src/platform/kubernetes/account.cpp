@@ -18,8 +18,7 @@ Result<std::string> read_small(const std::string& path) {
     text.resize(static_cast<std::size_t>(file.gcount()));
     if (text.empty()) {
         return Error(
-            Code::not_found,
-            "there is no service account: " + path + " cannot be read or is empty"
+            Code::not_found, "there is no service account: " + path + " cannot be read or is empty"
         );
     }
     return text;

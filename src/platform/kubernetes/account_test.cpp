@@ -12,7 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct AccountTest : testing::Test {
-    AccountTest() : folder(fs::path(testing::TempDir()) / ("account" + std::to_string(::getpid()))) {
+    AccountTest()
+        : folder(fs::path(testing::TempDir()) / ("account" + std::to_string(::getpid()))) {
         fs::remove_all(folder);
         fs::create_directories(folder);
     }

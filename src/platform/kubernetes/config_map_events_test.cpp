@@ -34,8 +34,8 @@ std::string read(std::string_view text, std::size_t step = 1 << 20, std::size_t 
             if (!*event) {
                 break;
             }
-            out += std::to_string(static_cast<int>((*event)->kind)) + ":" + (*event)->version + ":" +
-                   std::to_string((*event)->code);
+            out += std::to_string(static_cast<int>((*event)->kind)) + ":" + (*event)->version +
+                   ":" + std::to_string((*event)->code);
             for (const auto& [key, value] : (*event)->values) {
                 out += "," + key + "=" + value;
             }
@@ -69,10 +69,16 @@ TEST(ConfigMapList, OneThatIsNotThereHasNoValues) {
 
 TEST(ConfigMapList, WhatIsNoneIsRefusedWithoutAWordOfIt) {
     for (const char* body :
-         {"", "secret", "[]", "{}", R"({"items":[]})", R"({"metadata":{"resourceVersion":1},"items":[]})",
+         {"",
+          "secret",
+          "[]",
+          "{}",
+          R"({"items":[]})",
+          R"({"metadata":{"resourceVersion":1},"items":[]})",
           R"({"metadata":{"resourceVersion":"1 2"},"items":[]})",
           R"({"metadata":{"resourceVersion":"1"},"items":{}})",
-          R"({"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"settings"},"data":{"A":1}}]})"}) {
+          R"({"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"settings"},"data":{"A":1}}]})"
+         }) {
         const auto state = read_config_map_list(body, kName);
         ASSERT_FALSE(state) << body;
         EXPECT_EQ(
@@ -83,8 +89,8 @@ TEST(ConfigMapList, WhatIsNoneIsRefusedWithoutAWordOfIt) {
 
 TEST(WatchReader, TellsChangesHoweverTheyAreCut) {
     const std::string text =
-        line("ADDED", object("10", R"({"A":"1"})")) + line("MODIFIED", object("11", "{}")) + "\r\n" +
-        line("MODIFIED", object("12", R"({"A":"x"})", "other")) +
+        line("ADDED", object("10", R"({"A":"1"})")) + line("MODIFIED", object("11", "{}")) +
+        "\r\n" + line("MODIFIED", object("12", R"({"A":"x"})", "other")) +
         line("BOOKMARK", R"({"metadata":{"resourceVersion":"13"}})") +
         line("DELETED", object("14", R"({"A":"1"})")) + line("LATER", object("15", "null")) +
         line("ERROR", R"({"kind":"Status","code":410,"reason":"Expired"})") + R"({"type":"ADD)";
@@ -96,10 +102,14 @@ TEST(WatchReader, TellsChangesHoweverTheyAreCut) {
 
 TEST(WatchReader, WhatIsNoEventBreaksTheStream) {
     for (const std::string& bad :
-         {std::string("secret\n"), std::string("[]\n"), std::string("{}\n"),
-          std::string(R"({"type":"ADDED"})") + "\n", line("ADDED", "7"),
+         {std::string("secret\n"),
+          std::string("[]\n"),
+          std::string("{}\n"),
+          std::string(R"({"type":"ADDED"})") + "\n",
+          line("ADDED", "7"),
           line("ADDED", R"({"metadata":{"name":"settings"}})"),
-          line("ADDED", object("1/../2", "{}")), line("MODIFIED", object("1", R"({"A":null})"))}) {
+          line("ADDED", object("1/../2", "{}")),
+          line("MODIFIED", object("1", R"({"A":null})"))}) {
         EXPECT_EQ(read(line("ADDED", object("1", "{}")) + bad), "0:1:0;broken") << bad;
     }
 }

@@ -29,24 +29,20 @@ Duration retry_after(const http::Headers& headers) {
     int seconds = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     const bool is_number = problem == std::errc() && end == text.data() + text.size();
-    return is_number && seconds > 0 ? std::min<Duration>(
-                                          std::chrono::seconds(std::min(seconds, 3600)),
-                                          kRetryAfterMax
-                                      )
-                                    : Duration::zero();
+    return is_number && seconds > 0
+               ? std::min<Duration>(std::chrono::seconds(std::min(seconds, 3600)), kRetryAfterMax)
+               : Duration::zero();
 }
 
 std::string seconds_text(Duration time) {
-    return std::to_string(std::max<std::int64_t>(
-        1, std::chrono::duration_cast<std::chrono::seconds>(time).count()
-    ));
+    return std::to_string(
+        std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(time).count())
+    );
 }
 
 }  // namespace
 
-ConfigMapWatch::ConfigMapWatch(
-    const Clock& clock, WatchOptions options, Changed changed, Told told
-)
+ConfigMapWatch::ConfigMapWatch(const Clock& clock, WatchOptions options, Changed changed, Told told)
     : clock_(clock),
       options_(std::move(options)),
       account_(options_.account_folder),
@@ -93,7 +89,8 @@ Duration ConfigMapWatch::pause_after(const Step& step) {
     if (step.status) {
         return Duration::zero();
     }
-    Duration base = options_.pause_min * (std::int64_t{1} << std::min(failures_ - 1, kDoublingsMax));
+    Duration base =
+        options_.pause_min * (std::int64_t{1} << std::min(failures_ - 1, kDoublingsMax));
     base = is_refusal(step.status) ? options_.refused_pause : std::min(base, options_.pause_max);
     // Between half of it and all of it.
     const auto half = static_cast<std::uint64_t>(std::max<Duration::rep>(base.count() / 2, 1));
@@ -137,8 +134,8 @@ Result<http::Answer> ConfigMapWatch::call(
 
 /// Whether it is a good answer to the end.
 Status ConfigMapWatch::judge(const http::Answer& answer) {
-    if (answer.status == 0 || (answer.status < 300 &&
-                               answer.end.failure != http::TransferFailure::none)) {
+    if (answer.status == 0 ||
+        (answer.status < 300 && answer.end.failure != http::TransferFailure::none)) {
         Error error(Code::unavailable, "the API server cannot be reached or breaks off");
         error.cause = answer.end.message;
         return error;

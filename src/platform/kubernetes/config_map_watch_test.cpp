@@ -20,6 +20,8 @@ using test::Script;
 using test::ServerRequest;
 namespace fs = std::filesystem;
 
+const std::string kAway(info(Code::unavailable).wire_name);
+
 std::string object(const std::string& version, const std::string& mode) {
     return R"({"metadata":{"name":"settings","resourceVersion":")" + version +
            R"("},"data":{"MODE":")" + mode + R"("}})";
@@ -29,8 +31,9 @@ std::string line(const std::string& type, const std::string& what) {
 }
 Script list(const std::string& version, const std::string& mode) {
     return respond(
-        200, R"({"metadata":{"resourceVersion":")" + version + R"("},"items":[)" +
-                 (mode.empty() ? "" : object("1", mode)) + "]}"
+        200,
+        R"({"metadata":{"resourceVersion":")" + version + R"("},"items":[)" +
+            (mode.empty() ? "" : object("1", mode)) + "]}"
     );
 }
 Script stream() { return test::chunked_head(200, {{"Content-Type", "application/json"}}); }
@@ -147,7 +150,8 @@ TEST_F(Watched, WhatEndsAWatchIsMendedByAList) {
     const std::vector<Script> ends{
         stream() + test::chunk(line("ERROR", R"({"code":410})")) + Script{test::hang()},
         stream() + test::chunk("what is this\n") + Script{test::hang()},
-        stream() + test::chunk(line("BOOKMARK", object("9", ""))) + Script{test::reset_connection()},
+        stream() + test::chunk(line("BOOKMARK", object("9", ""))) +
+            Script{test::reset_connection()},
         Script{test::close_connection()},
         respond(500, "{}"),
         respond(410, "{}"),
@@ -188,17 +192,17 @@ TEST_F(Watched, ASingleFailureIsNoNewsAndSeveralAre) {
     EXPECT_TRUE(waits_for("good"));
     {
         const std::scoped_lock lock(mutex_);
-        EXPECT_FALSE(is_said("UNAVAILABLE"));
+        EXPECT_FALSE(is_said(kAway));
     }
 }
 
 TEST_F(Watched, AServerThatStaysAwayIsSaid) {
     follow([](const ServerRequest& request) {
-        return request.number < 4 ? respond(503, "{}")
+        return request.number < 4  ? respond(503, "{}")
                : is_watch(request) ? stream() + Script{test::hang()}
                                    : list("1", "a");
     });
-    EXPECT_TRUE(waits_for("UNAVAILABLE"));
+    EXPECT_TRUE(waits_for(kAway));
     EXPECT_TRUE(waits_for("good"));
 }
 

@@ -38,7 +38,8 @@ SessionPool::Lease::~Lease() {
 }
 
 SessionPool::SessionPool(Database& database, const SessionPoolOptions& options)
-    : database_(database), options_([&] {
+    : database_(database),
+      options_([&] {
           SessionPoolOptions out = options;
           out.max = std::max<std::size_t>(1, out.max);
           out.opening_max = std::max<std::size_t>(1, out.opening_max);
