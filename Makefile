@@ -13,7 +13,7 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo test test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: help deps build demo image manifests test test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
 .PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
@@ -65,6 +65,13 @@ fuzz-smoke: deps ## Fuzz what reads untrusted text, FUZZ_SECONDS=120 a target (m
 contract: build ## The program against its OpenAPI document: REQUESTS=20000 (make test has 2,000)
 	@tests/contract/setup.sh
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" python3 tests/contract/run.py $(REQUESTS)
+
+image: build ## The program as an image, without a Docker engine: build/image/llm-research.tar (as root)
+	@tools/image.sh
+
+manifests: ## After a change of the chart: the plain files of deploy/
+	@tools/deploy_tools.py --build helm >/dev/null
+	@tools/manifests.py
 
 sdk: build ## Style, types and tests of the Python client
 	@sdk/python/tools/setup.sh
