@@ -12,7 +12,7 @@ words=$(tools/sources.sh | xargs -0 clang-format-19 --dry-run -Werror 2>&1) || {
 }
 
 # A clone by hand has no hooks and no index: look at the folders, not at git.
-find .ci tools tests bench sdk -type f \( -name '*.sh' -o -path '.ci/*' \) -print0 |
+find .ci tools tests bench sdk deploy -type f \( -name '*.sh' -o -path '.ci/*' \) -print0 |
     xargs -0 shellcheck || failed=1
 
 python3 tools/check.py || failed=1

@@ -3,8 +3,10 @@
 
 Usage: tidy.py [FOLDER...]     default: src
 Tests are left out: an optional that ASSERT_TRUE has looked at counts as unchecked there. A source
-that was clean is checked again when anything that it is made of has changed. BUILD (build/dev) is
-configured when it is not there; nothing of it is built but the precompiled header.
+that was clean is checked again when anything that it is made of has changed. Sources of a folder are
+checked a few at a time, as one that includes them: most of the time goes into the headers they share.
+Those that cannot stand beside each other, or with findings, are checked one by one. BUILD (build/dev)
+is configured when it is not there; nothing of it is built but the precompiled header.
 """
 import concurrent.futures
 import functools
@@ -16,11 +18,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLANG_TIDY = "clang-tidy-19"
 # The slowest source takes five seconds.
 SECONDS_MAX = 300
+TOGETHER = 8
 # All rooms share it: cmake/room.cmake.
 PRECOMPILED = "src/base/CMakeFiles/lab_base.dir/cmake_pch.hxx.pch"
 TEST = re.compile(r"_test\.cpp$|/test_[a-z_]*\.cpp$")
@@ -31,13 +35,21 @@ def digest(path, _changed_ns):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
+def without_output(command):
+    words = shlex.split(command)
+    at = words.index("-o")
+    return [word for word in words[:at] + words[at + 2:] if word != "-c"]
+
+
+def flags_of(entry):
+    """The compiler and its options, without the source."""
+    return [word for word in without_output(entry["command"]) if word != entry["file"]]
+
+
 def made_of(command, directory):
     """Every file that the compiler reads, found anew each time: a header that hides another one or
     that was not there before is seen."""
-    words = shlex.split(command)
-    at = words.index("-o")
-    words = [word for word in words[:at] + words[at + 2:] if word != "-c"]
-    rule = subprocess.run([*words, "-M", "-MT", "x"], cwd=directory, text=True, check=True,
+    rule = subprocess.run([*without_output(command), "-M", "-MT", "x"], cwd=directory, text=True, check=True,
                           capture_output=True, timeout=SECONDS_MAX).stdout
     return shlex.split(rule.replace("\\\n", " "))[1:]
 
@@ -88,8 +100,8 @@ class Tidy:
     def check(self, entry):
         """"unchanged", "clean", or what is wrong."""
         name = os.path.relpath(entry["file"], self.root)
-        stamp = self.build / "tidy" / f"{name}.clean"
         before = self.key(entry)
+        stamp = self.stamp(entry)
         if before is not None and stamp.exists() and stamp.read_text() == before:
             return "unchanged"
         try:
@@ -101,20 +113,73 @@ class Tidy:
             return f"{name}: error: clang-tidy did not end within {SECONDS_MAX} s"
         if run.returncode != 0:
             return run.stdout.strip() or f"{name}: error: {run.stderr.strip()}"
+        self.note_clean(entry, before)
+        return "clean"
+
+    def stamp(self, entry):
+        return self.build / "tidy" / f"{os.path.relpath(entry['file'], self.root)}.clean"
+
+    def note_clean(self, entry, before):
         # Somebody may have saved the file meanwhile.
         if before is not None and self.key(entry) == before:
+            stamp = self.stamp(entry)
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.write_text(before)
-        return "clean"
+
+    def is_unchanged(self, entry):
+        stamp = self.stamp(entry)
+        return stamp.exists() and stamp.read_text() == self.key(entry)
+
+    def check_together(self, entries):
+        """What check() says of each, from one run over all if they are clean."""
+        keys = [self.key(entry) for entry in entries]
+        if len(entries) == 1 or None in keys:
+            return [self.check(entry) for entry in entries]
+        with tempfile.TemporaryDirectory() as folder:
+            whole = pathlib.Path(folder) / "whole.cpp"
+            whole.write_text("".join(f'#include "{entry["file"]}"\n' for entry in entries))
+            flags = [word for word in flags_of(entries[0]) if word != "-Werror"] + ["-w", f"-I{self.root}"]
+            if not self.succeeds([*flags, "-fsyntax-only", whole], entries[0]["directory"]):
+                middle = len(entries) // 2
+                return self.check_together(entries[:middle]) + self.check_together(entries[middle:])
+            clean = self.succeeds(
+                [CLANG_TIDY, "--quiet", f"--config-file={self.config}", whole, "--", *flags[1:]],
+                entries[0]["directory"])
+        if not clean:
+            return [self.check(entry) for entry in entries]
+        for entry, key in zip(entries, keys):
+            self.note_clean(entry, key)
+        return ["clean"] * len(entries)
+
+    @staticmethod
+    def succeeds(command, directory):
+        try:
+            return subprocess.run(command, cwd=directory, capture_output=True,
+                                  timeout=SECONDS_MAX).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def groups(self, entries):
+        """Of those that are to be checked: at most TOGETHER of one folder and the same flags."""
+        alike = {}
+        for entry in entries:
+            key = os.path.dirname(entry["file"]), tuple(flags_of(entry))
+            alike.setdefault(key, []).append(entry)
+        return [found[i:i + TOGETHER] for found in alike.values() for i in range(0, len(found), TOGETHER)]
 
     def run(self, folders, jobs):
         count = {"unchanged": 0, "clean": 0, "findings": 0}
+        entries = self.sources(folders)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            for said in pool.map(self.check, self.sources(folders)):
-                if said not in count:
-                    print(said, flush=True)
-                    said = "findings"
-                count[said] += 1
+            old = list(pool.map(self.is_unchanged, entries))
+            count["unchanged"] = sum(old)
+            fresh = [entry for entry, unchanged in zip(entries, old) if not unchanged]
+            for group in pool.map(self.check_together, self.groups(fresh)):
+                for said in group:
+                    if said not in count:
+                        print(said, flush=True)
+                        said = "findings"
+                    count[said] += 1
         print("tidy: {clean} sources checked and clean, {unchanged} unchanged since they were, "
               "{findings} with findings".format(**count))
         return 1 if count["findings"] else 0

@@ -22,7 +22,7 @@ class Checking(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name).resolve()
         self.write(".clang-tidy", CONFIG)
-        self.write("src/a room/a.h", "inline double half(int n) { return n / 2.0; }\n")
+        self.write("src/a room/a.h", "#pragma once\ninline double half(int n) { return n / 2.0; }\n")
         self.source = self.write("src/a room/a.cpp", CLEAN)
         self.test = self.write("src/a room/a_test.cpp", FINDING)
         self.compile_with("")
@@ -97,6 +97,32 @@ class Checking(unittest.TestCase):
             self.assertEqual(tidy.Tidy(self.root, self.root / "build").run(["src"], 2), 1)
         self.assertIn("bugprone-integer-division", said.call_args_list[-2].args[0])
         self.assertIn("1 with findings", said.call_args_list[-1].args[0])
+
+    def together(self, **texts):
+        """What is said of sources with these texts, checked as one run checks them; and by how many calls."""
+        paths = [self.write(f"src/a room/{name}.cpp", text) for name, text in texts.items()]
+        self.write("build/compile_commands.json", json.dumps([
+            {"directory": str(self.root / "build"), "file": str(path),
+             "command": f"clang++-19 -I{self.root}/src -o x.o -c '{path}'"} for path in paths]))
+        checked = tidy.Tidy(self.root, self.root / "build")
+        alone = []
+        with mock.patch.object(checked, "check", side_effect=lambda e: alone.append(e) or tidy.Tidy.check(checked, e)):
+            said = [one for group in checked.groups(checked.sources(["src"]))
+                    for one in checked.check_together(group)]
+        self.assertEqual([checked.is_unchanged(e) for e in checked.sources(["src"])], [one == "clean" for one in said])
+        return said, len(alone)
+
+    def test_clean_sources_of_a_folder_are_checked_at_once(self):
+        other = CLEAN.replace("third", "tierce")
+        self.assertEqual(self.together(a=CLEAN, b=other), (["clean", "clean"], 0))
+
+    def test_of_several_the_one_with_a_finding_is_named(self):
+        (first, second), alone = self.together(a=CLEAN, b=FINDING.replace("third", "tierce"))
+        self.assertEqual((first, alone), ("clean", 2))
+        self.assertIn("b.cpp:2:31: error: ", second)
+
+    def test_sources_that_cannot_stand_together_are_checked_apart(self):
+        self.assertEqual(self.together(a=CLEAN, b=CLEAN), (["clean", "clean"], 2))
 
     def test_a_folder_without_sources_is_a_mistake(self):
         with self.assertRaises(SystemExit):

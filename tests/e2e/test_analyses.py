@@ -15,7 +15,7 @@ def observations(**groups):
 
 def hypothesis(config=None, **groups):
     return {
-        "request_id": "req-7", "hypothesis": HYPOTHESIS,
+        "request_id": "req-7", "hypothesis": dict(HYPOTHESIS),
         "experimental_data": {"source_id": "run 1", "observations": observations(**groups)}, "config": config or {},
     }
 

@@ -5,13 +5,17 @@ import sys
 import threading
 import time
 import unittest
+import urllib.parse
 
 import fault_proxy
+import test_analytics
 import test_migrate
 import test_objects
 import test_postgres
 import test_redis
+import test_secrets_manager
 import test_serve
+import test_traces
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 import faults  # noqa: E402
@@ -23,7 +27,7 @@ def tearDownModule():
 
 
 class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
-    """A service on PostgreSQL, Redis and S3, a proxy before each."""
+    """A service on PostgreSQL, Redis and S3, and one more where that is what suffers; a proxy before each."""
 
     def setUp(self):
         if not test_redis.redis_servers.is_installed():
@@ -42,13 +46,17 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
             "postgresql": self.proxy(int(port)), "redis": self.proxy(node.port), "s3": self.proxy(s3.port),
         }
         self.url = f"{before}:{self.proxies['postgresql'].port}/{name}"
-        self.at = self.server(
-            REDIS_URL=f"redis://{test_redis.redis_servers.USER}:{redis.password}"
-                      f"@127.0.0.1:{self.proxies['redis'].port}",
-            S3_BUCKET=test_objects.s3_tool.BUCKET, S3_ENDPOINT=f"http://127.0.0.1:{self.proxies['s3'].port}",
-            AWS_ACCESS_KEY_ID=s3.key, AWS_SECRET_ACCESS_KEY=s3.secret,
-            RATE_LIMIT_REQUESTS_PER_SECOND="100000", RATE_LIMIT_BURST="100000",
-        )
+        self.settings = {
+            "REDIS_URL": f"redis://{test_redis.redis_servers.USER}:{redis.password}"
+                         f"@127.0.0.1:{self.proxies['redis'].port}",
+            "S3_BUCKET": test_objects.s3_tool.BUCKET, "S3_ENDPOINT": f"http://127.0.0.1:{self.proxies['s3'].port}",
+            "AWS_ACCESS_KEY_ID": s3.key, "AWS_SECRET_ACCESS_KEY": s3.secret,
+            "RATE_LIMIT_REQUESTS_PER_SECOND": "100000", "RATE_LIMIT_BURST": "100000",
+        }
+
+    def begin(self, **settings):
+        """The service, with these settings besides or instead, and its user."""
+        self.at = self.server(**{**self.settings, **settings})
         self.token = self.user(self.at, tier="unlimited")
         self.until(lambda: self.ready()[0] == "healthy", 30, "ready at the start")
 
@@ -73,17 +81,21 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
         where = shown["components"][component] if component else shown
         return where["status"], status
 
-    def start_load(self):
+    def start_load(self, extra):
         experiment = self.made(self.at, self.token, "/experiments", {"name": "with artifacts"})["id"]
         run = self.made(self.at, self.token, f"/experiments/{experiment}/runs", {})["id"]
         artifacts = f"/experiments/{experiment}/runs/{run}/artifacts"
         kept = test_objects.Objects.send(
             self, self.at, self.token, f"{artifacts}?name=kept.bin", b"kept" * 1000, "application/octet-stream"
         )
-        load = faults.Load(self.at.port, self.token, {
+        jobs = {
             "write": faults.write, "read": faults.read, "health": faults.health,
             "upload": faults.upload(artifacts), "download": faults.download(f"{artifacts}/{kept['id']}/content"),
-        })
+            "measure": faults.measure(f"/experiments/{experiment}/runs/{run}"),
+            "login": faults.login(test_serve.EMAIL, test_serve.PASSWORD),
+        }
+        self.jobs = [name for name in jobs if name not in ("measure", "login") or name in extra]
+        load = faults.Load(self.at.port, self.token, {name: jobs[name] for name in self.jobs})
         self.addCleanup(load.stop)
         return load
 
@@ -99,7 +111,7 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
                     f"{dependency.name}, {fault}: noticed")
                 self.assertEqual(self.ready()[1], 503 if dependency.critical else 200)
                 happened.append(f"{'not ready' if dependency.critical else 'degraded'} after {noticed:.1f} s")
-            elif not dependency.critical:
+            elif dependency.component and not dependency.critical:
                 self.assertEqual(self.ready()[1], 200)
             rest = begun + faults.SECONDS - time.monotonic()
             if rest > 0:
@@ -111,7 +123,7 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
                    f"{dependency.name}, {fault}: ready again")
         happened.append(f"well again after {time.monotonic() - over:.1f} s")
         well = time.monotonic()
-        self.until(lambda: all(self.has_success(load, job, well) for job in ("write", "read", "upload", "download")),
+        self.until(lambda: all(self.has_success(load, job, well) for job in self.jobs),
                    faults.READY_AGAIN_MAX, f"{dependency.name}, {fault}: every job succeeds again")
         answers = [one for one in load.since(begun) if one.at < well]
         faults.Table.add(dependency.name, fault, over - begun, answers,
@@ -131,7 +143,9 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
         self.assertIsNone(self.at.process.poll(), "it is still there")
 
     def run_all(self, name):
-        dependency, load = faults.DEPENDENCIES[name], self.start_load()
+        """Every fault; gives the load that went on meanwhile, after its end."""
+        dependency = faults.DEPENDENCIES[name]
+        load = self.start_load(dependency.extra)
         self.until(lambda: len(load.accepted) > 10, 30, "the load is real")
         judged = [(fault, self.suffer(dependency, fault, load)) for fault in faults.CHOSEN]
         load.stop()
@@ -139,16 +153,81 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
             self.judge(dependency, fault, answers)
         stored = set(test_migrate.sql(self.direct, "SELECT id FROM experiments").split())
         self.assertEqual(set(load.accepted) - stored, set(), "nothing that was accepted is lost")
+        return load
+
+    def ends_well(self):
         self.assertEqual(self.at.stop()[0], 0)
 
     def test_postgresql(self):
+        self.begin()
         self.run_all("postgresql")
+        self.ends_well()
 
     def test_redis(self):
+        self.begin()
         self.run_all("redis")
+        self.ends_well()
 
     def test_s3(self):
+        self.begin()
         self.run_all("s3")
+        self.ends_well()
+
+    def test_clickhouse(self):
+        if not test_analytics.clickhouse.is_installed():
+            self.skipTest("no ClickHouse: tools/clickhouse.py --build installs one")
+        server = self.enterContext(test_analytics.clickhouse.Server())
+        self.proxies["clickhouse"] = self.proxy(urllib.parse.urlsplit(server.url).port)
+        self.begin(
+            CLICKHOUSE_URL=f"http://127.0.0.1:{self.proxies['clickhouse'].port}", CLICKHOUSE_USER=server.user,
+            CLICKHOUSE_PASSWORD=server.password, HEALTH_CHECK_INTERVAL="1s",
+        )
+        load = self.run_all("clickhouse")
+        drained = self.until(
+            lambda: test_migrate.sql(self.direct, "SELECT count(*) FROM outbox").strip() == "0", 60, "the outbox is empty")
+        rows = server.rows(
+            "SELECT count() AS n, uniqExact(event_id) AS ids FROM experiment_metrics FINAL WHERE metric_name = 'loss'",
+            test_analytics.DATABASE)
+        stored = int(test_migrate.sql(self.direct, "SELECT count(*) FROM metric_values WHERE name = 'loss'"))
+        self.assertGreaterEqual(stored, load.measured)
+        self.assertEqual([(int(row["n"]), int(row["ids"])) for row in rows], [(stored, stored)])
+        faults.Table.add("clickhouse", "drained", drained, [], f"{load.measured} points accepted, {stored} there, each once")
+        self.ends_well()
+
+    def test_collector(self):
+        if not test_traces.otel_collector.is_built():
+            self.skipTest("no collector: tools/otel_collector.py --build makes one")
+        collector = self.enterContext(test_traces.otel_collector.Collector())
+        self.proxies["collector"] = self.proxy(collector.grpc_port)
+        self.begin(
+            OTEL_EXPORTER_ENDPOINT=f"http://127.0.0.1:{self.proxies['collector'].port}", OTEL_BSP_SCHEDULE_DELAY="50")
+        self.run_all("collector")
+        before = len(collector.spans())
+        took = self.until(
+            lambda: self.ready()[0] == "healthy" and len(collector.spans()) > before, 60, "spans arrive again")
+        metrics = self.at.call("GET", "/metrics")[2]
+        dropped = sum(float(line.split()[-1]) for line in metrics.splitlines() if line.startswith("trace_spans_dropped_total"))
+        faults.Table.add("collector", "over", took, [], f"spans arrive again; {before} had come, {dropped:.0f} were dropped and counted")
+        self.ends_well()
+
+    def test_secrets(self):
+        if not test_secrets_manager.moto_tool.is_built():
+            self.skipTest("no server of Secrets Manager: tools/moto.py --build makes one")
+        server = self.enterContext(test_secrets_manager.moto_tool.Server())
+        self.proxies["secrets"] = self.proxy(server.port)
+        first, second = test_secrets_manager.fresh_secret(), test_secrets_manager.fresh_secret()
+        arn = server.create("lab/jwt", first)
+        self.begin(**{
+            **server.environment(), "AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{self.proxies['secrets'].port}",
+            # One account for both would have to be the same.
+            "S3_BUCKET": "", "JWT_SECRET": "", "JWT_SECRET_ARN": arn, "SECRETS_REFRESH_INTERVAL": "1s",
+        })
+        self.run_all("secrets")
+        server.rotate("lab/jwt", second)
+        took = self.until(
+            lambda: test_secrets_manager.is_signed_with(self.login(self.at), second), 60, "the rotated secret is used")
+        faults.Table.add("secrets", "rotated", took, [], "tokens are signed with the new secret, no restart")
+        self.ends_well()
 
 
 class FailOver(test_postgres.OnPostgres, test_serve.ServeTest):

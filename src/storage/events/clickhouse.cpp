@@ -26,8 +26,8 @@ struct ClickHouse::Call {
     Duration timeout{};
 };
 
-ClickHouse::ClickHouse(ClickHouseOptions options, const Clock& clock, http::BlockingClient& http)
-    : options_(std::move(options)), clock_(clock), http_(http) {}
+ClickHouse::ClickHouse(ClickHouseOptions options, http::BlockingClient& http)
+    : options_(std::move(options)), http_(http) {}
 
 Result<std::string> ClickHouse::send(const Ctx& ctx, Call call) {
     http::Request request;

@@ -30,8 +30,8 @@ using ClickHouseParameters = std::vector<std::pair<std::string, std::string>>;
 /// name of its exception; those of `ctx`. What the server said is in `cause`.
 class ClickHouse {
   public:
-    /// `clock` and `http` outlive it.
-    ClickHouse(ClickHouseOptions options, const Clock& clock, http::BlockingClient& http);
+    /// `http` outlives it.
+    ClickHouse(ClickHouseOptions options, http::BlockingClient& http);
 
     /// A statement without an answer.
     Status run(const Ctx& ctx, std::string_view sql, const ClickHouseParameters& parameters = {});
@@ -52,7 +52,6 @@ class ClickHouse {
     Result<std::string> send(const Ctx& ctx, Call call);
 
     const ClickHouseOptions options_;
-    const Clock& clock_;
     http::BlockingClient& http_;
 };
 

@@ -95,7 +95,7 @@ constexpr std::array<std::string_view, 3> kForget{
 ClickHouseFacts::ClickHouseFacts(
     const Clock& clock, ClickHouseOptions options, http::ClientOptions http
 )
-    : http_(clock, std::move(http)), server_(std::move(options), clock, http_) {}
+    : http_(clock, std::move(http)), server_(std::move(options), http_) {}
 
 Result<bool> ClickHouseFacts::make_tables(const Ctx& ctx) {
     std::int64_t there = 0;

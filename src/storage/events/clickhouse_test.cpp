@@ -76,7 +76,7 @@ class OnServer : public testing::Test {
     }
     std::vector<Json> rows(std::string_view sql) {
         std::vector<Json> out;
-        ClickHouse server(options_, clock_, http_);
+        ClickHouse server(options_, http_);
         const Status asked = server.query(ctx_, sql, {}, [&](const Json& row) {
             out.push_back(row);
             return ok();

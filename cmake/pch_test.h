@@ -1,0 +1,6 @@
+// What every test uses besides.
+#pragma once
+#include "pch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
