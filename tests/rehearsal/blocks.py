@@ -6,6 +6,8 @@ import re
 import urllib.parse
 import urllib.request
 
+import shell
+import virtual_service
 import world
 
 DEPLOY = world.ROOT / "deploy"
@@ -23,7 +25,7 @@ def expect(condition, what):
 
 @dataclasses.dataclass
 class Entry:
-    """`form` is literal or mapped; a mapped block has the text that runs instead, and why. `run` is pasted (into one
+    """`form` is literal, mapped, or cloud (what needs a cloud account and is not run); a mapped block has the text that runs instead, and why. `run` is pasted (into one
     shell, whose exports stay), script (a file of its own), terminal (with a dialog) or apply (a manifest)."""
     r: str
     form: str = "literal"
@@ -76,6 +78,7 @@ def check_config(here, outcome):
 def check_secret(here, outcome):
     keys = set(world.get("secret", "llm-research-secrets")["data"])
     expect(keys == {"DATABASE_URL", "JWT_SECRET"}, f"the Secret has {sorted(keys)}")
+    here.bare()
     here.install()
 
 
@@ -96,9 +99,10 @@ def check_end_of_green(here, outcome):
 
 
 def check_canary(here, outcome):
-    import virtual_service
     routes = virtual_service.routes(world.get("virtualservices.networking.istio.io", world.SERVICE))
     expect([one["weight"] for one in routes[1]["route"]] == [90, 10], "the weights are not 90 and 10")
+    done = shell.call([str(SCRIPTS / "deploy-canary.sh"), "--abort"], here.env, here.folder, 60)
+    expect(done.code == 0, done.output)
 
 
 def check_hpa(here, outcome):
@@ -208,6 +212,29 @@ def check_rules(here, outcome):
     expect(wanted <= loaded, f"Prometheus has {sorted(loaded)}")
 
 
+#: ^C ends `logs -f` and `port-forward`; the shell inside the pod says who it is.
+USEFUL = ((r"Pod Template:[\s\S]*\n\{.*\}", "\x03"), (r"Forwarding from", "\x03"), (r"\n\S*[$#] ?$", "id -u; exit\n"))
+
+
+def check_useful(here, outcome):
+    expect(re.search(r"\n1000\r?\n", outcome.output), "the shell in the pod is not that of user 1000")
+    expect("llm-research-quota" in outcome.output, "no quota is described")
+
+
+def of_ours(block):
+    """The entry that the note of a block of our own runbook makes: `R30 R31`, `R39; script` (or terminal, apply), or
+    `R20; cloud: why`."""
+    numbers, _, how = block.note.partition("; ")
+    form, _, why = how.partition(": ")
+    if not re.fullmatch(r"R\d+(-R\d+)?( R\d+(-R\d+)?)*", numbers) \
+            or form not in ("", "script", "terminal", "apply", "cloud") or (form == "cloud") != bool(why):
+        raise ValueError(f"block {block.number} ({block.heading}): {block.note!r} is not <!-- rehearsal: R30 R31 --> "
+                         "or, with how it is run, <!-- rehearsal: R39; script -->")
+    if form == "cloud":
+        return Entry(numbers, "cloud", why)
+    return Entry(numbers, run=form or "pasted")
+
+
 STEP_1 = """
 export NEW_VERSION="v1.2.3"
 export OLD_VERSION=$(kubectl get deployment llm-research-api -n llm-research \\
@@ -284,6 +311,5 @@ BLOCKS = {
         "R36 R75 R76", run="script", before=make_something_to_roll_back, check=check_rollback),
     "Circuit Breaker Activation 52d3615c": Entry("R77-R80", run="terminal", check=check_breaker),
     "Useful Commands badaf911": Entry(
-        "R82-R87", run="terminal", dialog=(
-            (r"Pod Template:[\s\S]*\{.*\}", "\x03"), (r"Forwarding from", "\x03"), (r"[$#] ?$", "id -u; exit\n"))),
+        "R82-R87", run="terminal", dialog=USEFUL, check=check_useful),
 }

@@ -2,6 +2,7 @@
 experiments that run. Nothing may fail, get lost or be done twice."""
 import contextlib
 import json
+import threading
 import time
 
 import blocks
@@ -21,7 +22,7 @@ ROWS = 40
 STREAMS = 5
 COVERS = {
     "rolling update": "R26 R35", "rollback": "R36 R75", "blue-green, twice": "R30 R33 R34", "canary": "R37",
-    "3 to 10 to 3": "R49", "pod kill": "R49 R88", "maintenance": "R71-R74", "autoscaler": "R47 R48",
+    "port-forward, exec, logs": "R83 R86 R87", "3 to 10 to 3": "R49", "pod kill": "R49 R88", "maintenance": "R71-R74", "autoscaler": "R47 R48",
 }
 
 
@@ -109,21 +110,36 @@ def blue_green(here):
 
 
 def canary(here):
-    """Weights of the VirtualService, at the front proxy: 10, 25, 50, 100 and back; who asks for it gets it always."""
-    here.canary()
-    with UnderLoad(here, url=f"http://{world.FRONT}", rows=2 * ROWS) as under:
-        for weight in (10, 25, 50, 100, 0):
-            patch = [{"op": "replace", "path": f"/spec/http/1/route/{place}/weight", "value": value}
-                     for place, value in ((0, 100 - weight), (1, weight))]
-            world.kubectl("patch", "virtualservices.networking.istio.io", world.SERVICE, "-n", world.NAMESPACE,
-                          "--type=json", "-p", json.dumps(patch))
-            here.world.route(virtual_service.routes(
-                world.get("virtualservices.networking.istio.io", world.SERVICE)))
-            share = share_of_canary(here, under, 8)
-            under.notes.append(f"{weight} % asked, {share:.0f} % seen")
-            blocks.expect(abs(share - weight) < 6, f"of {weight} % for the canary it got {share:.1f} %")
-        here.world.route(None)
+    """deploy-canary.sh with its steps; the front follows the VirtualService, as Istio would."""
+    with UnderLoad(here, url=f"http://{world.FRONT}", rows=3 * ROWS) as under:
+        found = []
+        script = threading.Thread(target=lambda: found.append(shell.call(
+            ["bash", str(blocks.SCRIPTS / "deploy-canary.sh"), "v1.2.5"], here.env, here.folder, 600)))
+        script.start()
+        weight = None
+        while script.is_alive():
+            now = weight_of_canary(here, weight)
+            if now != weight and now:
+                share = share_of_canary(8)
+                under.notes.append(f"{now} % asked, {share:.0f} % seen")
+                blocks.expect(abs(share - now) < 6, f"of {now} % for the canary it got {share:.1f} %")
+            weight = now
+            time.sleep(0.5)
+        blocks.expect(found[0].code == 0, found[0].output[-2500:])
+        blocks.expect(image_of_base().endswith("v1.2.5"), f"the base Deployment has {image_of_base()}")
+        blocks.expect(len(under.notes) == 4, f"not four steps were seen: {under.notes}")
         return under.finish()
+
+
+def weight_of_canary(here, before):
+    """What the VirtualService gives it, which the front does from now on; None without one."""
+    listed = world.get("virtualservices.networking.istio.io")
+    routes = virtual_service.routes(listed[0]) if listed else None
+    now = sum(one.get("weight", 0) for one in routes[-1]["route"] if one["destination"]["host"].endswith("-canary")) \
+        if routes else None
+    if now != before:
+        here.world.route(routes)
+    return now
 
 
 def answered_by_canary():
@@ -138,7 +154,7 @@ def answered_by_canary():
     return counts
 
 
-def share_of_canary(here, under, seconds):
+def share_of_canary(seconds):
     """In percent; connections that were open before the change may still be on their old side for a moment."""
     time.sleep(2)
     before = answered_by_canary()
@@ -224,7 +240,17 @@ def autoscaler(here):
                       json.dumps({"spec": {"metrics": before}}))
 
 
+def operators(here):
+    """The runbook's useful commands at a terminal: describe, logs -f, events, quota, port-forward, exec."""
+    block = next(one for one in here.found if one.heading == "Useful Commands")
+    with UnderLoad(here) as under:
+        outcome = shell.at_terminal(block.text, here.env, here.folder, 120, blocks.USEFUL)
+        blocks.expect(outcome.code == 0, outcome.output[-2000:])
+        return under.finish()
+
+
 ALL = {
     "maintenance": maintenance, "rolling update": rolling, "rollback": rollback, "blue-green, twice": blue_green,
     "canary": canary, "3 to 10 to 3": scale, "pod kill": kill, "autoscaler": autoscaler,
+    "port-forward, exec, logs": operators,
 }

@@ -3,7 +3,7 @@ import json
 import sys
 import tarfile
 
-REQUIRED = ("org.opencontainers.image.version", "org.opencontainers.image.revision", "org.opencontainers.image.created")
+REQUIRED = tuple("org.opencontainers.image." + name for name in ("version", "revision", "created"))
 
 
 def main(path):

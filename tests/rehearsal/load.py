@@ -152,24 +152,25 @@ class Load:
                 connection.close()
 
     async def events(self, connection, path, headers, last):
-        """(id of the last event, whether the run is done) at the end of the stream."""
+        """(id of the last event, whether the run is done or we are) at the end of the stream."""
         await connection.open()
         lines = [f"GET {path} HTTP/1.1", f"Host: {self.address.netloc}", *(f"{k}: {v}" for k, v in headers.items())]
         connection.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         status, _ = await connection.head()
         if status != 200:
             raise Closed(f"the stream is answered with {status}")
-        done = False
         while not self.ended.is_set():
             try:
                 line = await asyncio.wait_for(connection.reader.readline(), 30)
             except ConnectionError:
-                return last, done
-            if not line:
-                return last, done
+                return last, False
+            # The end of the connection, or of the last chunk.
+            if not line or line == b"0\r\n":
+                return last, False
             if line.startswith(b"id: "):
                 last = line[4:].strip().decode()
-            done = done or line.startswith(b"event: done")
+            if line.startswith(b"event: done"):
+                return last, True
         return last, True
 
     def summary(self):
@@ -177,4 +178,4 @@ class Load:
         p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
         return (f"{self.answered} of {self.answered + self.failed} requests answered at "
                 f"{self.answered / max(self.took, 0.1):.0f}/s, p99 {1000 * p99:.0f} ms, {self.failed} failed; "
-                f"{self.streams} streams taken up again {self.resumed} times, {len(self.stream_errors)} errors")
+                f"{self.streams} streams taken up again {self.resumed} times, {len(self.stream_errors)} errors{''.join(f' ({one})' for one in self.stream_errors[:2])}")

@@ -19,7 +19,7 @@ class Ends:
     """A context; `seconds` has name -> seconds from SIGTERM to the end, `codes` how each ended."""
 
     def __init__(self):
-        self.seconds, self.codes = {}, {}
+        self.told, self.seconds, self.codes = {}, {}, {}
 
     def __enter__(self):
         self.process = subprocess.Popen(
@@ -42,8 +42,11 @@ class Ends:
         if len(fields) != 6:
             return
         name, deleted, grace, ended, code, app = (field.strip() for field in fields)
-        if deleted and ended and app in ("llm-research-api", "llm-research-worker"):
-            told = when(deleted) - int(grace or 0) + PRE_STOP.get(app, 0)
+        if not deleted or app not in ("llm-research-api", "llm-research-worker"):
+            return
+        # The kubelet's own deletion at the end has other times.
+        told = self.told.setdefault(name, when(deleted) - int(grace or 0) + PRE_STOP.get(app, 0))
+        if ended:
             self.seconds[name], self.codes[name] = when(ended) - told, code
 
     def summary(self):

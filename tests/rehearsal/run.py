@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Rehearses the runbook, block by block, on a cluster of its own, and prints what became of each.
 
-Usage: run.py [--image FILE] [--blocks-only | --drills-only] [--drill NAME ...]      (make rehearse)
+Usage: run.py [--image FILE] [--blocks-only | --drills-only] [--drill NAME ...] [--record FILE]      (make rehearse)
 
 The blocks are those of the given runbook, ../shared/reference/deployment-runbook.md, where it is there, else of
 docs/operations/deployment-runbook.md. A block that blocks.py does not know, or knows with another text, is a
 failure. LAB_SLEEP_SCALE (10) divides sleeps of more than 5 s; 1 rehearses in real time.
 """
 import argparse
+import json
 import os
 import pathlib
 import subprocess
@@ -96,6 +97,40 @@ class Rehearsal:
             subprocess.run([*ctr, "tag", "--force", loaded, self.image(tag)], check=True, timeout=60,
                            stdout=subprocess.DEVNULL)
 
+    def bare(self):
+        """The image with the runbook's ConfigMap and Secret and nothing else: it becomes ready."""
+        labels = {"app": "bare"}
+        world.kubectl("apply", "-f", "-", stdin=json.dumps({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": world.NAMESPACE, "labels": labels},
+            "spec": {"terminationGracePeriodSeconds": 15, "containers": [{
+                "name": "api", "image": self.image(FIRST),
+                "envFrom": [{"configMapRef": {"name": "llm-research-config"}},
+                            {"secretRef": {"name": "llm-research-secrets"}}],
+                "readinessProbe": {"httpGet": {"path": "/health/ready", "port": 8080}, "periodSeconds": 1}}]}}))
+        try:
+            world.kubectl("wait", "--for=condition=Ready", "pod/bare", "-n", world.NAMESPACE, "--timeout=30s")
+            self.background("kubectl", "port-forward", "-n", world.NAMESPACE, "pod/bare", "8082:8080")
+            here = "http://localhost:8082"
+            health = world.until("its port", lambda: experiments.Service(here).got("/health/ready"), 20)
+            blocks.expect(health["status"] == "healthy", f"it says {health}")
+            token = self.new_user("pod/bare", "first@rehearsal.example", here).token
+            done = shell.script(self.health_check(), {**self.env, "API_URL": here, "TEST_TOKEN": token}, self.folder, 60,
+                                "health-check.sh")
+            blocks.expect(done.code == 0, f"the runbook's health check fails: {done.output}")
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\n{self.why()}") from error
+        finally:
+            self.end_background()
+            world.kubectl("delete", "pod", "bare", "-n", world.NAMESPACE)
+
+    def new_user(self, target, email, url):
+        """The service as an administrator sees it who was made inside a pod."""
+        world.kubectl("exec", "-i", target, "-n", world.NAMESPACE, "--", "llm-research", "admin", "create-user",
+                      "--email", email, "--role", "Admin", "--tier", "unlimited", stdin=experiments.PASSWORD)
+        service = experiments.Service(url)
+        service.login(email)
+        return service
+
     def install(self):
         """The release that the runbook finds in place, over the ConfigMap and the Secret that were made by hand."""
         world.kubectl("patch", "secret", "llm-research-secrets", "-n", world.NAMESPACE, "--type", "merge", "-p",
@@ -119,12 +154,7 @@ class Rehearsal:
             ("logs", "-l", "app=llm-research-hook", "--tail=20", "--prefix")))[-8000:]
 
     def sign_in(self):
-        """An administrator, made inside a pod, and a token as TEST_TOKEN."""
-        world.kubectl("exec", "-i", f"deployment/{world.SERVICE}", "-n", world.NAMESPACE, "--", "llm-research", "admin",
-                      "create-user", "--email", ADMIN, "--role", "Admin", "--tier", "unlimited",
-                      stdin=experiments.PASSWORD)
-        self.service = experiments.Service(f"http://{world.FRONT}")
-        self.service.login(ADMIN)
+        self.service = self.new_user(f"deployment/{world.SERVICE}", ADMIN, f"http://{world.FRONT}")
         self.env["TEST_TOKEN"] = self.service.token
 
     def canary(self):
@@ -132,13 +162,16 @@ class Rehearsal:
         values = self.folder / "values.json"
         subprocess.run(
             ["helm", "upgrade", "llm-research", str(blocks.DEPLOY / "helm" / "llm-research"), "-n", world.NAMESPACE,
-             "-f", str(values), "--set", "canary.enabled=true", "--set", "canary.tag=v1.2.5", "--force-conflicts",
+             "-f", str(values), "--set", "canary.enabled=true", "--set", "canary.tag=v1.2.5", "--take-ownership",
              "--wait", "--timeout", "240s"], env=self.env, check=True, capture_output=True, timeout=300)
 
     # The blocks
 
     def block(self, block, entry):
         """A row of the table."""
+        if entry.form == "cloud":
+            self.row(f"{block.number} {block.heading}", entry.r, "cloud", f"not run: {entry.why}", 0)
+            return
         self.block_text = block.text
         began = time.monotonic()
         try:
@@ -180,9 +213,10 @@ class Rehearsal:
             text = f"cd {folder}\n{text}"
         return shell.pasted(text, env, self.folder, entry.seconds)
 
-    def health_check(self):
-        """The text of health-check.sh, as the runbook has it."""
-        return next(block.text for block in self.found if block.file_name == "health-check.sh")
+    @staticmethod
+    def health_check():
+        """The text of health-check.sh as the given runbook has it."""
+        return (world.ROOT / "tests" / "e2e" / "data" / "runbook-health-check.txt").read_text()
 
     def row(self, name, r, form, outcome, seconds):
         self.rows.append((name, r, form, outcome.split("\n")[0], seconds))
@@ -214,20 +248,29 @@ def find_image(given):
     return found[-1]
 
 
+def find_runbook():
+    """Its blocks, and what becomes of each by its key."""
+    if runbook.GIVEN.exists():
+        found = runbook.read(runbook.GIVEN.read_text())
+        drift = runbook.drift(found, blocks.BLOCKS)
+        if drift:
+            raise SystemExit("rehearse: runbook and mapping differ:\n" + "\n".join(drift))
+        return found, blocks.BLOCKS
+    if not runbook.OURS.exists():
+        raise SystemExit(f"rehearse: there is no runbook: neither {runbook.GIVEN} nor {runbook.OURS}")
+    found = runbook.read(runbook.OURS.read_text())
+    return found, {block.key: blocks.of_ours(block) for block in found}
+
+
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image")
     parser.add_argument("--blocks-only", action="store_true")
     parser.add_argument("--drills-only", action="store_true")
+    parser.add_argument("--record", metavar="FILE", help="keep what cAdvisor shows of the namespace at the end")
     parser.add_argument("--drill", action="append", default=[], choices=list(drills.ALL))
     options = parser.parse_args(arguments)
-    source = runbook.GIVEN if runbook.GIVEN.exists() else runbook.OURS
-    found = runbook.read(source.read_text())
-    known = blocks.BLOCKS
-    drift = runbook.drift(found, known)
-    if drift:
-        print("rehearse: runbook and mapping differ:\n" + "\n".join(drift), file=sys.stderr)
-        return 1
+    found, known = find_runbook()
     image = find_image(options.image)
     began = time.monotonic()
     with world.World(world.make_folder()) as beside:
@@ -240,6 +283,11 @@ def main(arguments):
         for name, function in drills.ALL.items():
             if not options.blocks_only and (not options.drill or name in options.drill):
                 here.drill(name, function)
+        if options.record:
+            shown = world.kubectl("get", "--raw", "/api/v1/nodes/node/proxy/metrics/cadvisor")
+            pathlib.Path(options.record).write_text("".join(
+                line + "\n" for line in shown.splitlines()
+                if line.startswith("#") or f'namespace="{world.NAMESPACE}"' in line))
         print(f"rehearse: {time.monotonic() - began:.0f} s")
         return here.table()
 

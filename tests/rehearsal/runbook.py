@@ -15,6 +15,7 @@ class Block:
     heading: str  # the nearest one above
     language: str
     text: str
+    note: str = ""  # <!-- rehearsal: NOTE --> in the line above it
 
     @property
     def key(self):
@@ -30,19 +31,21 @@ class Block:
 
 def read(text):
     """All blocks, in order. A fence that is not closed is an error of the text."""
-    blocks, heading, lines, language = [], "", None, ""
+    blocks, heading, lines, language, note = [], "", None, "", ""
     for line in text.splitlines():
         fence = re.match(r"```(\w*)\s*$", line)
         if lines is not None:
             if fence and not fence.group(1):
-                blocks.append(Block(len(blocks) + 1, heading, language, "".join(f"{one}\n" for one in lines)))
-                lines = None
+                blocks.append(Block(len(blocks) + 1, heading, language, "".join(f"{one}\n" for one in lines), note))
+                lines, note = None, ""
             else:
                 lines.append(line)
         elif fence:
             lines, language = [], fence.group(1)
         elif found := re.match(r"#+ (.+)$", line):
             heading = found.group(1)
+        elif found := re.match(r"<!-- rehearsal: (.+) -->$", line):
+            note = found.group(1)
     if lines is not None:
         raise ValueError(f"the block under '{heading}' is not closed")
     return blocks

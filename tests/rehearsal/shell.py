@@ -1,5 +1,6 @@
 """Runs the text of a block as an operator would: pasted into bash, as a script of its own, or at a terminal."""
 import dataclasses
+import itertools
 import os
 import pathlib
 import pty
@@ -13,6 +14,9 @@ import time
 PASTED = 'set -e -o pipefail; source "$LAB_BLOCK"; env -0 >"$LAB_ENVIRONMENT"'
 # At a terminal ^C ends a command, and the next one follows.
 AT_TERMINAL = 'trap : INT; source "$LAB_BLOCK"'
+#: Until somebody who has seen something presses a key; by then the command that said it is the one that runs.
+SEEN_SECONDS = 1
+SILENT_SECONDS = 5
 #: Set by bash itself, or by us.
 NOT_KEPT = ("_", "SHLVL", "PWD", "OLDPWD", "LAB_BLOCK", "LAB_ENVIRONMENT")
 
@@ -69,7 +73,8 @@ def end_group(pid):
 
 
 def at_terminal(text, env, folder, seconds, dialog):
-    """`dialog`: what is waited for (a pattern of what came since the last), and the keys that are pressed then."""
+    """`dialog`: what is waited for (a pattern of what came since the last), and the keys that are pressed then. Without
+    one, whatever is silent for a while is ended: by ^C, and if that does not help by ^D."""
     block = pathlib.Path(folder) / "block.sh"
     block.write_text(text)
     began = time.monotonic()
@@ -78,15 +83,20 @@ def at_terminal(text, env, folder, seconds, dialog):
         os.chdir(folder)
         os.execvpe("bash", ["bash", "-c", AT_TERMINAL],
                    {**env, "LAB_BLOCK": str(block), "TERM": "xterm", "COLUMNS": "160", "LINES": "50"})
-    heard, seen, steps = "", 0, list(dialog)
+    heard, seen, steps, last, ways = "", 0, list(dialog), time.monotonic(), itertools.cycle("\x03\x04")
     try:
         while time.monotonic() - began < seconds:
             more = hear(terminal)
             if more is None:
                 break
             heard += more
+            last = time.monotonic() if more else last
+            if not dialog and time.monotonic() - last > SILENT_SECONDS:
+                last = time.monotonic()
+                os.write(terminal, next(ways).encode())
             if steps and (found := re.search(steps[0][0], heard[seen:])):
                 seen += found.end()
+                time.sleep(SEEN_SECONDS)
                 os.write(terminal, steps.pop(0)[1].encode())
     finally:
         end_group(pid)

@@ -33,6 +33,18 @@ class Runbook(unittest.TestCase):
         self.assertEqual((first.number, first.heading, first.language, first.text), (1, "First", "bash", "echo one\n"))
         self.assertEqual((second.heading, second.file_name), ("Second", "config/x.yaml"))
 
+    def test_a_note_says_how_a_block_of_our_own_is_rehearsed(self):
+        text = "## First\n<!-- rehearsal: {} -->\n```bash\nx\n```\n```bash\ny\n```\n"
+        entries = [blocks.of_ours(runbook.read(text.format(note))[0]) for note in (
+            "R30 R31", "R39-R46; script", "R20; cloud: the scanner's database is an outside network's")]
+        self.assertEqual([(one.r, one.form, one.run) for one in entries],
+                         [("R30 R31", "literal", "pasted"), ("R39-R46", "literal", "script"), ("R20", "cloud", "pasted")])
+        for note in ("", "R20; cloud", "R1; somehow", "30"):
+            with self.assertRaisesRegex(ValueError, "First"):
+                blocks.of_ours(runbook.read(text.format(note))[0])
+        with self.assertRaises(ValueError):  # a note is that of the next block alone
+            blocks.of_ours(runbook.read(text.format("R30"))[1])
+
     def test_a_block_that_changes_or_goes_is_drift(self):
         found = runbook.read(TEXT)
         known = {block.key: None for block in found}
@@ -88,6 +100,11 @@ class Shell(unittest.TestCase):
         self.assertEqual(outcome.code, 0, outcome.output)
         self.assertRegex(outcome.output, r"next\s+tty")
 
+    def test_without_a_dialog_what_is_silent_is_ended(self):
+        outcome = shell.at_terminal("sleep 60\ncat\necho next\n", dict(os.environ), self.folder, 60, ())
+        self.assertEqual(outcome.code, 0, outcome.output)
+        self.assertIn("next", outcome.output)
+
     def test_what_is_waited_for_in_vain_is_told(self):
         outcome = shell.at_terminal("echo one\n", dict(os.environ), self.folder, 20, ((r"two", "\x03"),))
         self.assertEqual(outcome.code, 124)
@@ -125,7 +142,7 @@ class Weights(unittest.TestCase):
         haproxy = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
         if haproxy:
             with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-                file.write(virtual_service.GLOBAL + text)
+                file.write(virtual_service.GLOBAL % "/tmp/none.sock" + text)
                 file.flush()
                 done = subprocess.run([haproxy, "-c", "-f", file.name], capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -134,7 +151,8 @@ class Weights(unittest.TestCase):
 class Ends(unittest.TestCase):
     def test_seconds_count_from_the_signal_behind_pre_stop(self):
         ends = pods.Ends()
-        ends.note("a 2026-01-01T00:01:00Z 60 2026-01-01T00:00:19Z 0 llm-research-api\n".split(" "))
+        ends.note("a 2026-01-01T00:01:00Z 60   llm-research-api\n".split(" "))
+        ends.note("a 2026-01-01T00:00:20Z 0 2026-01-01T00:00:19Z 0 llm-research-api\n".split(" "))
         ends.note("b   2026-01-01T00:00:19Z 0 llm-research-api\n".split(" "))
         self.assertEqual(ends.seconds, {"a": 4.0})
         self.assertIn("1 pods ended at most 4 s", ends.summary())

@@ -3,6 +3,8 @@
 GLOBAL = """global
   log stdout format raw local0 info
   maxconn 4096
+  # A new configuration takes the listeners over, so no connection is refused.
+  stats socket %s level admin expose-fd listeners
 defaults
   mode http
   timeout connect 2s

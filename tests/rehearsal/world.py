@@ -8,6 +8,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -48,6 +49,39 @@ class Hooks:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Targets(http.server.BaseHTTPRequestHandler):
+    """Tells Prometheus which pods there are, and what they are called: Debian's does not speak to Kubernetes."""
+
+    def do_GET(self):
+        found = []
+        with contextlib.suppress(RuntimeError, OSError, subprocess.SubprocessError):
+            found = [target(pod) for pod in get("pods") if pod["status"].get("podIP")
+                     and pod["status"]["phase"] == "Running"]
+        body = json.dumps(found).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def target(pod):
+    labels = pod["metadata"].get("labels", {})
+    return {"targets": [pod["status"]["podIP"] + ":9090"], "labels": {
+        "namespace": NAMESPACE, "pod": pod["metadata"]["name"],
+        "app": labels.get("app", ""), "colour": labels.get("version", "")}}
+
+
+def serve_http(handler):
+    """The address of a server of one's own."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_address[1]}"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -133,9 +167,13 @@ class World:
             "AWS_ENDPOINT_URL_S3": "http://s3.internal:9000",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.secrets.url, "AWS_DEFAULT_REGION": s3.REGION,
             "SLACK_WEBHOOK": "http://hooks.internal:8001/services/T0/B0/x", "BACKUP_BUCKET": s3.BUCKET,
-            "LLM_URL": "http://llm.internal:8000/v1", **user}
-        self.write_proxy(None)
-        self.proxy = self.spawn("haproxy", "haproxy", "-W", "-db", "-f", self.folder / "haproxy.cfg")
+            "LLM_URL": "http://llm.internal:8000/v1", "PROVIDER_ALLOWED_HOSTS": "llm.internal", **user}
+        (self.folder / "forwards.cfg").write_text(virtual_service.GLOBAL % (self.folder / "forwards.sock") + "".join(
+            f"listen forward{port}\n  mode tcp\n  bind {self.ip}:{port}\n  server local 127.0.0.1:{target}\n"
+            for port, target in self.forwards.items()))
+        self.spawn("forwards", "haproxy", "-W", "-db", "-f", self.folder / "forwards.cfg")
+        self.write_front(None)
+        self.front = self.spawn("front", "haproxy", "-W", "-db", "-f", self.folder / "front.cfg")
         self.start_prometheus()
 
     def database(self, local, name):
@@ -155,15 +193,12 @@ class World:
 
     def values(self, tag):
         """Of the chart."""
-        keys = ("S3_BUCKET", "S3_REGION", "S3_ENDPOINT")
+        keys = ("S3_BUCKET", "S3_REGION", "S3_ENDPOINT", "PROVIDER_ALLOWED_HOSTS")
         return json.dumps({"image": {"tag": tag}, "extraConfig": {key: self.env[key] for key in keys}})
 
     def serve(self, folder):
         """The address of a web server over a folder."""
-        handler = functools.partial(Quiet, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_address[1]}"
+        return serve_http(functools.partial(Quiet, directory=str(folder)))
 
     def spawn(self, name, *words):
         with open(self.folder / f"{name}.log", "ab") as log:
@@ -172,19 +207,14 @@ class World:
                 preexec_fn=private_server.die_with_parent(15))
         return self.processes[name]
 
-    def write_proxy(self, routes):
-        """The front of the service, and the node's address for what stands beside the cluster."""
-        lines = [virtual_service.GLOBAL]
-        for port, target in self.forwards.items():
-            lines.append(f"listen forward{port}\n  mode tcp\n  bind {self.ip}:{port}\n"
-                         f"  server local 127.0.0.1:{target}\n")
-        lines.append(virtual_service.front(f"{self.ip}:80", routes or virtual_service.plain(SERVICE), self.address))
-        (self.folder / "haproxy.cfg").write_text("\n".join(lines))
+    def write_front(self, routes):
+        text = virtual_service.front(f"{self.ip}:80", routes or virtual_service.plain(SERVICE), self.address)
+        (self.folder / "front.cfg").write_text(virtual_service.GLOBAL % (self.folder / "front.sock") + text)
 
     def route(self, routes):
         """Other weights at the front; connections that are open go on."""
-        self.write_proxy(routes)
-        self.proxy.send_signal(12)  # SIGUSR2: read anew
+        self.write_front(routes)
+        self.front.send_signal(signal.SIGUSR2)  # it reads its file anew
         time.sleep(1)
 
     def address(self, service):
@@ -198,15 +228,8 @@ class World:
         config.write_text(json.dumps({
             "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},
             "rule_files": [str(rules)] if rules.exists() else [],
-            "scrape_configs": [{
-                "job_name": "pods", "kubernetes_sd_configs": [{
-                    "role": "pod", "kubeconfig_file": os.environ["KUBECONFIG"], "namespaces": {"names": [NAMESPACE]}}],
-                "relabel_configs": [
-                    {"source_labels": ["__meta_kubernetes_pod_container_port_number"], "regex": "9090",
-                     "action": "keep"},
-                    *({"source_labels": [f"__meta_kubernetes_{source}"], "target_label": target}
-                      for source, target in (("namespace", "namespace"), ("pod_name", "pod"),
-                                             ("pod_label_app", "app"), ("pod_label_version", "version")))]}]}))
+            "scrape_configs": [{"job_name": "pods", "http_sd_configs": [
+                {"url": serve_http(Targets), "refresh_interval": "5s"}]}]}))
         self.spawn("prometheus", "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder}/tsdb",
                    f"--web.listen-address={self.ip}:9090", "--storage.tsdb.retention.time=2h", "--web.enable-lifecycle")
 
