@@ -13,7 +13,7 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo image manifests test test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: help deps build demo image manifests test rehearse test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
 .PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
@@ -56,6 +56,13 @@ test-sqlx: build ## The real sqlx-cli and `migrate` on one PostgreSQL (needs car
 	@test -x build/sqlx/bin/sqlx || cargo install sqlx-cli --version 0.8.6 --locked --quiet \
 		--no-default-features --features postgres,rustls --root build/sqlx
 	@python3 tests/sqlx/run.py build/sqlx/bin/sqlx build/release/llm-research
+
+rehearse: deps ## The runbook on a Kubernetes of one node, block by block, then drills under load (needs root; DRILL=name for one)
+	@tools/deps.sh containerd runc containernetworking-plugins nftables iproute2 conntrack haproxy prometheus
+	@tools/kubernetes.py --build
+	@tools/s3.py --build
+	@tools/moto.py --build
+	@LAB_REQUIRE_BACKENDS=1 tools/kubernetes.py python3 tests/rehearsal/run.py $(if $(DRILL),--drills-only --drill "$(DRILL)")
 
 fuzz-smoke: deps ## Fuzz what reads untrusted text, FUZZ_SECONDS=120 a target (make test replays what is kept)
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja

@@ -18,4 +18,5 @@ find .ci tools tests bench sdk deploy -type f \( -name '*.sh' -o -path '.ci/*' \
 python3 tools/check.py || failed=1
 python3 -m unittest -q tools.check_test tools.compare_published_test tools.duckdb_test tools.fuzz_test tools.moto_test \
     tools.s3_test tools.test_test tools.tidy_test || failed=1
+python3 -B -m unittest -q tests/rehearsal/test_parts.py || failed=1
 exit "$failed"
