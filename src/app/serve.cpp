@@ -350,6 +350,11 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
     watch_health();
     watch_settings();
     options_ = options;
+    Program& program = platform_->program();
+    Executor& loop = program.loop();
+    // Before anybody can see that it is ready. Process 1 of a container would not even end by a signal that comes
+    // earlier than its handler, and any other would end without answering what it has taken on.
+    handle_interrupts(loop, [&] { program.deps().stop_loop(); });
     LAB_CHECK(listen());
     if (options.worker) {
         LAB_CHECK(runs_.start());
@@ -367,9 +372,6 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
          {"environment", settings().general.environment},
          {"version", version()}}
     );
-    Program& program = platform_->program();
-    Executor& loop = program.loop();
-    handle_interrupts(loop, [&] { program.deps().stop_loop(); });
     // The loop of this thread does what comes round; what may hang is the watcher's.
     std::function<void()> beat;
     TimePoint swept = clock_.now();

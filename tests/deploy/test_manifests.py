@@ -1,6 +1,7 @@
 """The chart and what it renders to."""
 import copy
 import json
+import os
 import re
 import subprocess
 import unittest
@@ -261,6 +262,39 @@ class Runbook(unittest.TestCase):
         wanted["spec"]["template"]["spec"]["containers"][0]["image"] = "registry/api:v9.9.9"
         del wanted["metadata"]["annotations"]
         self.assertEqual(made, wanted)
+
+
+class Compose(unittest.TestCase):
+    """docker-compose.yml, without Docker: its settings are settings, its other files can be read."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.file = yaml.safe_load((parts.ROOT / "docker-compose.yml").read_text())
+
+    def test_the_program_takes_its_settings(self):
+        env = {key: re.sub(r"\$\{.*\}", "kX0sW5mQ2vT8yB4nR7hL1cF6jD3gZ9pA", str(value))
+               for key, value in self.file["services"]["api"]["environment"].items()}
+        run = subprocess.run([os.environ["LLM_RESEARCH"], "config", "check", "--server", "-o", "json"],
+                             env={"PATH": os.environ["PATH"], "HOME": "/tmp", **env}, capture_output=True, text=True, check=False)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        known = {one["setting"] for one in json.loads(run.stdout)}
+        self.assertEqual(set(env) - known, set(), "settings that the program does not know")
+
+    def test_whoever_is_named_is_there(self):
+        services = self.file["services"]
+        for name, one in services.items():
+            self.assertEqual(set(one.get("depends_on", {})) - set(services), set(), name)
+            self.assertEqual({config["source"] for config in one.get("configs", [])} - set(self.file["configs"]), set())
+            for port in one.get("ports", []):
+                self.assertTrue(port.startswith("127.0.0.1:"), f"{name} is open to the network")
+        version = "v" + (parts.ROOT / "VERSION").read_text().strip()
+        self.assertTrue(services["api"]["image"].endswith(version))
+
+    def test_prometheus_can_read_its_configuration(self):
+        path = parts.ROOT / "build/deploy/compose-prometheus.yaml"
+        path.write_text(self.file["configs"]["prometheus"]["content"])
+        run = subprocess.run(["promtool", "check", "config", "--syntax-only", path], capture_output=True, text=True, check=False)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
 
 
 if __name__ == "__main__":
