@@ -154,6 +154,17 @@ Result<Resource> need_experiment(const Request& request, const std::string& id, 
     return need_noun(request, experiment_noun(), id, deed);
 }
 
+/// Whether the run belongs to the last start of an experiment that runs: who starts it anew writes
+/// that first, and the run of that start comes after.
+bool is_of_last_start(const Resource& one, const Run& run) {
+    const auto body = parse_json(one.body);
+    const auto started = parse_rfc3339(body ? body->value("started_at", "") : "");
+    const auto created = parse_rfc3339(run.created_at);
+    return started && created && *created >= *started;
+}
+
+bool is_of_engine(const Run& run) { return run.origin == "engine"; }
+
 /// The run of the engine that is under way, if there is one; clients may have begun others since.
 Result<std::optional<Run>> open_run(const Request& request, const Resource& one) {
     return newest_run(request, one.key, [](const Run& run) {
@@ -294,7 +305,13 @@ Result<Shown> start_experiment(const Request& request, RunControl& control, cons
     LAB_TRY(Resource one, need_experiment(request, id, Deed::run));
     const ExperimentState state = state_of(one);
     if (state == ExperimentState::running) {
-        return shown(request, one);  // starting what runs changes nothing
+        LAB_TRY(const auto last, newest_run(request, one.key, is_of_engine));
+        if (!last || !is_terminal(last->state) || !is_of_last_start(one, *last)) {
+            return shown(request, one);  // starting what runs changes nothing
+        }
+        // Its run is over, and whoever carried it out has yet to say so of the experiment.
+        LAB_CHECK(settle_experiment(request, *last));
+        return start_experiment(request, control, id);
     }
     if (state == ExperimentState::paused) {
         return resume_experiment(request, control, id);
@@ -337,9 +354,7 @@ Result<Shown> resume_experiment(
         return shown(request, one);
     }
     // What was in flight when it was paused was the rest of it: there is nothing to go on with.
-    LAB_TRY(const auto last, newest_run(request, one.key, [](const Run& ended) {
-                return ended.origin == "engine";
-            }));
+    LAB_TRY(const auto last, newest_run(request, one.key, is_of_engine));
     if (last) {
         LAB_CHECK(settle_experiment(request, *last));
         LAB_TRY(one, need_experiment(request, id, Deed::run));
@@ -539,6 +554,19 @@ Result<Json> fail_run(
 ) {
     LAB_TRY(const Run ended, end_client_run(request, experiment, run, RunState::failed, error));
     return show_run(request, ended);
+}
+
+Status settle_experiments_left(const Request& request) {
+    constexpr std::int64_t kAtOnce = 100;
+    storage::Resources experiments(request.session, storage::ResourceKind::experiment);
+    LAB_TRY(const auto left, Runs(request.session).list_unsettled(request.ctx, kAtOnce));
+    for (const Run& run : left) {
+        LAB_TRY(const auto one, experiments.find_anywhere(request.ctx, run.experiment_id));
+        if (one && is_of_last_start(*one, run)) {
+            LAB_CHECK(settle_experiment(request, run));
+        }
+    }
+    return ok();
 }
 
 Status settle_experiment(const Request& request, const Run& run) {

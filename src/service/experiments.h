@@ -97,5 +97,7 @@ Result<Json> show_run(const Request& request, const domain::Run& run);
 
 /// After the engine is done with a run: what its experiment becomes. Called by the run's carrier.
 Status settle_experiment(const Request& request, const domain::Run& run);
+/// As settle_experiment(), for those whose run is over and whose worker died before it said so.
+Status settle_experiments_left(const Request& request);
 
 }  // namespace lab::service

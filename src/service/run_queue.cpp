@@ -87,6 +87,8 @@ constexpr std::int64_t kJoinableLookedAt = 16;
 /// nothing it could do.
 constexpr Duration kNotAgainSoon = std::chrono::seconds(5);
 constexpr Duration kNotAgainLong = std::chrono::minutes(1);
+/// A worker that died between the end of a run and that of its experiment is rare.
+constexpr Duration kSettleEvery = std::chrono::seconds(30);
 
 /// 1 to 10, 5 when the config does not say: config.resources.priority.
 int priority_of(const domain::Run& run) {
@@ -327,6 +329,7 @@ Status RunQueue::look_into_the_queue(
     LAB_CHECK(queue_abandoned_runs(ctx, deps_, session, [&](const std::string& id) {
         return is_under_way(id);
     }));
+    LAB_CHECK(settle_what_is_left(ctx, session));
     LAB_TRY(auto waiting, runs.list_waiting(ctx, kWaitingLookedAt));
     if (waiting.empty()) {
         return ok();
@@ -355,6 +358,21 @@ Status RunQueue::look_into_the_queue(
         }
     }
     return ok();
+}
+
+Status RunQueue::settle_what_is_left(const Ctx& ctx, storage::Session& session) {
+    {
+        const std::lock_guard lock(mutex_);
+        const TimePoint now = deps_.clock->now();
+        if (now < settle_next_) {
+            return ok();
+        }
+        settle_next_ = now + kSettleEvery;
+    }
+    const Caller caller = local_caller();
+    const Status settled = settle_experiments_left(Request{ctx, deps_, session, caller});
+    // Somebody was faster.
+    return !settled && settled.error().code == Code::conflict ? ok() : settled;
 }
 
 /// Nothing waits: a run that others work on may go faster. One worker stays free for what comes,
@@ -608,11 +626,14 @@ Status RunQueue::settle(
     if (run.state == RunState::interrupted) {
         LAB_CHECK(settle_interrupted(request, run));
     }
+    const bool is_over = run.state != RunState::running;
+    if (is_over) {
+        LAB_CHECK(settle_experiment(request, run));
+    }
     LAB_CHECK(transaction.commit(request.ctx));
-    if (run.state == RunState::running) {
+    if (!is_over) {
         return ok();  // its end could not be written: it goes back to the queue
     }
-    LAB_CHECK(settle_experiment(request, run));
     LAB_CHECK(settle_evaluation(request, run));
     LAB_TRY(const Json shown, show_run(request, run));
     events_.publish(run_id, "state", dump_json(Json{{"status", shown["status"]}}));

@@ -96,6 +96,7 @@ class RunQueue final : public RunControl {
     Status look_into_the_queue(
         const Ctx& ctx, storage::Session& session, std::optional<Taken>& out
     );
+    Status settle_what_is_left(const Ctx& ctx, storage::Session& session);
     Status look_for_others(const Ctx& ctx, storage::Session& session, std::optional<Taken>& out);
     void leave(const std::string& run_id, const Result<RunResult>& result);
     void tell(const std::string& run_id, std::string type, std::string data);
@@ -150,8 +151,9 @@ class RunQueue final : public RunControl {
     bool watch_no_more_ = false;
     std::map<std::string, UnderWay> under_way_;    ///< by id
     std::map<std::string, TimePoint> not_before_;  ///< runs of others that were left: by id
-    std::size_t working_ = 0;                      ///< workers that have not come back
-    TimePoint renewed_at_{};                       ///< of the watcher
+    TimePoint settle_next_{};
+    std::size_t working_ = 0;  ///< workers that have not come back
+    TimePoint renewed_at_{};   ///< of the watcher
 };
 
 }  // namespace lab::service

@@ -1,10 +1,12 @@
 """The service from outside: a new user's first hour over HTTP, the operators' health check as their
 runbook writes it, and how the process ends."""
+import contextlib
 import http.client
 import json
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -400,6 +402,49 @@ class Experiments(ServeTest):
                 found.append((kind, json.loads(line[6:])))
         connection.close()
         return found
+
+    def replayed(self, server, token):
+        """The path of an experiment over recorded outputs."""
+        questions = self.upload(server, token, "sums", self.rows())
+        recorded = self.upload(server, token, "outputs", self.outputs(3))
+        model = self.made(server, token, "/models", {
+            "name": "m", "provider": "custom", "model_identifier": "m", "config": {"replay_dataset": recorded}})["id"]
+        made = self.made(server, token, "/experiments", {"name": "replayed", "config": {
+            "model_ids": [model], "dataset_ids": [questions],
+            "scorers": [{"type": "numeric", "id": "accuracy", "reference": "{{answer}}"}]}})
+        return f"/experiments/{made['id']}"
+
+    def carried_out(self, server, token, path):
+        """Starts it; gives how many runs it has when the newest one is over."""
+        self.assertEqual(server.call("POST", f"{path}/start", token=token)[0], 200)
+        runs = server.call("GET", f"{path}/runs", token=token)[2]["data"]
+        self.assertEqual(self.events(server, token, f"{path}/runs/{runs[0]['id']}/events")[-1][1]["status"], "completed")
+        return len(runs)
+
+    def test_an_experiment_whose_run_is_over_ends_even_if_its_worker_died_before_it_said_so(self):
+        server = self.server()
+        token = self.user(server)
+        path = self.replayed(server, token)
+        self.assertEqual(self.carried_out(server, token, path), 1)
+
+        def leave():
+            """As the store is when the worker dies in between."""
+            with contextlib.closing(sqlite3.connect(server.home.path / "lab.db", timeout=30)) as db, db:
+                changed = db.execute("UPDATE experiments SET status = 'running', revision = revision + 1").rowcount
+            self.assertEqual(changed, 1)
+            self.assertEqual(server.call("GET", path, token=token)[2]["status"], "running")
+        # Who starts it again gets a run, and not that of before.
+        leave()
+        self.assertEqual(self.carried_out(server, token, path), 2)
+        # And nobody has to: the next worker says it.
+        leave()
+        self.assertEqual(server.stop()[0], 0)
+        server = self.server()
+        deadline = time.monotonic() + 20
+        while (status := server.call("GET", path, token=token)[2]["status"]) != "completed":
+            self.assertLess(time.monotonic(), deadline, status)
+            time.sleep(0.05)
+        self.assertEqual(len(server.call("GET", f"{path}/runs", token=token)[2]["data"]), 2)
 
     def test_an_experiment_from_upload_to_report(self):
         server = self.server()

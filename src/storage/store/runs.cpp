@@ -76,6 +76,14 @@ constexpr Query kAbandonedRuns{
     "(SELECT 1 FROM run_leases l WHERE l.run = r.key AND l.until_ms > lab_now_ms())) "
     "ORDER BY r.key LIMIT $2"
 };
+constexpr Query kUnsettledRuns{"unsettled_runs", LAB_SELECT_RUNS R"sql(
+    WHERE e.status = 'running' AND r.origin = 'engine' AND r.created_by <> ''
+    AND r.state IN ('completed', 'failed', 'cancelled')
+    AND NOT EXISTS (SELECT 1 FROM runs n
+                    WHERE n.experiment = r.experiment AND n.origin = 'engine' AND n.key > r.key)
+    AND NOT EXISTS (SELECT 1 FROM run_leases l WHERE l.run = r.key AND l.until_ms > lab_now_ms())
+    ORDER BY r.key LIMIT $1
+)sql"};
 constexpr Query kWaitingRuns{"waiting_runs", LAB_RUN_COLUMNS R"sql(,
         (SELECT COUNT(*) FROM runs o JOIN experiments x ON x.key = o.experiment
          WHERE o.state = 'running' AND o.origin = 'engine' AND x.org = e.org),
@@ -109,7 +117,7 @@ constexpr const Query* kQueries[] = {
     &kAddExperiment, &kNextRunNumber, &kAddRun,      &kGetRun,       &kGetLastRun,
     &kFindRuns,      &kListRuns,      &kStartRun,    &kEndRun,       &kNextNumberIn,
     &kMoveRun,       &kSetRunBody,    &kSetRunPlan,  &kCountRunsIn,  &kListRunsIn,
-    &kFindRunIn,     &kAbandonedRuns, &kWaitingRuns, &kCountByState,
+    &kFindRunIn,     &kAbandonedRuns, &kWaitingRuns, &kCountByState, &kUnsettledRuns,
 };
 
 Value text_or_null(const std::string& text) {
@@ -299,6 +307,11 @@ Result<std::vector<WaitingRun>> Runs::list_waiting(const Ctx& ctx, std::int64_t 
 Result<std::vector<Run>> Runs::list_abandoned(const Ctx& ctx, bool leased_too, std::int64_t limit) {
     const Value values[] = {std::int64_t{leased_too ? 1 : 0}, limit};
     return read_runs(ctx, session_, kAbandonedRuns, values);
+}
+
+Result<std::vector<Run>> Runs::list_unsettled(const Ctx& ctx, std::int64_t limit) {
+    const Value values[] = {limit};
+    return read_runs(ctx, session_, kUnsettledRuns, values);
 }
 
 Result<std::int64_t> count_runs(const Ctx& ctx, Session& session, RunState state) {

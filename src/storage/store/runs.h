@@ -60,6 +60,9 @@ class Runs {
     Result<std::vector<domain::Run>> list_abandoned(
         const Ctx& ctx, bool leased_too, std::int64_t limit
     );
+    /// Of the service's, those that are over although their experiment runs on, with no later run
+    /// of the engine; oldest first. Whoever carried them out may be about to say so, or has died.
+    Result<std::vector<domain::Run>> list_unsettled(const Ctx& ctx, std::int64_t limit);
     /// From one state to another, by whoever is first. false: it was not in that state any more.
     Result<bool> move_state(
         const Ctx& ctx, std::int64_t run, domain::RunState from, domain::RunState to
