@@ -13,7 +13,7 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo test rehearse test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: help deps build demo image manifests test rehearse test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
 .PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
@@ -60,6 +60,7 @@ test-sqlx: build ## The real sqlx-cli and `migrate` on one PostgreSQL (needs car
 rehearse: deps ## The runbook on a Kubernetes of one node, block by block, then drills under load (needs root; DRILL=name for one)
 	@tools/deps.sh containerd runc containernetworking-plugins nftables iproute2 conntrack haproxy prometheus
 	@tools/kubernetes.py --build
+	@test -e build/image/llm-research.tar || $(MAKE) --no-print-directory image
 	@tools/s3.py --build
 	@tools/moto.py --build
 	@LAB_REQUIRE_BACKENDS=1 tools/kubernetes.py python3 tests/rehearsal/run.py $(if $(DRILL),--drills-only --drill "$(DRILL)")
@@ -72,6 +73,13 @@ fuzz-smoke: deps ## Fuzz what reads untrusted text, FUZZ_SECONDS=120 a target (m
 contract: build ## The program against its OpenAPI document: REQUESTS=20000 (make test has 2,000)
 	@tests/contract/setup.sh
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" python3 tests/contract/run.py $(REQUESTS)
+
+image: build ## The program as an image, without a Docker engine: build/image/llm-research.tar (as root)
+	@tools/image.sh
+
+manifests: ## After a change of the chart: the plain files of deploy/
+	@tools/deploy_tools.py --build helm >/dev/null
+	@tools/manifests.py
 
 sdk: build ## Style, types and tests of the Python client
 	@sdk/python/tools/setup.sh

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What the tests of deploy/ and tools/manifests.py call: Helm and a linter of manifests, in build/deploy/bin.
+"""What the tests of deploy/ and tools/manifests.py call: Helm, a linter of manifests, Istio's kinds; in build/deploy/bin.
 
-Usage: deploy_tools.py [--build] [NAME...]     (helm, kube-score; all when none is named)
+Usage: deploy_tools.py [--build] [NAME...]     (helm, kube-score, istio; all when none is named)
 
-Both are Go modules, pinned below, which Go checks against its own sums. A program of the right version on PATH is
-taken as it is. `--build` makes what is missing: minutes the first time. Prints where each is.
+All are Go modules, pinned below, which Go checks against its own sums. A Helm of the right version on PATH is taken
+as it is. `--build` makes what is missing: minutes the first time. Prints where each is.
 """
+import json
 import os
 import pathlib
 import re
@@ -24,6 +25,8 @@ MODULES = {
     "helm": ("helm.sh/helm/v3/cmd/helm", "v3.18.6"),
     "kube-score": ("github.com/zegl/kube-score/cmd/kube-score", "v1.20.0"),
 }
+ISTIO = ("istio.io/api", "v1.24.2")
+ISTIO_CRDS = BIN.parent / f"istio-crds-{ISTIO[1]}.yaml"
 BUILD_SECONDS = 1800
 ATTEMPTS = 3
 
@@ -33,8 +36,15 @@ def built(name):
     return BIN / f"{name}-{MODULES[name][1]}"
 
 
+def istio_crds():
+    """The file with Istio's kinds, or None."""
+    return ISTIO_CRDS if ISTIO_CRDS.exists() else None
+
+
 def find(name):
     """The program, or None."""
+    if name == "istio":
+        return istio_crds()
     if built(name).exists():
         return built(name)
     there = shutil.which(name)
@@ -53,6 +63,8 @@ def build(name):
     if go is None:
         print(f"{name} needs Go 1.24 or newer: https://go.dev", file=sys.stderr)
         return False
+    if name == "istio":
+        return fetch_istio(go)
     module, version = MODULES[name]
     for attempt in range(ATTEMPTS):
         with tempfile.TemporaryDirectory(dir=BIN) as folder:
@@ -67,10 +79,21 @@ def build(name):
     return False
 
 
+def fetch_istio(go):
+    """Its module is not built: the file is in it."""
+    run = subprocess.run([go, "mod", "download", "-json", "@".join(ISTIO)], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, timeout=BUILD_SECONDS, cwd=BIN, check=False)
+    if run.returncode != 0:
+        return False
+    module = pathlib.Path(json.loads(run.stdout)["Dir"])
+    shutil.copyfile(module / "kubernetes" / "customresourcedefinitions.gen.yaml", ISTIO_CRDS)
+    return True
+
+
 def main(arguments):
     make = arguments[:1] == ["--build"]
-    names = arguments[1 if make else 0:] or list(MODULES)
-    if any(name not in MODULES for name in names):
+    names = arguments[1 if make else 0:] or [*MODULES, "istio"]
+    if any(name not in (*MODULES, "istio") for name in names):
         print(__doc__, file=sys.stderr)
         return 2
     missing = 0

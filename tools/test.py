@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test there is, stage by stage; `make test` calls it.
 
-Usage: test.py [STAGE...]     stages: lint tidy unit tsan e2e contract sdk (default: all, in this order)
+Usage: test.py [STAGE...]     stages: lint tidy unit tsan e2e contract sdk deploy (default: all, in this order)
 One line a stage; its output is in build/logs/. The last line is "N passed, N failed": the tests of
 gtest, unittest and pytest, and one failure for a stage that breaks without naming a test. With
 LAB_REQUIRE_BACKENDS=1 (as in .ci/run) a skipped test has failed.
@@ -240,6 +240,12 @@ def stages():
                 Part("client's environment", [(["sdk/python/tools/setup.sh"], {})], minutes=10),
                 Part("python client", [(["sdk/python/tools/test.sh"], {})],
                      read_pytest, 15, e2e_env, must_have_tests=True)],
+        "deploy": [build("release", "llm-research"),
+                   Part("S3 server", [(["tools/s3.py", "--build"], {})], minutes=20),  # gets Go
+                   Part("tools of deployment", [(["tools/deploy_tools.py", "--build"], {}), (["tests/deploy/setup.sh"], {})],
+                        minutes=30),
+                   Part("deployment", [(["build/deploy/venv/bin/python", "-m", "unittest", "discover", "-v",
+                                         "-s", "tests/deploy"], {})], read_unittest, 20, e2e_env, must_have_tests=True)],
     }
 
 
