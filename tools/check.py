@@ -37,6 +37,7 @@ ROOMS = {
     "platform/data": ["base", "platform/json"],
     "platform/http": ["base", "platform/json", "platform/process"],
     "platform/json": ["base"],
+    "platform/kubernetes": ["base", "platform/json", "platform/http"],
     "platform/otlp": ["base", "platform/telemetry"],
     "platform/process": ["base"],
     "platform/redis": ["base", "platform/process"],

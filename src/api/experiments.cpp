@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace lab::api {
@@ -414,14 +415,23 @@ Result<Reply> stream_events(Call& call, service::RunEvents* events) {
             return;
         }
         const auto subscription = std::make_shared<std::uint64_t>(0);
-        *subscription = events->subscribe(id, after, [exchange](const service::RunEvent& event) {
-            std::string text = "id: " + std::to_string(event.number) + "\nevent: " + event.type +
-                               "\ndata: " + event.data + "\n\n";
-            exchange->write(std::move(text));
-            if (event.type == "done") {
-                exchange->end_stream();
-            }
-        });
+        *subscription =
+            events->subscribe(id, after, [exchange, after](const service::RunEvent& event) {
+                if (event.type == service::RunEvents::kGoing) {
+                    // An id without data is no event, but where clients go on (WHATWG HTML 9.2.6).
+                    exchange->write(
+                        "retry: 500\nid: " + std::to_string(std::max(event.number, after)) + "\n\n"
+                    );
+                    exchange->end_stream();
+                    return;
+                }
+                std::string text = "id: " + std::to_string(event.number) +
+                                   "\nevent: " + event.type + "\ndata: " + event.data + "\n\n";
+                exchange->write(std::move(text));
+                if (event.type == "done") {
+                    exchange->end_stream();
+                }
+            });
         exchange->on_cancel([events, id, subscription] { events->unsubscribe(id, *subscription); });
     };
     return reply;

@@ -125,6 +125,7 @@ Result<Json> administer(
     const Settings& settings, const EnvLookup& env, const AdminRequest& wanted
 ) {
     LAB_TRY(Configuration configuration, read_configuration(env));
+    configuration.settings.database.connections_min = 0;  // one is enough
     LAB_TRY(const auto platform, Platform::open(settings, std::move(configuration), env));
     const Ctx ctx = Ctx(*platform->deps().clock).within(std::chrono::seconds(60));
     LAB_TRY(const auto session, platform->sessions().acquire(ctx));

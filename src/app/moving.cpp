@@ -112,7 +112,7 @@ Result<Moved> migrate_store(
     out.notes.emplace_back(
         "files of runs and rows of datasets are not in the database: take the folder \"objects\" "
         "of "
-        "the home along, or copy what is in the bucket (docs/operations.md)"
+        "the home along, or copy what is in the bucket (docs/operations)"
     );
     return out;
 }
@@ -150,7 +150,7 @@ Error not_embedded() {
     return {
         Code::validation,
         "DATABASE_URL is set, and this is for the embedded store: pg_dump and psql do it for "
-        "PostgreSQL (docs/operations.md)"
+        "PostgreSQL (docs/operations)"
     };
 }
 

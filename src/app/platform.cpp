@@ -154,11 +154,16 @@ struct Platform::Parts {
         });
     }
 
+    /// A file has one writer, and nothing to keep warm.
+    std::size_t sessions_max(const DatabaseSettings& wanted) const {
+        const std::int64_t most = server.embedded() ? kSessionsMax : kConnectionsMax;
+        const auto max = std::clamp<std::int64_t>(wanted.connections_max, 1, most);
+        return static_cast<std::size_t>(max);
+    }
+
     Status open_store(const Ctx& ctx) {
         LAB_TRY(database, program->deps().database(ctx));
-        // A file has one writer, and nothing to keep warm.
-        const std::int64_t most = server.embedded() ? kSessionsMax : kConnectionsMax;
-        const auto max = std::clamp<std::int64_t>(server.database.connections_max, 1, most);
+        const auto max = static_cast<std::int64_t>(sessions_max(server.database));
         const auto min = server.embedded()
                              ? 0
                              : std::clamp<std::int64_t>(server.database.connections_min, 0, max);
@@ -305,6 +310,13 @@ Program& Platform::program() { return *parts_->program; }
 storage::Database& Platform::database() { return *parts_->database; }
 storage::SessionPool& Platform::sessions() { return *parts_->sessions; }
 storage::SessionPool* Platform::copies() { return parts_->copies.get(); }
+void Platform::resize_sessions(const DatabaseSettings& settings) {
+    const std::size_t max = parts_->sessions_max(settings);
+    parts_->sessions->resize(max);
+    if (parts_->copies) {
+        parts_->copies->resize(max);
+    }
+}
 service::Identity& Platform::identity() { return *parts_->identity; }
 storage::ObjectStore* Platform::object_store() { return parts_->objects.get(); }
 Secrets& Platform::secrets() { return *parts_->secrets; }

@@ -32,6 +32,8 @@ class Platform {
     storage::SessionPool& sessions();
     /// Of the database that lists may be read from; nullptr: the same as everything.
     storage::SessionPool* copies();
+    /// As many sessions as these settings allow, from now on.
+    void resize_sessions(const DatabaseSettings& settings);
     service::Identity& identity();
     /// Where objects are kept for all replicas; nullptr: only in the home.
     storage::ObjectStore* object_store();

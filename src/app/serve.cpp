@@ -90,7 +90,8 @@ ServerProcess::ServerProcess(Observation& observation, std::unique_ptr<Platform>
           [this] { return maintenance_.on(); },
           {.lease = settings().worker.lease, .tracer = tracer_}
       ),
-      analytics_(clock_, log_, metrics_) {}
+      analytics_(clock_, log_, metrics_),
+      live_watch_(clock_, log_) {}
 
 /// So many runs at once.
 std::vector<Worker*> ServerProcess::run_workers() {
@@ -290,8 +291,10 @@ Status ServerProcess::offer_bootstrap() {
 void ServerProcess::drain() {
     board_.drain();
     secrets_end_.cancel(CancelReason::shutdown);
+    live_watch_.stop();
     log_.info("server", "shutting down: no new requests");
     application_->end_refusals();
+    events_.end();
     // Shorter when the operator wants it so.
     const Duration all = kDrainRequests + kDrainRuns + kDrainAudit;
     const double share = std::min(
@@ -345,6 +348,7 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
     platform_->secrets().serve();
     secrets_asked_ = clock_.now();
     watch_health();
+    watch_settings();
     options_ = options;
     LAB_CHECK(listen());
     if (options.worker) {

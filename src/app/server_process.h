@@ -3,6 +3,7 @@
 #include "api/health.h"
 #include "api/http_metrics.h"
 #include "app/analytics.h"
+#include "app/live_watch.h"
 #include "app/observation.h"
 #include "app/oidc.h"
 #include "app/platform.h"
@@ -61,6 +62,7 @@ class ServerProcess {
     Status open_shared();
     void heard(const storage::Signal* signal);
     void set_health(api::ComponentHealth component);
+    void watch_settings();
     void look_at_settings();
     void look_at_certificate();
     /// Errors: of the store, which is then to be checked.
@@ -130,6 +132,7 @@ class ServerProcess {
     CancelToken secrets_end_;                      ///< cancelled: nobody waits for secrets any more
     ThreadWorker secrets_worker_;                  ///< a service that hangs keeps nobody else
     ThreadWorker watcher_;                         ///< looks at what may hang: files, the store
+    LiveWatch live_watch_;                         ///< tells watcher_
     std::unique_ptr<otlp::MetricsPusher> pusher_;  ///< null: metrics are only fetched
 };
 

@@ -28,6 +28,9 @@ void ServerProcess::collect_gauges() {
                          &most = metrics_.gauge("db_pool_connections_max", "At most"),
                          &waiters = metrics_.gauge("db_pool_waiters", "Who wait for one"),
                          &mode = metrics_.gauge("maintenance_mode", "1 during maintenance"),
+                         &watched = metrics_.gauge(
+                             "live_config_watched", "1 while changes of the ConfigMap are told"
+                         ),
                          &running = metrics_.gauge("experiments_running", "Runs under way")] {
         const storage::SessionPoolStats pool = platform_->sessions().stats();
         active.set(static_cast<double>(pool.active));
@@ -37,6 +40,7 @@ void ServerProcess::collect_gauges() {
         in_flight.set(static_cast<double>(listener_stats().in_flight));
         rate.set(http_metrics_->per_second());
         mode.set(maintenance_.on() ? 1 : 0);
+        watched.set(live_watch_.is_watching() ? 1 : 0);
         running.set(static_cast<double>(runs_.running()));
         counted_.cache_seen("credentials", platform_->identity().cache_stats());
         const service::TextCache::Stats reports = cache_.stats();
@@ -216,7 +220,19 @@ void ServerProcess::watch_health() {
     board_.started();
 }
 
-/// What files say now of the settings that may change.
+/// In a cluster changes are told, and seen at once.
+void ServerProcess::watch_settings() {
+    live_watch_.open(
+        settings().kubernetes,
+        "llm-research/" + std::string(version()),
+        [this](const kubernetes::ConfigMapValues& values) {
+            live_.publish(values);
+            watcher_.submit([this] { look_at_settings(); });
+        }
+    );
+}
+
+/// What is said now of the settings that may change.
 void ServerProcess::look_at_settings() {
     const auto changed = live_.look();
     if (!changed) {
@@ -239,9 +255,10 @@ void ServerProcess::look_at_settings() {
         static_cast<double>(now->http.request_burst)
     );
     maintenance_.set_by_setting(now->general.maintenance);
+    platform_->resize_sessions(now->database);
     const Json before = std::exchange(live_values_, live_values(*now));
     if (before == live_values_) {
-        return;  // the files say what counts already
+        return;  // that is what counts already
     }
     log_.info("config", "settings were changed", {{"maintenance", maintenance_.on()}});
     const service::Caller caller = service::local_caller();

@@ -9,6 +9,15 @@
 
 namespace lab::app {
 
+namespace {
+
+bool is_given(const ServerSettings& settings, std::string_view key) {
+    const auto row = std::ranges::find(settings.rows, key, &SettingRow::key);
+    return row != settings.rows.end() && row->from.starts_with("environment");
+}
+
+}  // namespace
+
 std::vector<std::string> unused_settings(const ServerSettings& settings) {
     const std::pair<bool, const char*> all[] = {
         {!settings.objects.backup_bucket.empty(),
@@ -16,6 +25,8 @@ std::vector<std::string> unused_settings(const ServerSettings& settings) {
         {settings.http.profiling,
          "ENABLE_PROFILING has no effect: there are no built-in profiles, perf works on the binary"
         },
+        {settings.kubernetes.host.empty() && is_given(settings, "LIVE_CONFIG_MAP"),
+         "LIVE_CONFIG_MAP has no effect: this is no cluster, KUBERNETES_SERVICE_HOST is not set"},
     };
     std::vector<std::string> out;
     for (const auto& [given, words] : all) {

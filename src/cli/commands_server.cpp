@@ -153,6 +153,42 @@ void add_upkeep(CLI::App& admin, const Choose& choose) {
     });
 }
 
+/// The token alone, so that a shell can take it; for programs all that is known of it.
+void add_create_token(CLI::App& admin, const Choose& choose) {
+    const auto token = std::make_shared<AdminRequest>();
+    token->what = AdminRequest::What::create_token;
+    CLI::App* create_token =
+        admin.add_subcommand("create-token", "Make an access token for a user, and print it");
+    create_token->add_option("--email", token->email, "E-mail address of the user")->required();
+    const auto seconds = std::make_shared<std::int64_t>(3600);
+    const std::map<std::string, std::int64_t> units{
+        {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 24 * 3600}
+    };
+    create_token
+        ->add_option(
+            "--ttl,--life", *seconds, "How long it is good for: 90s, 30m, 1h, 7d; 1m to 90d"
+        )
+        ->type_name("TIME")
+        ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
+        ->check(CLI::Range(60, 90 * 24 * 3600));
+    create_token->footer(examples({
+        "export TEST_TOKEN=$(llm-research admin create-token --email ann@example.org --ttl 1h)",
+        "llm-research admin create-token --email ann@example.org -o json",
+    }));
+    create_token->callback([choose, token, seconds] {
+        choose([token, seconds](const Invocation& in) -> Result<int> {
+            token->life = std::chrono::seconds(*seconds);
+            LAB_TRY(const Json made, in.deps.administer(in.settings, *token));
+            if (in.settings.output == "json" || in.settings.output == "yaml") {
+                LAB_CHECK(print_answer(in.console, in.settings.output, made, {}));
+            } else {
+                LAB_CHECK(print_text(in.console, made.value("access_token", std::string())));
+            }
+            return 0;
+        });
+    });
+}
+
 void add_admin(CLI::App& app, const Choose& choose) {
     CLI::App* admin =
         app.add_subcommand("admin", "Users, tokens, keys and maintenance, straight in the store");
@@ -180,27 +216,7 @@ void add_admin(CLI::App& app, const Choose& choose) {
     ));
     choose_admin(choose, *create_user, user, true);
 
-    const auto token = std::make_shared<AdminRequest>();
-    token->what = AdminRequest::What::create_token;
-    CLI::App* create_token =
-        admin->add_subcommand("create-token", "Make an access token for a user");
-    create_token->add_option("--email", token->email, "E-mail address of the user")->required();
-    const auto seconds = std::make_shared<std::int64_t>(3600);
-    create_token->add_option("--life", *seconds, "Seconds it is good for")
-        ->check(CLI::Range(60, 90 * 24 * 3600));
-    create_token->footer(
-        examples({"export TEST_TOKEN=$(llm-research admin create-token --email ann@example.org -o "
-                  "json | jq -r "
-                  ".access_token)"})
-    );
-    create_token->callback([choose, token, seconds] {
-        choose([token, seconds](const Invocation& in) -> Result<int> {
-            token->life = std::chrono::seconds(*seconds);
-            LAB_TRY(const Json made, in.deps.administer(in.settings, *token));
-            LAB_CHECK(print_answer(in.console, in.settings.output, made, {}));
-            return 0;
-        });
-    });
+    add_create_token(*admin, choose);
 
     const auto key = std::make_shared<AdminRequest>();
     key->what = AdminRequest::What::create_key;

@@ -69,6 +69,9 @@ std::uint64_t RunEvents::subscribe(const std::string& run, std::int64_t after, L
             listener(event);
         }
     }
+    if (ended_) {
+        listener({.number = channel.last, .type = std::string(kGoing)});
+    }
     channel.listeners.emplace(++last_id_, std::move(listener));
     return last_id_;
 }
@@ -90,6 +93,17 @@ void RunEvents::close(const std::string& run) {
     if (closed_.size() > kClosedMax) {
         channels_.erase(closed_.front());
         closed_.pop_front();
+    }
+}
+
+void RunEvents::end() {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    for (const auto& [run, channel] : channels_) {
+        const RunEvent going{.number = channel.last, .type = std::string(kGoing)};
+        for (const auto& [id, listener] : channel.listeners) {
+            listener(going);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace lab::service {
 /// One thing that happened in a run, as server-sent events tell it.
 struct RunEvent {
     std::int64_t number = 0;  ///< 1.. per run
-    std::string type;         ///< progress, sample_failed, state, done
+    std::string type;         ///< progress, sample_failed, state, done; or RunEvents::kGoing
     std::string data;         ///< JSON
 };
 
@@ -24,6 +25,8 @@ class RunEvents {
     using Listener = std::function<void(const RunEvent&)>;
     static constexpr std::size_t kKeptMax = 64;
     static constexpr std::size_t kClosedMax = 256;
+    /// Not of the run: this process tells nothing more, another goes on behind this number.
+    static constexpr std::string_view kGoing = "going";
 
     void publish(const std::string& run, std::string type, std::string data);
     /// First what was kept behind `after`, then what comes, on the publisher's thread.
@@ -40,6 +43,8 @@ class RunEvents {
     /// The run is over: what was kept stays for those who come just now, until many others are
     /// over.
     void close(const std::string& run);
+    /// Tells every listener kGoing, and at once whoever comes later.
+    void end();
 
   private:
     struct Channel {
@@ -52,6 +57,7 @@ class RunEvents {
     std::map<std::string, Channel> channels_;
     std::deque<std::string> closed_;
     std::uint64_t last_id_ = 0;
+    bool ended_ = false;
 };
 
 }  // namespace lab::service

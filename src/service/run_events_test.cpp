@@ -44,6 +44,15 @@ TEST_F(RunEventsTest, WhatAnotherProcessTellsComesOnceAndUnderItsNumber) {
     EXPECT_TRUE(events_.listened(10).empty());
 }
 
+TEST_F(RunEventsTest, AProcessThatGoesSaysBehindWhichEventAnotherGoesOn) {
+    events_.publish("r1", "state", "{}");
+    hear();
+    events_.end();
+    hear(1);
+    EXPECT_EQ(heard_, (std::vector<std::string>{"1 state", "1 going", "1 going"}));
+    EXPECT_EQ(events_.since("r1", 0).size(), 1U);
+}
+
 TEST_F(RunEventsTest, WhoeverTakesARunOverGoesOnBehindTheLastNumber) {
     events_.go_on_behind("r1", 41);
     events_.go_on_behind("r1", 7);

@@ -26,7 +26,9 @@ class Worker(test_serve.Server):
         return int(next(float(line.split()[1]) for line in lines if line.startswith("experiments_running ")))
 
 
-class Fleet(test_postgres.OnPostgres, test_serve.ServeTest):
+class Processes(test_postgres.OnPostgres, test_serve.ServeTest):
+    """A model that takes its time, and what becomes of a run over it."""
+
     def setUp(self):
         super().setUp()
         self.endpoint = self.enterContext(mock_llm.MockLLM())
@@ -89,6 +91,8 @@ class Fleet(test_postgres.OnPostgres, test_serve.ServeTest):
         self.assertEqual(test_migrate.sql(self.url, "SELECT COUNT(*) FROM intents"), "0")
         return shown
 
+
+class Fleet(Processes):
     def test_a_server_without_workers_queues_and_workers_carry_out(self):
         self.fleet()
         path, run = self.started()

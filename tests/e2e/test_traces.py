@@ -405,7 +405,7 @@ class Trouble(TraceTest):
                     proxy.fault = fault
                 before = self.metric(server, dropped)
                 took = sorted(self.requests(server, self.REQUESTS))
-                # A bar in per cent would measure how busy the machine is: docs/operations.md has the figure.
+                # A bar in per cent would measure how busy the machine is: docs/operations has the figure.
                 self.assertLess(took[len(took) // 2], 2 * good[len(good) // 2] + 0.02)
                 self.assertLess(took[-1], 1.5, "no request waits for the collector")
                 self.wait_for_metric(server, dropped, before + 1)

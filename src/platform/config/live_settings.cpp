@@ -57,7 +57,22 @@ std::optional<std::string> read_file(int folder, const char* name) {
 LiveSettings::LiveSettings(const ServerSettings& started, std::string folder)
     : started_(started), folder_(std::move(folder)) {}
 
-std::map<std::string, std::string> LiveSettings::read() const {
+void LiveSettings::publish(const std::map<std::string, std::string>& values) {
+    std::map<std::string, std::string> live;
+    for (const ServerSettingInfo& info : server_setting_table()) {
+        const std::string name(info.key);
+        if (const auto found = values.find(name); info.live && found != values.end()) {
+            live[name] = found->second.substr(0, kValueBytesMax);
+        }
+    }
+    const std::scoped_lock lock(mutex_);
+    published_ = std::move(live);
+}
+
+std::map<std::string, std::string> LiveSettings::read_folder() const {
+    if (folder_.empty()) {
+        return {};
+    }
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     // The folder behind the link is held open: a swap meanwhile does not mix two states.
     const Descriptor linked(::open((folder_ + "/..data").c_str(), kFlags));
@@ -80,10 +95,12 @@ std::map<std::string, std::string> LiveSettings::read() const {
 }
 
 Result<std::optional<ServerSettings>> LiveSettings::look() {
-    if (folder_.empty()) {
-        return std::nullopt;
+    std::map<std::string, std::string> now;
+    {
+        const std::scoped_lock lock(mutex_);
+        now = published_;
     }
-    std::map<std::string, std::string> now = read();
+    now.merge(read_folder());  // keeps what is there
     if (now == seen_) {
         return std::nullopt;
     }

@@ -51,6 +51,32 @@ TEST_F(Mounted, SaysNothingWithoutAFolder) {
     EXPECT_EQ(absent.look().value(), std::nullopt);
 }
 
+TEST_F(Mounted, WhatIsPublishedCountsBeforeFiles) {
+    LiveSettings live(started_, folder_.string());
+    write("MAINTENANCE_MODE", "false");
+    write("RATE_LIMIT_BURST", "7");
+    live.publish({{"MAINTENANCE_MODE", "true"}, {"SERVER_PORT", "1"}, {"JWT_SECRET", "x"}});
+    const auto both = live.look().value();
+    ASSERT_TRUE(both.has_value());
+    EXPECT_TRUE(both->general.maintenance);
+    EXPECT_EQ(both->http.request_burst, 7);
+    EXPECT_EQ(both->http.port, started_.http.port);
+    EXPECT_EQ(both->auth.jwt_secret, started_.auth.jwt_secret);
+    EXPECT_EQ(live.look().value(), std::nullopt);
+    live.publish({});
+    EXPECT_FALSE(live.look().value().value().general.maintenance);
+}
+
+TEST_F(Mounted, NoFolderIsNeededForWhatIsPublished) {
+    LiveSettings live(started_, "");
+    live.publish({{"LOG_LEVEL", "debug"}});
+    EXPECT_EQ(live.look().value().value().telemetry.log_level, "debug");
+    live.publish({{"LOG_LEVEL", "loud"}});
+    EXPECT_FALSE(live.look());
+    live.publish({});
+    EXPECT_EQ(live.look().value().value().telemetry.log_level, "warn");
+}
+
 TEST_F(Mounted, TellsEachChangeOnce) {
     LiveSettings live(started_, folder_.string());
     EXPECT_EQ(live.look().value(), std::nullopt);

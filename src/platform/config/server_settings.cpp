@@ -177,7 +177,7 @@ class Loader {
             complain("METRICS_PORT", "has to differ from SERVER_PORT");
         }
         DatabaseSettings& database = settings_.database;
-        database.connections_max = std::min(database.pool_size, database.connections_ceiling);
+        database.fit_connections();
         if (database.connections_min > database.connections_max) {
             if (!look_up(environment_, "DATABASE_MIN_CONNECTIONS").text.empty()) {
                 warn(
@@ -371,6 +371,7 @@ Result<ServerSettings> with_live_settings(const ServerSettings& started, const E
     if (!problems.empty()) {
         return wrong(std::move(problems));
     }
+    settings.database.fit_connections();
     return settings;
 }
 

@@ -2,6 +2,7 @@
 #include "base/result.h"
 #include "platform/config/settings.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -21,6 +22,15 @@ struct GeneralSettings {
     std::string live_folder;  ///< files that change settings while the server runs; empty = none
     std::map<std::string, bool> features;  ///< FEATURE_<NAME>, the name in lower case
 };
+
+/// What a pod is given by its cluster.
+struct KubernetesSettings {
+    std::string config_map;      ///< of the pod's namespace, watched for changes; "off" = none
+    std::string host;            ///< of the API server; empty = not in a cluster
+    std::int64_t port = 0;       ///< of the API server
+    std::string account_folder;  ///< of the service account
+};
+inline constexpr std::string_view kNoConfigMap = "off";
 
 struct HttpSettings {
     std::string host;
@@ -68,6 +78,7 @@ struct DatabaseSettings {
     std::int64_t connections_ceiling = 0;
     std::int64_t connections_min = 0;
     std::int64_t connections_max = 0;  ///< the lesser of pool_size and connections_ceiling
+    void fit_connections() { connections_max = std::min(pool_size, connections_ceiling); }
 };
 
 struct AuthSettings {
@@ -177,6 +188,7 @@ struct WorkerSettings {
 
 struct ServerSettings {
     GeneralSettings general;
+    KubernetesSettings kubernetes;
     HttpSettings http;
     DatabaseSettings database;
     WorkerSettings worker;

@@ -519,6 +519,33 @@ TEST(LiveSettings, OnlyThoseThatMayChange) {
     EXPECT_FALSE(with_live_settings(started, environment({}))->general.maintenance);
 }
 
+TEST(LiveSettings, ThePoolHasTheLesserOfItsTwoSizes) {
+    const ServerSettings started = load({{"CONNECTION_POOL_SIZE", "20"}});
+    const auto live = with_live_settings(
+        started, environment({{"CONNECTION_POOL_SIZE", "80"}, {"DATABASE_MAX_CONNECTIONS", "60"}})
+    );
+    EXPECT_EQ(live->database.connections_max, 60);
+    EXPECT_EQ(with_live_settings(started, environment({}))->database.connections_max, 20);
+}
+
+TEST(ServerSettings, APodKnowsItsCluster) {
+    const ServerSettings none = load({});
+    EXPECT_EQ(none.kubernetes.host, "");
+    EXPECT_EQ(none.kubernetes.config_map, "llm-research-config");
+    const ServerSettings pod = load(
+        {{"KUBERNETES_SERVICE_HOST", "fd00::1"},
+         {"KUBERNETES_SERVICE_PORT", "6443"},
+         {"LIVE_CONFIG_MAP", "off"}}
+    );
+    EXPECT_EQ(pod.kubernetes.host, "fd00::1");
+    EXPECT_EQ(pod.kubernetes.port, 6443);
+    EXPECT_EQ(pod.kubernetes.config_map, kNoConfigMap);
+    EXPECT_EQ(
+        problem_of({{"LIVE_CONFIG_MAP", "a/../b"}}),
+        "LIVE_CONFIG_MAP: has to be the name of an object: lower case letters, digits, - and ."
+    );
+}
+
 TEST(LiveSettings, NothingChangesBecauseOfNonsense) {
     const ServerSettings started = load({});
     const auto live = with_live_settings(

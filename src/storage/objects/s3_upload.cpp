@@ -193,7 +193,7 @@ Status S3Client::complete(
 void S3Client::give_up(const Upload& upload, const std::string& id) {
     Call call{.method = "DELETE", .key = upload.key, .query = {{"uploadId", id}}};
     // What is left when this fails too is for the bucket's own rule on uploads that were not
-    // completed (docs/operations.md).
+    // completed (docs/operations).
     static_cast<void>(send(Ctx(clock_).within(kGiveUpTimeout), call));
 }
 

@@ -38,13 +38,14 @@ SessionPool::Lease::~Lease() {
 }
 
 SessionPool::SessionPool(Database& database, const SessionPoolOptions& options)
-    : database_(database), options_([&] {
+    : database_(database),
+      options_([&] {
           SessionPoolOptions out = options;
           out.max = std::max<std::size_t>(1, out.max);
-          out.min = std::min(out.min, out.max);
           out.opening_max = std::max<std::size_t>(1, out.opening_max);
           return out;
-      }()) {}
+      }()),
+      max_(options_.max) {}
 
 SessionPool::~SessionPool() {
     LAB_ASSERT(open_ == idle_.size(), "no session is on loan when its pool goes");
@@ -52,7 +53,7 @@ SessionPool::~SessionPool() {
 
 bool SessionPool::may_open(TimePoint now) const {
     const std::size_t at_once = failures_ == 0 ? options_.opening_max : 1;
-    return open_ < options_.max && opening_ < at_once && now >= retry_at_;
+    return open_ < max_ && opening_ < at_once && now >= retry_at_;
 }
 
 Result<std::unique_ptr<Session>> SessionPool::open(
@@ -148,11 +149,26 @@ Result<SessionPool::Lease> SessionPool::acquire(const Ctx& ctx, Duration patienc
 }
 
 void SessionPool::give_back(std::unique_ptr<Session> session) {
-    {
-        const std::lock_guard lock(mutex_);
-        idle_.push_back({.session = std::move(session), .since = now_});
+    std::unique_lock lock(mutex_);
+    if (open_ > max_) {
+        drop(std::move(session), lock);
+        return;
     }
+    idle_.push_back({.session = std::move(session), .since = now_});
+    lock.unlock();
     freed_.notify_one();
+}
+
+void SessionPool::resize(std::size_t max) {
+    std::unique_lock lock(mutex_);
+    max_ = std::max<std::size_t>(1, max);
+    while (open_ > max_ && !idle_.empty()) {
+        std::unique_ptr<Session> oldest = std::move(idle_.front().session);
+        idle_.erase(idle_.begin());
+        drop(std::move(oldest), lock);
+    }
+    lock.unlock();
+    freed_.notify_all();
 }
 
 /// Those that lie there since before `before`, the oldest first.
@@ -169,7 +185,7 @@ Status SessionPool::tend(const Ctx& ctx) {
     now_ = std::max(ctx.clock().now(), now_);
     std::vector<Idle> old = take_idle(now_ - options_.idle_max);
     for (Idle& one : old) {
-        if (open_ > options_.min) {
+        if (open_ > min()) {
             drop(std::move(one.session), lock);
         } else {
             one.since = now_;
@@ -184,14 +200,14 @@ Status SessionPool::tend(const Ctx& ctx) {
         one.session->set_patience(kCheckMax);
         const Status usable = one.session->check(ctx.within(kCheckMax));
         lock.lock();
-        if (usable) {
+        if (usable && open_ <= max_) {
             idle_.push_back(std::move(one));
             freed_.notify_one();
         } else {
             drop(std::move(one.session), lock);
         }
     }
-    while (open_ < options_.min && may_open(ctx.clock().now())) {
+    while (open_ < min() && may_open(ctx.clock().now())) {
         auto session = open(ctx, std::max(options_.wait_max, kOpenMin), lock);
         if (!session) {
             return session.error();
@@ -207,7 +223,7 @@ SessionPoolStats SessionPool::stats() const {
     return {
         .active = open_ - idle_.size(),
         .idle = idle_.size(),
-        .max = options_.max,
+        .max = max_,
         .waiters = waiters_,
     };
 }

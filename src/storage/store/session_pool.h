@@ -1,6 +1,7 @@
 #pragma once
 #include "storage/store/session.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -17,7 +18,7 @@ struct SessionPoolStats {
 };
 
 struct SessionPoolOptions {
-    std::size_t max = 1;  ///< sessions at once
+    std::size_t max = 1;  ///< sessions at once, until resize()
     std::size_t min = 0;  ///< kept open by tend(), however little there is to do
     /// Who finds none waits this long, or until its own deadline.
     Duration wait_max = std::chrono::seconds(3);
@@ -63,6 +64,9 @@ class SessionPool {
     /// Now and then: opens sessions up to `min`, lets go of dead ones and of those beyond it that
     /// nobody needs. Errors: those of Database::open_session.
     Status tend(const Ctx& ctx);
+    /// From now on at most so many, at least one. Those that are lent beyond it are closed when
+    /// they come back.
+    void resize(std::size_t max);
     SessionPoolStats stats() const;
 
   private:
@@ -73,6 +77,7 @@ class SessionPool {
     void give_back(std::unique_ptr<Session> session);
     /// Under the lock: whether one more may be opened now.
     bool may_open(TimePoint now) const;
+    std::size_t min() const { return std::min(options_.min, max_); }
     Result<std::unique_ptr<Session>> open(
         const Ctx& ctx, Duration limit, std::unique_lock<std::mutex>& lock
     );
@@ -82,6 +87,7 @@ class SessionPool {
     Database& database_;
     const SessionPoolOptions options_;
     mutable std::mutex mutex_;
+    std::size_t max_;
     std::condition_variable freed_;
     std::vector<Idle> idle_;  ///< last used last
     std::size_t open_ = 0;    ///< with those that are being opened

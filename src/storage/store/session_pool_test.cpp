@@ -84,6 +84,39 @@ TEST_P(Pool, TendingKeepsSomeOpenAndLetsTheRestGo) {
     EXPECT_EQ(pool.stats().idle, 2U);
 }
 
+TEST_P(Pool, GrowsForThoseWhoWait) {
+    SessionPool pool(*database_, 1, 30s);
+    const auto first = pool.acquire(ctx_).value();
+    std::thread waiting([&] { EXPECT_TRUE(pool.acquire(ctx_)); });
+    while (pool.stats().waiters == 0) {
+        std::this_thread::yield();
+    }
+    pool.resize(2);
+    waiting.join();
+    EXPECT_EQ(pool.stats().max, 2U);
+}
+
+TEST_P(Pool, ShrinksByWhatIsIdleAndByWhatComesBack) {
+    SessionPool pool(*database_, {.max = 4, .min = 3, .wait_max = 5ms});
+    ASSERT_TRUE(pool.tend(ctx_));
+    {
+        const auto one = pool.acquire(ctx_).value();
+        const auto two = pool.acquire(ctx_).value();
+        EXPECT_EQ(pool.stats().idle, 1U);
+        pool.resize(0);  // at least one
+        EXPECT_EQ(pool.stats().idle, 0U);
+        EXPECT_EQ(pool.stats().active, 2U);
+        EXPECT_FALSE(pool.acquire(ctx_));
+    }
+    EXPECT_EQ(pool.stats().idle, 1U);
+    EXPECT_EQ(pool.stats().max, 1U);
+    ASSERT_TRUE(pool.tend(ctx_));
+    EXPECT_EQ(pool.stats().idle, 1U);
+    pool.resize(4);
+    ASSERT_TRUE(pool.tend(ctx_));
+    EXPECT_EQ(pool.stats().idle, 3U);
+}
+
 TEST_P(Pool, ASessionWithAnOpenTransactionIsNotLentAgain) {
     SessionPool pool(*database_, 1, 1s);
     ASSERT_TRUE((*pool.acquire(ctx_))->begin(ctx_));

@@ -1,5 +1,6 @@
 #include "platform/config/impl/server_table.h"
 
+#include "platform/config/impl/provider_keys.h"
 #include "platform/config/impl/setting_value.h"
 
 #include <array>
@@ -20,6 +21,8 @@ auto& at(ServerSettings& settings) {
 
 template <auto Field>
 constexpr auto general = &at<&ServerSettings::general, Field>;
+template <auto Field>
+constexpr auto kubernetes = &at<&ServerSettings::kubernetes, Field>;
 template <auto Field>
 constexpr auto http = &at<&ServerSettings::http, Field>;
 template <auto Field>
@@ -78,32 +81,6 @@ Row list(std::string_view key, Member<std::vector<std::string>> target) {
     return make(key, SettingType::list, target);
 }
 
-struct NamedKey {
-    std::string_view key;
-    std::string_view help;
-};
-// The variables of providers/impl/presets.cpp.
-constexpr std::array kProviderKeys{
-    NamedKey{"OPENAI_API_KEY", "key for OpenAI"},
-    NamedKey{"ANTHROPIC_API_KEY", "key for Anthropic"},
-    NamedKey{"GEMINI_API_KEY", "key for Google"},
-    NamedKey{"AZURE_OPENAI_API_KEY", "key for Azure"},
-    NamedKey{
-        "AWS_BEARER_TOKEN_BEDROCK",
-        "key for Amazon Bedrock; without it calls are signed with the credentials of AWS"
-    },
-    NamedKey{"HF_TOKEN", "key for Hugging Face"},
-    NamedKey{"COHERE_API_KEY", "key for Cohere"},
-    NamedKey{"MISTRAL_API_KEY", "key for Mistral"},
-    NamedKey{"GROQ_API_KEY", "key for Groq"},
-    NamedKey{"TOGETHER_API_KEY", "key for Together"},
-    NamedKey{"OPENROUTER_API_KEY", "key for OpenRouter"},
-    NamedKey{"DEEPSEEK_API_KEY", "key for DeepSeek"},
-    NamedKey{"VLLM_API_KEY", "key for a vLLM server"},
-    NamedKey{"OLLAMA_API_KEY", "key for an Ollama server"},
-    NamedKey{"LLAMA_API_KEY", "key for a llama.cpp server"},
-};
-
 std::string check_folder(std::string_view text) {
     std::error_code code;
     return std::filesystem::is_directory(std::filesystem::path(text), code)
@@ -136,6 +113,27 @@ void general_rows(const Add& add) {
             ));
 }
 
+void kubernetes_rows(const Add& add) {
+    add(text("LIVE_CONFIG_MAP", kubernetes<&KubernetesSettings::config_map>)
+            .otherwise("llm-research-config")
+            .between(1, 253)
+            .obeys(check_object_name)
+            .help("in a cluster: ConfigMap of the pod's namespace whose changes of keys that may "
+                  "change count at once; `off`: none"));
+    add(text("KUBERNETES_SERVICE_HOST", kubernetes<&KubernetesSettings::host>)
+            .between(1, 253)
+            .obeys(check_host)
+            .help("of the API server; Kubernetes sets it. Without a value it is no cluster"));
+    add(integer("KUBERNETES_SERVICE_PORT", kubernetes<&KubernetesSettings::port>)
+            .otherwise("443")
+            .between(1, 65'535)
+            .help("its port; Kubernetes sets it"));
+    add(text("KUBERNETES_ACCOUNT_DIR", kubernetes<&KubernetesSettings::account_folder>)
+            .otherwise("/var/run/secrets/kubernetes.io/serviceaccount")
+            .between(1, 1024)
+            .help("folder of the pod's service account: `token`, `ca.crt`, `namespace`"));
+}
+
 void http_rows(const Add& add) {
     add(text("SERVER_HOST", http<&HttpSettings::host>)
             .between(1, 253)
@@ -164,7 +162,7 @@ void http_rows(const Add& add) {
             .between(1, 10'240)
             .help(
                 "largest body that comes with a credential, in MiB; files to signed addresses have "
-                "limits of their own (docs/operations.md)"
+                "limits of their own (docs/operations)"
             ));
     add(duration("GRACEFUL_SHUTDOWN_TIMEOUT", http<&HttpSettings::shutdown_timeout>)
             .otherwise("30s")
@@ -199,7 +197,7 @@ void http_rows(const Add& add) {
             .help("requests a caller may make at once"));
     add(boolean("ENABLE_PROFILING", http<&HttpSettings::profiling>)
             .otherwise("false")
-            .help("there are no built-in profiles yet: see docs/operations.md for `perf`"));
+            .help("there are no built-in profiles yet: see docs/operations for `perf`"));
     add(url("PUBLIC_URL", http<&HttpSettings::public_url>, "https|http")
             .help("what the service is called from outside, for the addresses it gives out; "
                   "without a value as the request called it"));
@@ -293,10 +291,12 @@ void database_rows(const Add& add) {
     add(integer("CONNECTION_POOL_SIZE", database<&DatabaseSettings::pool_size>)
             .otherwise("50")
             .between(1, 1'000)
+            .live()
             .help("connections of one process"));
     add(integer("DATABASE_MAX_CONNECTIONS", database<&DatabaseSettings::connections_ceiling>)
             .otherwise("100")
             .between(1, 10'000)
+            .live()
             .help("ceiling; the lesser of the two counts"));
     add(integer("DATABASE_MIN_CONNECTIONS", database<&DatabaseSettings::connections_min>)
             .otherwise("10")
@@ -327,7 +327,7 @@ void auth_rows(const Add& add) {
             .secret()
             .help("still accepted after JWT_SECRET was changed"));
     add(arn("JWT_SECRET_ARN", auth<&AuthSettings::jwt_secret_arn>)
-            .help("the same in AWS Secrets Manager (docs/operations.md); JWT_SECRET wins"));
+            .help("the same in AWS Secrets Manager (docs/operations); JWT_SECRET wins"));
     add(duration("JWT_EXPIRY_SECONDS", auth<&AuthSettings::access_lifetime>)
             .otherwise("3600")
             .between(1min, 168h)
@@ -638,6 +638,7 @@ std::vector<Row> make_rows() {
     };
     constexpr std::array kGroups{
         Group{"General", general_rows},
+        Group{"Kubernetes", kubernetes_rows},
         Group{"HTTP", http_rows},
         Group{"TLS", tls_rows},
         Group{"Limits of a client", client_rows},

@@ -200,6 +200,15 @@ std::string check_host(std::string_view text) {
     return name || is_address(text, AF_INET6) ? "" : "has to be an address or the name of a host";
 }
 
+std::string check_object_name(std::string_view text) {
+    const auto is_inner = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    };
+    return std::ranges::all_of(text, is_inner)
+               ? ""
+               : "has to be the name of an object: lower case letters, digits, - and .";
+}
+
 std::string check_host_port(std::string_view text) {
     const std::size_t colon = text.rfind(':');
     const bool port = colon != text.npos && is_port(text.substr(colon + 1));

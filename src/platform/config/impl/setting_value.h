@@ -35,12 +35,13 @@ Parsed<std::string> parse_arn(std::string_view text);
 
 // Further rules of single settings: what is wrong, or nothing.
 
-std::string check_host(std::string_view text);        ///< an address or a name
-std::string check_host_port(std::string_view text);   ///< the same with or without :port
-std::string check_origin(std::string_view text);      ///< https://host[:port] and nothing more
-std::string check_network(std::string_view text);     ///< an address, or a network as a.b.c.d/n
-std::string check_log_filter(std::string_view text);  ///< level,target=level,...
-std::string check_host_rule(std::string_view text);   ///< check_host_port, or *.suffix of it
+std::string check_host(std::string_view text);         ///< an address or a name
+std::string check_object_name(std::string_view text);  ///< of Kubernetes: RFC 1123, a subdomain
+std::string check_host_port(std::string_view text);    ///< the same with or without :port
+std::string check_origin(std::string_view text);       ///< https://host[:port] and nothing more
+std::string check_network(std::string_view text);      ///< an address, or a network as a.b.c.d/n
+std::string check_log_filter(std::string_view text);   ///< level,target=level,...
+std::string check_host_rule(std::string_view text);    ///< check_host_port, or *.suffix of it
 std::string check_bucket(std::string_view text);
 std::string check_header_text(std::string_view text);  ///< visible ASCII: it arrives in headers
 
