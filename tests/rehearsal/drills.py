@@ -18,11 +18,12 @@ EXIT_MAX = 14  # seconds after SIGTERM
 ROLLBACK_MAX = 120
 FLAG_MAX = 5
 EXPERIMENTS = 20
-ROWS = 40
+ROWS = 60  # of each, a second a row
 STREAMS = 5
 COVERS = {
     "rolling update": "R26 R35", "rollback": "R36 R75", "blue-green, twice": "R30 R33 R34", "canary": "R37",
-    "port-forward, exec, logs": "R83 R86 R87", "3 to 10 to 3": "R49", "pod kill": "R49 R88", "maintenance": "R71-R74", "autoscaler": "R47 R48",
+    "port-forward, exec, logs": "R83 R86 R87", "3 to 10 to 3": "R49", "pod kill": "R49 R88", "maintenance": "R71-R74",
+    "autoscaler": "R47 R48",
 }
 
 
@@ -41,7 +42,7 @@ class UnderLoad(contextlib.ExitStack):
                                             self.rows)
         self.ends = self.enter_context(pods.Ends())
         self.load = self.enter_context(load.Load(
-            self.url, here.service.token, followed=[f"{run}/events" for run in self.runs.runs[:STREAMS]],
+            self.url, here.service.token, followed=[f"{run}/events" for run in self.runs.runs[-STREAMS:]],
             **self.options))
         time.sleep(3)
         return self
