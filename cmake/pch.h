@@ -23,3 +23,4 @@
 #include <vector>
 
 extern template class nlohmann::basic_json<>;
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;

@@ -39,10 +39,13 @@ namespace {
     "AND (CAST($14 AS TEXT) IS NULL OR (" sort ", id) " sign " ($14, $15)) ORDER BY " sort \
     " " order ", id " order " LIMIT $16 OFFSET $17"
 
-// Without any condition, which is what is asked for most.
+// Without any condition, which is what is asked for most. PostgreSQL plans anew for each LIMIT that
+// is a parameter, which takes as long as the rest; of one that is a query it knows nothing, and
+// keeps its plan.
 #define LAB_PLAIN_LIST(table, own, sort, order)                                             \
     "SELECT " LAB_RESOURCE_COLUMNS "FROM " table " WHERE " LAB_VISIBLE own "ORDER BY " sort \
-    " " order ", id " order " LIMIT $5 OFFSET $6"
+    " " order ", id " order                                                                 \
+    " LIMIT (SELECT CAST($5 AS BIGINT)) OFFSET (SELECT CAST($6 AS BIGINT))"
 
 /// The statements of one kind.
 struct Statements {
