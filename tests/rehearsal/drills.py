@@ -66,8 +66,8 @@ class UnderLoad(contextlib.ExitStack):
         return seen
 
 
-def run_script(here, name, *arguments, seconds=600):
-    outcome = shell.call(["bash", str(blocks.SCRIPTS / name), *arguments], here.env, here.folder, seconds)
+def run_script(here, name, *arguments, seconds=600, **env):
+    outcome = shell.call(["bash", str(blocks.SCRIPTS / name), *arguments], {**here.env, **env}, here.folder, seconds)
     if outcome.code != 0:
         raise blocks.Failed(f"{name} ended with {outcome.code}: {outcome.output[-2500:]}")
     return outcome
@@ -103,7 +103,7 @@ def rollback(here):
 def blue_green(here):
     with UnderLoad(here, rows=3 * ROWS) as under:
         for tag in ("v1.2.6", "v1.2.3"):
-            outcome = run_script(here, "deploy-blue-green.sh", tag)
+            outcome = run_script(here, "deploy-blue-green.sh", tag, SOAK_SECONDS="300")
             under.notes.append(f"{tag} in {outcome.seconds:.0f} s")
             blocks.expect(image_of_base().endswith(tag), f"the base Deployment has {image_of_base()}")
             blocks.expect(blocks.colours_of_endpoints() == {"blue"}, "the traffic is not with the base Deployment")
