@@ -60,6 +60,7 @@ test-sqlx: build ## The real sqlx-cli and `migrate` on one PostgreSQL (needs car
 rehearse: deps ## The runbook on a Kubernetes of one node, block by block, then drills under load (needs root; DRILL=name for one)
 	@tools/deps.sh containerd runc containernetworking-plugins nftables iproute2 conntrack haproxy prometheus
 	@tools/kubernetes.py --build
+	@$(MAKE) --no-print-directory image
 	@tools/s3.py --build
 	@tools/moto.py --build
 	@LAB_REQUIRE_BACKENDS=1 tools/kubernetes.py python3 tests/rehearsal/run.py $(if $(DRILL),--drills-only --drill "$(DRILL)")

@@ -22,6 +22,7 @@
 #include <atomic>
 #include <deque>
 #include <filesystem>
+#include <mutex>
 
 namespace lab::app {
 
@@ -92,7 +93,8 @@ class ServerProcess {
     Tracer* const tracer_;  ///< null: nobody traces
     Shared shared_;
     LiveSettings live_;
-    Json live_values_;  ///< that count now; of the watcher
+    std::mutex settings_mutex_;  ///< whoever looks at live_; guards live_values_
+    Json live_values_;           ///< that count now
     ProcessLoad load_;
     double cpu_ = 0;  ///< smoothed
     api::Admission admission_;
@@ -132,7 +134,7 @@ class ServerProcess {
     CancelToken secrets_end_;                      ///< cancelled: nobody waits for secrets any more
     ThreadWorker secrets_worker_;                  ///< a service that hangs keeps nobody else
     ThreadWorker watcher_;                         ///< looks at what may hang: files, the store
-    LiveWatch live_watch_;                         ///< tells watcher_
+    LiveWatch live_watch_;                         ///< looks at the settings when they change
     std::unique_ptr<otlp::MetricsPusher> pusher_;  ///< null: metrics are only fetched
 };
 

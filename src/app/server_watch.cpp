@@ -227,13 +227,14 @@ void ServerProcess::watch_settings() {
         "llm-research/" + std::string(version()),
         [this](const kubernetes::ConfigMapValues& values) {
             live_.publish(values);
-            watcher_.submit([this] { look_at_settings(); });
+            look_at_settings();  // not behind what the watcher waits for
         }
     );
 }
 
 /// What is said now of the settings that may change.
 void ServerProcess::look_at_settings() {
+    const std::scoped_lock lock(settings_mutex_);
     const auto changed = live_.look();
     if (!changed) {
         for (const Detail& problem : changed.error().details) {

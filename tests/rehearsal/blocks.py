@@ -25,8 +25,9 @@ def expect(condition, what):
 
 @dataclasses.dataclass
 class Entry:
-    """`form` is literal, mapped, or cloud (what needs a cloud account and is not run); a mapped block has the text that runs instead, and why. `run` is pasted (into one
-    shell, whose exports stay), script (a file of its own), terminal (with a dialog) or apply (a manifest)."""
+    """`form` is literal, mapped, or cloud (what needs a cloud account and is not run); a mapped block has the text that
+    runs instead, and why. `run` is pasted (into one shell, whose exports stay), script (a file of its own), terminal
+    (with a dialog), apply (a manifest), or pod (inside one of the API)."""
     r: str
     form: str = "literal"
     why: str = ""
@@ -63,8 +64,6 @@ def check_prerequisites(here, outcome):
 def check_environment(here, outcome):
     expect(outcome.env.get("RATE_LIMIT_BURST") == "200" and outcome.env.get("NAMESPACE") == world.NAMESPACE,
            "what it exports is not there")
-    # Its addresses are those of somebody's cloud: here they are those of what stands beside the cluster.
-    outcome.env.update(here.world.env)
 
 
 def check_config(here, outcome):
@@ -222,17 +221,17 @@ def check_useful(here, outcome):
 
 
 def of_ours(block):
-    """The entry that the note of a block of our own runbook makes: `R30 R31`, `R39; script` (or terminal, apply), or
-    `R20; cloud: why`."""
+    """The entry that the note of a block of our own runbook makes: `R30 R31`, `R39; script` (or terminal, apply, pod),
+    or `R20; cloud: why`."""
     numbers, _, how = block.note.partition("; ")
     form, _, why = how.partition(": ")
     if not re.fullmatch(r"R\d+(-R\d+)?( R\d+(-R\d+)?)*", numbers) \
-            or form not in ("", "script", "terminal", "apply", "cloud") or (form == "cloud") != bool(why):
+            or form not in ("", "script", "terminal", "apply", "pod", "cloud") or (form == "cloud") != bool(why):
         raise ValueError(f"block {block.number} ({block.heading}): {block.note!r} is not <!-- rehearsal: R30 R31 --> "
                          "or, with how it is run, <!-- rehearsal: R39; script -->")
     if form == "cloud":
         return Entry(numbers, "cloud", why)
-    return Entry(numbers, run=form or "pasted")
+    return Entry(numbers, run=form or "pasted", seconds=600)
 
 
 STEP_1 = """
@@ -241,7 +240,8 @@ export OLD_VERSION=$(kubectl get deployment llm-research-api -n llm-research \\
   -o jsonpath='{.spec.template.spec.containers[0].image}' | cut -d: -f2)
 [[ $OLD_VERSION =~ ^v[0-9]+\\.[0-9]+\\.[0-9]+$ ]]
 # The image was imported where a registry would have been asked.
-ctr --address "$LAB_CONTAINERD" -n k8s.io images ls "name==ghcr.io/llm-research-lab/api:${NEW_VERSION}" | grep "$NEW_VERSION"
+ctr --address "$LAB_CONTAINERD" -n k8s.io images ls "name==ghcr.io/llm-research-lab/api:${NEW_VERSION}" |
+  grep "$NEW_VERSION"
 python3 "$LAB_REHEARSAL/inspect_image.py" "$LAB_IMAGE"
 """
 

@@ -74,7 +74,7 @@ def parse(answer):
 class Experiments:
     """`count` of `rows` each, started. Prompts of no two are the same, so that the model server can tell them."""
 
-    def __init__(self, service, llm, llm_url, count=20, rows=60, concurrency=2):
+    def __init__(self, service, llm, llm_url, count=20, rows=60, concurrency=1):
         self.service, self.llm, self.count, self.rows = service, llm, count, rows
         self.mark = uuid.uuid4().hex[:8]
         dataset = service.upload(f"rows {self.mark}", [

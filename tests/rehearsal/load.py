@@ -178,4 +178,5 @@ class Load:
         p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
         return (f"{self.answered} of {self.answered + self.failed} requests answered at "
                 f"{self.answered / max(self.took, 0.1):.0f}/s, p99 {1000 * p99:.0f} ms, {self.failed} failed; "
-                f"{self.streams} streams taken up again {self.resumed} times, {len(self.stream_errors)} errors{''.join(f' ({one})' for one in self.stream_errors[:2])}")
+                f"{self.streams} streams taken up again {self.resumed} times, {len(self.stream_errors)} errors"
+                + "".join(f" ({one})" for one in self.stream_errors[:2]))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Rehearses the runbook, block by block, on a cluster of its own, and prints what became of each.
 
-Usage: run.py [--image FILE] [--blocks-only | --drills-only] [--drill NAME ...] [--record FILE]      (make rehearse)
+Usage: run.py [--image FILE] [--ours] [--blocks-only | --drills-only] [--drill NAME ...] [--record FILE]
+(make rehearse)
 
 The blocks are those of the given runbook, ../shared/reference/deployment-runbook.md, where it is there, else of
 docs/operations/deployment-runbook.md. A block that blocks.py does not know, or knows with another text, is a
@@ -51,9 +52,13 @@ class Rehearsal:
         tools.mkdir()
         (tools / "sleep").write_text(SLEEP)
         (tools / "sleep").chmod(0o755)
-        self.env = {**os.environ, **beside.env, "PATH": f"{tools}:{os.environ['PATH']}",
+        # A checkout, as far as the blocks of our own runbook need one.
+        (self.folder / "deploy").symlink_to(blocks.DEPLOY)
+        (self.folder / "password.txt").write_text(experiments.PASSWORD)
+        self.fixed = {**beside.env, "API_URL": f"http://{world.FRONT}"}
+        self.env = {**os.environ, **self.fixed, "PATH": f"{tools}:{os.environ['PATH']}",
                     "LAB_SLEEP_SCALE": os.environ.get("LAB_SLEEP_SCALE", "10"), "LAB_REHEARSAL": str(HERE),
-                    "LAB_IMAGE": str(image), "API_URL": f"http://{world.FRONT}", "REPLICAS": "3",
+                    "LAB_IMAGE": str(image), "REPLICAS": "3",
                     "ENVIRONMENT": "production", "NAMESPACE": world.NAMESPACE, "ADMIN_KEY": beside.admin_key,
                     "HOME": str(self.folder)}
 
@@ -99,9 +104,8 @@ class Rehearsal:
 
     def bare(self):
         """The image with the runbook's ConfigMap and Secret and nothing else: it becomes ready."""
-        labels = {"app": "bare"}
         world.kubectl("apply", "-f", "-", stdin=json.dumps({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": world.NAMESPACE, "labels": labels},
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": world.NAMESPACE},
             "spec": {"terminationGracePeriodSeconds": 15, "containers": [{
                 "name": "api", "image": self.image(FIRST),
                 "envFrom": [{"configMapRef": {"name": "llm-research-config"}},
@@ -114,8 +118,8 @@ class Rehearsal:
             health = world.until("its port", lambda: experiments.Service(here).got("/health/ready"), 20)
             blocks.expect(health["status"] == "healthy", f"it says {health}")
             token = self.new_user("pod/bare", "first@rehearsal.example", here).token
-            done = shell.script(self.health_check(), {**self.env, "API_URL": here, "TEST_TOKEN": token}, self.folder, 60,
-                                "health-check.sh")
+            done = shell.script(self.health_check(), {**self.env, "API_URL": here, "TEST_TOKEN": token}, self.folder,
+                                60, "health-check.sh")
             blocks.expect(done.code == 0, f"the runbook's health check fails: {done.output}")
         except RuntimeError as error:
             raise RuntimeError(f"{error}\n{self.why()}") from error
@@ -138,8 +142,8 @@ class Rehearsal:
         values = self.folder / "values.json"
         values.write_text(self.world.values(FIRST))
         done = subprocess.run(
-            ["helm", "install", "llm-research", str(blocks.DEPLOY / "helm" / "llm-research"), "-n", world.NAMESPACE,
-             "-f", str(values), "--take-ownership", "--wait", "--timeout", "240s"],
+            ["helm", "upgrade", "--install", "llm-research", str(blocks.DEPLOY / "helm" / "llm-research"), "-n",
+             world.NAMESPACE, "-f", str(values), "--take-ownership", "--wait", "--timeout", "240s"],
             env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
         if done.returncode != 0:
             raise RuntimeError(done.stdout + self.why())
@@ -156,6 +160,10 @@ class Rehearsal:
     def sign_in(self):
         self.service = self.new_user(f"deployment/{world.SERVICE}", ADMIN, f"http://{world.FRONT}")
         self.env["TEST_TOKEN"] = self.service.token
+
+    @staticmethod
+    def is_installed():
+        return bool(world.kubectl("get", "deployment", world.SERVICE, "-n", world.NAMESPACE, "--ignore-not-found"))
 
     def canary(self):
         """The canary's Deployment and Service: a second version beside the first."""
@@ -184,7 +192,8 @@ class Rehearsal:
                 raise blocks.Failed(f"it ended with {outcome.code}:\n{outcome.output[-3000:]}")
             if entry.check:
                 entry.check(self, outcome)
-            self.env.update(outcome.env)
+            # Whatever a block exports, the servers are those of the rehearsal.
+            self.env.update({**outcome.env, **self.fixed})
             word = "ok"
         except Exception as error:  # whatever it is, the next block has its turn
             took = time.monotonic() - began
@@ -209,6 +218,9 @@ class Rehearsal:
             return shell.script(text, env, self.folder, entry.seconds, block.file_name, entry.arguments)
         if entry.run == "terminal":
             return shell.at_terminal(text, env, self.folder, entry.seconds, entry.dialog)
+        if entry.run == "pod":
+            return shell.call(["kubectl", "exec", f"deployment/{world.SERVICE}", "-n", world.NAMESPACE, "--", "/bin/sh",
+                               "-ec", text], env, self.folder, entry.seconds)
         if entry.folder:
             text = f"cd {folder}\n{text}"
         return shell.pasted(text, env, self.folder, entry.seconds)
@@ -248,9 +260,9 @@ def find_image(given):
     return found[-1]
 
 
-def find_runbook():
+def find_runbook(ours):
     """Its blocks, and what becomes of each by its key."""
-    if runbook.GIVEN.exists():
+    if runbook.GIVEN.exists() and not ours:
         found = runbook.read(runbook.GIVEN.read_text())
         drift = runbook.drift(found, blocks.BLOCKS)
         if drift:
@@ -265,12 +277,13 @@ def find_runbook():
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image")
+    parser.add_argument("--ours", action="store_true", help="our own runbook, whether the given one is there or not")
     parser.add_argument("--blocks-only", action="store_true")
     parser.add_argument("--drills-only", action="store_true")
     parser.add_argument("--record", metavar="FILE", help="keep what cAdvisor shows of the namespace at the end")
     parser.add_argument("--drill", action="append", default=[], choices=list(drills.ALL))
     options = parser.parse_args(arguments)
-    found, known = find_runbook()
+    found, known = find_runbook(options.ours)
     image = find_image(options.image)
     began = time.monotonic()
     with world.World(world.make_folder()) as beside:
@@ -280,6 +293,8 @@ def main(arguments):
         for block in found:
             if not options.drills_only or block.number <= 4:
                 here.block(block, known[block.key])
+            if here.service is None and here.is_installed():
+                here.install()
         for name, function in drills.ALL.items():
             if not options.blocks_only and (not options.drill or name in options.drill):
                 here.drill(name, function)

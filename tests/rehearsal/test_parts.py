@@ -38,7 +38,8 @@ class Runbook(unittest.TestCase):
         entries = [blocks.of_ours(runbook.read(text.format(note))[0]) for note in (
             "R30 R31", "R39-R46; script", "R20; cloud: the scanner's database is an outside network's")]
         self.assertEqual([(one.r, one.form, one.run) for one in entries],
-                         [("R30 R31", "literal", "pasted"), ("R39-R46", "literal", "script"), ("R20", "cloud", "pasted")])
+                         [("R30 R31", "literal", "pasted"), ("R39-R46", "literal", "script"),
+                          ("R20", "cloud", "pasted")])
         for note in ("", "R20; cloud", "R1; somehow", "30"):
             with self.assertRaisesRegex(ValueError, "First"):
                 blocks.of_ours(runbook.read(text.format(note))[0])

@@ -154,7 +154,7 @@ class World:
         bucket = s3.Server()
         bucket.key, bucket.secret = user["AWS_ACCESS_KEY_ID"], user["AWS_SECRET_ACCESS_KEY"]
         self.s3 = self.stack.enter_context(bucket)
-        self.llm = self.stack.enter_context(mock_llm.MockLLM(latency=0.5))
+        self.llm = self.stack.enter_context(mock_llm.MockLLM(latency=1.0))
         self.hooks = Hooks()
         self.jwt_secret, self.admin_key = secrets.token_hex(32), secrets.token_hex(24)
         self.forwards = {5432: local.port, 6379: cache.port, 9000: self.s3.port, 8000: self.llm.port,
@@ -194,7 +194,9 @@ class World:
     def values(self, tag):
         """Of the chart."""
         keys = ("S3_BUCKET", "S3_REGION", "S3_ENDPOINT", "PROVIDER_ALLOWED_HOSTS")
-        return json.dumps({"image": {"tag": tag}, "extraConfig": {key: self.env[key] for key in keys}})
+        # Twenty runs at once, by two workers.
+        return json.dumps({"image": {"tag": tag}, "worker": {"runs": 10},
+                           "extraConfig": {key: self.env[key] for key in keys}})
 
     def serve(self, folder):
         """The address of a web server over a folder."""
