@@ -352,8 +352,9 @@ Result<int> ServerProcess::run(const cli::ServeOptions& options) {
     options_ = options;
     Program& program = platform_->program();
     Executor& loop = program.loop();
-    // Before anybody can see that it is ready. Process 1 of a container would not even end by a signal that comes
-    // earlier than its handler, and any other would end without answering what it has taken on.
+    // Before anybody can see that it is ready. Process 1 of a container would not even end by a
+    // signal that comes earlier than its handler, and any other would end without answering what it
+    // has taken on.
     handle_interrupts(loop, [&] { program.deps().stop_loop(); });
     LAB_CHECK(listen());
     if (options.worker) {
