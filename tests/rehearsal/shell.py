@@ -80,6 +80,8 @@ def at_terminal(text, env, folder, seconds, dialog):
     began = time.monotonic()
     pid, terminal = pty.fork()
     if pid == 0:
+        # Whoever was started in the background has it ignored, and leaves it so.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(folder)
         os.execvpe("bash", ["bash", "-c", AT_TERMINAL],
                    {**env, "LAB_BLOCK": str(block), "TERM": "xterm", "COLUMNS": "160", "LINES": "50"})
