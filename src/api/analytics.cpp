@@ -96,6 +96,7 @@ std::vector<Route> analytics_routes(service::FactCopy* copy) {
         }
     ));
     out.back().query.push_back({"experiment_id", "uuid", "Of this experiment alone"});
+    out.back().errors = {404};
     out.push_back(figures(
         "/analytics/costs",
         "What was spent, by owner, experiment or model",
@@ -107,6 +108,7 @@ std::vector<Route> analytics_routes(service::FactCopy* copy) {
         }
     ));
     out.back().query.push_back({"experiment_id", "uuid", "Of this experiment alone"});
+    out.back().errors = {404};
     out.back().query.push_back(
         {.name = "by",
          .type = "string",
