@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
+#include <limits>
 
 namespace lab {
 namespace {
@@ -41,17 +42,22 @@ TEST(Password, HashesOfOtherImplementationsAreRead) {
 }
 
 TEST(Password, OfNobodyFitsNeverAndCostsTheSame) {
-    using Steady = std::chrono::steady_clock;
+    // Of this thread's processor alone: who else wants it does not count.
+    const auto spent = [] {
+        std::timespec now{};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+    };
     const auto hasher = PasswordHasher::create({.passes = 3, .memory_bytes = 8ULL << 20});
     const auto stored = hasher->hash("a password");
     const auto best_of = [&](std::string_view hash, std::string_view password) {
-        auto best = Steady::duration::max();
+        double best = std::numeric_limits<double>::infinity();
         for (int i = 0; i < 5; ++i) {
-            const auto start = Steady::now();
+            const double start = spent();
             EXPECT_FALSE(hasher->verify(hash, password));
-            best = std::min(best, Steady::now() - start);
+            best = std::min(best, spent() - start);
         }
-        return std::chrono::duration<double>(best).count();
+        return best;
     };
     const double known = best_of(*stored, "another password");
     const double too_long(best_of(*stored, std::string(100'000, 'x')));
