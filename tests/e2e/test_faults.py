@@ -210,6 +210,13 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
         faults.Table.add("collector", "over", took, [], f"spans arrive again; {before} had come, {dropped:.0f} were dropped and counted")
         self.ends_well()
 
+    def is_signed_anew(self, secret):
+        """Whether the tokens of now are signed with it; asks not too often, logins are limited."""
+        def look():
+            time.sleep(0.5)
+            return test_secrets_manager.is_signed_with(self.login(self.at), secret)
+        return look
+
     def test_secrets(self):
         if not test_secrets_manager.moto_tool.is_built():
             self.skipTest("no server of Secrets Manager: tools/moto.py --build makes one")
@@ -224,8 +231,7 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
         })
         self.run_all("secrets")
         server.rotate("lab/jwt", second)
-        took = self.until(
-            lambda: test_secrets_manager.is_signed_with(self.login(self.at), second), 60, "the rotated secret is used")
+        took = self.until(self.is_signed_anew(second), 60, "the rotated secret is used")
         faults.Table.add("secrets", "rotated", took, [], "tokens are signed with the new secret, no restart")
         self.ends_well()
 

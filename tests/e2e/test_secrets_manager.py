@@ -46,10 +46,10 @@ class SecretsManager(test_serve.ServeTest):
         return name, self.moto.create(name, value)
 
     def until(self, what, seconds=30):
-        """Waits until `what()` is true; gives what it was last."""
+        """Waits until `what()` is true; gives what it was last. Logins are limited: ten a second from one address."""
         end = time.monotonic() + seconds
         while not (last := what()) and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.2)
         return last
 
     def status(self, lab, token):

@@ -403,6 +403,10 @@ class Experiments(ServeTest):
         connection.close()
         return found
 
+    def in_store(self, server, sql):
+        with contextlib.closing(sqlite3.connect(server.home.path / "lab.db", timeout=30)) as db, db:
+            db.execute(sql)
+
     def replayed(self, server, token):
         """The path of an experiment over recorded outputs."""
         questions = self.upload(server, token, "sums", self.rows())
@@ -429,9 +433,7 @@ class Experiments(ServeTest):
 
         def leave():
             """As the store is when the worker dies in between."""
-            with contextlib.closing(sqlite3.connect(server.home.path / "lab.db", timeout=30)) as db, db:
-                changed = db.execute("UPDATE experiments SET status = 'running', revision = revision + 1").rowcount
-            self.assertEqual(changed, 1)
+            self.in_store(server, "UPDATE experiments SET status = 'running', revision = revision + 1")
             self.assertEqual(server.call("GET", path, token=token)[2]["status"], "running")
         # Who starts it again gets a run, and not that of before.
         leave()

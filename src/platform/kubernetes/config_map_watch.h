@@ -22,7 +22,7 @@ struct WatchOptions {
     /// end.
     Duration watch_time = std::chrono::seconds(30);
     Duration pause_min = std::chrono::milliseconds(200);  ///< after a failure; doubles
-    Duration pause_max = std::chrono::seconds(5);
+    Duration pause_max = std::chrono::seconds(2);
     Duration refused_pause = std::chrono::seconds(30);  ///< when the account may not, or is none
 };
 
