@@ -119,7 +119,7 @@ class Faults(test_postgres.OnPostgres, test_serve.ServeTest):
         finally:
             proxy.fault = None
         over = time.monotonic()
-        self.until(lambda: self.ready() == ("healthy", 200), faults.READY_AGAIN_MAX,
+        self.until(lambda: self.ready() == ("healthy", 200), dependency.again_max,
                    f"{dependency.name}, {fault}: ready again")
         happened.append(f"well again after {time.monotonic() - over:.1f} s")
         well = time.monotonic()

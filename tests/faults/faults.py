@@ -41,6 +41,7 @@ class Dependency:
     job_max: dict = dataclasses.field(default_factory=dict)  # job -> seconds at most
     noticed: tuple = ("refuse", "black-hole", "slow", "reset")  # faults that /health/ready tells of
     noticed_max: float = NOT_READY_MAX
+    again_max: float = READY_AGAIN_MAX  # until everything is healthy again
 
 
 #: What each may cost: reliability, "Dependencies".
@@ -53,9 +54,10 @@ DEPENDENCIES = {
     # Of a bucket that hangs one hears when a call is given up, or by the next check.
     "s3": Dependency("s3", "storage", False, {"upload": {502, 503}, "download": {502, 503}},
                      noticed=("refuse", "black-hole", "reset"), noticed_max=45),
-    # Told behind everybody's back: a slow one is only late.
+    # Told behind everybody's back: a slow one is only late, and it is asked again every 10 s at most. Then
+    # what was written meanwhile is to be told.
     "clickhouse": Dependency("clickhouse", "analytics", False, {}, extra=("measure",),
-                             noticed=("refuse", "black-hole", "reset"), noticed_max=45),
+                             noticed=("refuse", "black-hole", "reset"), noticed_max=45, again_max=60),
     "collector": Dependency("collector", "", False, {}, noticed=()),
     "secrets": Dependency("secrets", "", False, {}, extra=("login",), noticed=()),
 }
