@@ -6,7 +6,7 @@ Tests are left out: an optional that ASSERT_TRUE has looked at counts as uncheck
 that was clean is checked again when anything that it is made of has changed. Sources of a folder are
 checked a few at a time, as one that includes them: most of the time goes into the headers they share.
 Those that cannot stand beside each other, or with findings, are checked one by one. BUILD (build/dev)
-is configured when it is not there; nothing of it is built but the precompiled header.
+is configured when it is not there; nothing of it is built but the precompiled headers.
 """
 import concurrent.futures
 import functools
@@ -25,8 +25,9 @@ CLANG_TIDY = "clang-tidy-19"
 # The slowest source takes five seconds.
 SECONDS_MAX = 300
 TOGETHER = 8
-# All rooms share it: cmake/room.cmake.
-PRECOMPILED = "src/base/CMakeFiles/lab_base.dir/cmake_pch.hxx.pch"
+# All rooms share them, and all tests: cmake/room.cmake.
+PRECOMPILED = ["src/base/CMakeFiles/lab_base.dir/cmake_pch.hxx.pch",
+               "tests/support/CMakeFiles/lab_test_support.dir/cmake_pch.hxx.pch"]
 TEST = re.compile(r"_test\.cpp$|/test_[a-z_]*\.cpp$")
 
 
@@ -71,7 +72,7 @@ class Tidy:
         if not (self.build / "build.ninja").exists():
             quietly(["cmake", "--preset", "dev", "-B", self.build], self.root)
         # Ninja also configures again when a list of sources has changed.
-        quietly(["ninja", "-C", self.build, PRECOMPILED], self.root)
+        quietly(["ninja", "-C", self.build, *PRECOMPILED], self.root)
 
     def sources(self, folders):
         """The compile commands of the sources in these folders; none at all in one is an error."""
