@@ -155,7 +155,9 @@ def measure(run):
 
 
 def login(email, password):
+    """Logins are limited, to one a second."""
     def job(load, connection):
+        load.stopped.wait(1.2)
         return load.ask(connection, "POST", "/auth/token", json.dumps({"email": email, "password": password}))[0]
     return job
 

@@ -41,7 +41,7 @@ struct TracerOptions {
     Duration delay = std::chrono::seconds(5);  ///< a span waits no longer for others
     Duration pause_min =
         std::chrono::seconds(1);  ///< after a failure; twice as long after the next
-    Duration pause_max = std::chrono::seconds(30);
+    Duration pause_max = std::chrono::seconds(5);
     Duration keep_max = std::chrono::seconds(60);  ///< a batch that nobody takes is given up then
 };
 
