@@ -125,7 +125,7 @@ struct Tracer::Impl {
         wait += wait / 5 * static_cast<std::int64_t>(chance.next() % 100) / 100;
         pause_next = std::min(pause_next * 2, options.pause_max);
         // Who ends the process gives it one more attempt, and not the whole pause.
-        wake.wait_for(lock, std::min(wait, options.pause_max * 2), [this] {
+        wake.wait_for(lock, std::min(wait, options.keep_max), [this] {
             return over || std::exchange(try_now, false);
         });
     }
