@@ -191,7 +191,7 @@ std::string link_at(const Call& call, const ListQuery& query, std::int64_t offse
 Json links_json(
     const Call& call, const ListQuery& query, const ListPage& page, const Json& next_cursor
 ) {
-    Json links = Json::object();
+    Json links = json_object(5);
     links["self"] =
         call.head().query.empty() ? call.head().path : call.head().path + "?" + call.head().query;
     if (query.style == ListQuery::Style::cursor || !page.total) {
@@ -507,7 +507,7 @@ Json list_json(
     const std::int64_t number = query.offset / query.limit + 1;
     const Json total = page.total ? Json(*page.total) : Json();
     const Json pages = page.total ? Json((*page.total + query.limit - 1) / query.limit) : Json();
-    Json out = Json::object();
+    Json out = json_object(5);
     Json& data = out["data"] = Json::array();
     for (Json& row : page.data) {
         keep_fields(row, query.fields);
@@ -515,13 +515,13 @@ Json list_json(
     }
     const bool follows = query.offset > 0 || query.after.has_value();
     // Member by member: lists of pairs are copied, and every list that is asked for has these.
-    Json& pagination = out["pagination"] = Json::object();
+    Json& pagination = out["pagination"] = json_object(5);
     pagination["total"] = total;
     pagination["limit"] = query.limit;
     pagination["offset"] = query.offset;
     pagination["has_more"] = page.more;
     pagination["next_cursor"] = next;
-    Json& meta = out["meta"] = Json::object();
+    Json& meta = out["meta"] = json_object(6);
     meta["page"] = number;
     meta["page_size"] = query.limit;
     meta["total_count"] = total;
@@ -530,7 +530,7 @@ Json list_json(
     meta["has_previous"] = follows;
     out["links"] = links_json(call, query, page, next);
     // Cursors go forwards only, from wherever a page was asked for: none leads back.
-    Json& info = out["page_info"] = Json::object();
+    Json& info = out["page_info"] = json_object(4);
     info["has_next_page"] = page.more;
     info["has_previous_page"] = follows;
     info["start_cursor"] = nullptr;

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -254,6 +256,14 @@ TEST_F(AllRoutes, AreTheDocumentAndNothingElseIs) {
         EXPECT_FALSE(route.summary.empty()) << route.path;
         EXPECT_FALSE(route.tag.empty()) << route.path;
     }
+}
+
+TEST_F(AllRoutes, AreTheDocumentThePythonClientIsMadeOf) {
+    std::ifstream kept(std::filesystem::path(LAB_SOURCE_DIR) / "sdk/python/openapi.json");
+    Json document = Json::parse(kept);
+    const std::string version = document["info"]["version"].get<std::string>();
+    EXPECT_TRUE(document == openapi_document(routes_, version))
+        << "the API has changed: make sdk-generate";
 }
 
 TEST_F(AllRoutes, SayWhereAPathWithoutParametersStandsInTheirWay) {

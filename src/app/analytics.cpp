@@ -10,7 +10,7 @@ namespace {
 /// How often the outbox is looked at. Fewer, larger batches are what ClickHouse likes.
 constexpr Duration kPeriod = std::chrono::seconds(1);
 constexpr Duration kOthersPeriod = std::chrono::seconds(5);  ///< when it is another's turn
-constexpr Duration kPauseMax = std::chrono::seconds(10);     ///< after failures
+constexpr Duration kPauseMax = std::chrono::seconds(3);      ///< after failures
 constexpr Duration kCheckPeriod = std::chrono::seconds(5);
 constexpr Duration kShipMax = std::chrono::minutes(10);  ///< in one go
 /// A copy that is further behind is not asked.

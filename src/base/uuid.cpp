@@ -37,4 +37,21 @@ bool is_uuid(std::string_view text) {
     return true;
 }
 
+std::optional<UuidHalves> uuid_halves(std::string_view text) {
+    if (!is_uuid(text)) {
+        return std::nullopt;
+    }
+    UuidHalves out;
+    for (const char c : text) {
+        if (c == '-') {
+            continue;
+        }
+        // Letters of either case have 1 to 6 in their lower bits.
+        const auto digit = static_cast<std::uint64_t>(c <= '9' ? c - '0' : (c & 7) + 9);
+        out.high = (out.high << 4) | (out.low >> 60);
+        out.low = (out.low << 4) | digit;
+    }
+    return out;
+}
+
 }  // namespace lab

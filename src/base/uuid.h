@@ -1,6 +1,8 @@
 #pragma once
 #include "base/rng.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,14 @@ class RandomUuids final : public UuidSource {
     std::string next() override;
 };
 
+/// Its 128 bits, as they are written from left to right.
+struct UuidHalves {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+};
+/// nullopt: it is no UUID.
+std::optional<UuidHalves> uuid_halves(std::string_view text);
+/// Of these bits, but for the six that say version 4.
 std::string make_uuid(std::uint64_t high, std::uint64_t low);
 /// The 8-4-4-4-12 shape in either case; any version.
 bool is_uuid(std::string_view text);

@@ -22,5 +22,17 @@ TEST(Uuid, RefusesOtherShapes) {
     EXPECT_FALSE(is_uuid("gbcdef01-2345-6789-abcd-ef0123456789"));
 }
 
+TEST(Uuid, HasTwoHalves) {
+    const auto halves = uuid_halves("ABCDEF01-2345-6789-abcd-ef0123456789");
+    ASSERT_TRUE(halves);
+    EXPECT_EQ(halves->high, 0xabcdef0123456789ULL);
+    EXPECT_EQ(halves->low, 0xabcdef0123456789ULL);
+    const auto made = uuid_halves(make_uuid(1, 2));
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->high, 0x4001ULL);
+    EXPECT_EQ(made->low, 0x8000000000000002ULL);
+    EXPECT_FALSE(uuid_halves("abcdef01"));
+}
+
 }  // namespace
 }  // namespace lab

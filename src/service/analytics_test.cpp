@@ -8,6 +8,7 @@
 #include "storage/store/journal.h"
 #include "storage/store/runs.h"
 #include "support/clickhouse_server.h"
+#include "support/row_binary.h"
 #include "support/vocabulary.h"
 
 #include <gtest/gtest.h>
@@ -37,14 +38,19 @@ class Remembering final : public storage::FactStore {
         if (fail_every > 0 && adds % fail_every == 0) {
             return Error(Code::unavailable, "away");
         }
-        keep(batch.calls(), [&](const Json& row) {
+        for (const Json& row : lab::test::RowBinary::read(storage::kInsertCalls, batch.calls())) {
             Json& known = calls[{row["run_id"], row["sample"]}];
             if (known.is_null() || row["version"] >= known["version"]) {
                 known = row;
             }
-        });
-        keep(batch.metrics(), [&](const Json& row) { metrics[row["event_id"]] = row; });
-        keep(batch.events(), [&](const Json& row) { events[row["event_id"]] = row; });
+        }
+        for (const Json& row :
+             lab::test::RowBinary::read(storage::kInsertMetrics, batch.metrics())) {
+            metrics[row["event_id"]] = row;
+        }
+        for (const Json& row : lab::test::RowBinary::read(storage::kInsertEvents, batch.events())) {
+            events[row["event_id"]] = row;
+        }
         return ok();
     }
     Status forget(const Ctx&, const std::string& experiment) override {
@@ -77,14 +83,6 @@ class Remembering final : public storage::FactStore {
 
   private:
     static Error unasked() { return {Code::unavailable, "nobody asks it"}; }
-    template <class Keep>
-    static void keep(std::string_view lines, const Keep& keep) {
-        while (!lines.empty()) {
-            const std::size_t end = lines.find('\n');
-            keep(parse_json(lines.substr(0, end)).value());
-            lines.remove_prefix(end + 1);
-        }
-    }
     bool empty_ = true;
 };
 
@@ -205,7 +203,7 @@ class Facts : public test::PlatformTest {
 
 std::size_t standing(const Remembering& store) {
     return static_cast<std::size_t>(std::ranges::count_if(store.calls, [](const auto& entry) {
-        return !entry.second.contains("gone");
+        return entry.second["gone"] == 0;
     }));
 }
 

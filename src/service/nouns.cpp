@@ -19,6 +19,9 @@ using storage::Resources;
 /// Members that are columns and not part of the body.
 constexpr std::string_view kColumns[] = {"name", "visibility", "collaborators", "tags"};
 
+/// Members that show_noun() adds to those of the body, and some.
+constexpr std::size_t kShownMax = 16;
+
 bool is_column(std::string_view member) {
     return std::ranges::find(kColumns, member) != std::end(kColumns);
 }
@@ -224,7 +227,9 @@ Json noun_schema(Json own_properties, std::vector<std::string> required) {
 
 Result<Json> show_noun(const Request& request, const Noun& noun, const Resource& one) {
     LAB_TRY(Json body, parse_json(one.body));
-    Json shown = {{"id", one.id}, {"name", one.name}};
+    Json shown = json_object(body.size() + kShownMax);
+    shown["id"] = one.id;
+    shown["name"] = one.name;
     for (auto member = body.begin(); member != body.end(); ++member) {
         shown[member.key()] = std::move(*member);
     }

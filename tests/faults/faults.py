@@ -54,10 +54,10 @@ DEPENDENCIES = {
     # Of a bucket that hangs one hears when a call is given up, or by the next check.
     "s3": Dependency("s3", "storage", False, {"upload": {502, 503}, "download": {502, 503}},
                      noticed=("refuse", "black-hole", "reset"), noticed_max=45),
-    # Told behind everybody's back: a slow one is only late, and it is asked again every 10 s at most. Then
+    # Told behind everybody's back: a slow one is only late, and it is asked again every 3 s at most. Then
     # what was written meanwhile is to be told.
     "clickhouse": Dependency("clickhouse", "analytics", False, {}, extra=("measure",),
-                             noticed=("refuse", "black-hole", "reset"), noticed_max=45, again_max=60),
+                             noticed=("refuse", "black-hole", "reset"), noticed_max=45, again_max=20),
     "collector": Dependency("collector", "", False, {}, noticed=()),
     "secrets": Dependency("secrets", "", False, {}, extra=("login",), noticed=()),
 }

@@ -211,6 +211,12 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
     return error;
 }
 
+Json json_object(std::size_t members) {
+    Json out = Json::object();
+    out.get_ref<Json::object_t&>().reserve(members);
+    return out;
+}
+
 std::string dump_json(const Json& value) {
     std::string out;
     append_json(out, value);

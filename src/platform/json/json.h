@@ -22,6 +22,9 @@ struct JsonLimits {
 /// Errors: bad_request with line and column; payload_too_large.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
+/// {} with room for so many members: without it an object copies its keys as it grows.
+Json json_object(std::size_t members);
+
 /// Compact text. Numbers read back exactly; invalid UTF-8 becomes U+FFFD; NaN and infinities, which
 /// JSON has not, become null.
 std::string dump_json(const Json& value);

@@ -98,5 +98,13 @@ TEST(Json, ReplacesInvalidUtf8WhenWriting) {
     EXPECT_EQ(out, "\"a\ufffd\\u0001\\\"\"");
 }
 
+TEST(Json, AnObjectWithRoomIsAnObject) {
+    Json made = json_object(3);
+    EXPECT_EQ(dump_json(made), "{}");
+    made["b"] = 1;
+    made["a"] = 2;
+    EXPECT_EQ(dump_json(made), R"({"b":1,"a":2})");
+}
+
 }  // namespace
 }  // namespace lab

@@ -79,10 +79,6 @@ SELECT count() FROM system.tables WHERE database = currentDatabase()
 FORMAT JSONCompactEachRow
 )sql";
 
-constexpr std::string_view kInsertMetrics = "INSERT INTO experiment_metrics FORMAT JSONEachRow";
-constexpr std::string_view kInsertCalls = "INSERT INTO experiment_calls FORMAT JSONEachRow";
-constexpr std::string_view kInsertEvents = "INSERT INTO experiment_events FORMAT JSONEachRow";
-
 constexpr std::array<std::string_view, 3> kForget{
     "ALTER TABLE experiment_metrics DELETE WHERE experiment_id = {experiment:UUID}",
     "ALTER TABLE experiment_calls DELETE WHERE experiment_id = {experiment:UUID}",
