@@ -48,8 +48,16 @@ class RunHold {
     bool is_beside_others_;
 };
 
-/// Runs of the service that should be running and that nobody works on go back to the queue. Gives
-/// how many. `is_own(id)`: this process works on it.
+/// What a run that was ended early becomes. Who ended it decides: a stopping process hands it on, a
+/// pause leaves it, a cancellation is written again over what the engine wrote. Whoever asks holds
+/// the run.
+Status settle_interrupted(
+    const Ctx& ctx, const Deps& deps, storage::Session& session, domain::Run& run
+);
+
+/// Runs of the service that should be running and that nobody works on go back to the queue, also
+/// where who ended one early has died before he said what becomes of it. Gives how many. `is_own(id)`:
+/// this process works on it.
 Result<int> queue_abandoned_runs(
     const Ctx& ctx,
     const Deps& deps,

@@ -565,37 +565,6 @@ bool RunQueue::is_stopping() const {
     return stopping_;
 }
 
-/// What a run that was ended early becomes. Who ended it decides: a stopping process hands it on, a
-/// pause leaves it, a cancellation is written again over what the engine wrote.
-Status RunQueue::settle_interrupted(const Request& request, domain::Run& run) {
-    storage::Resources experiments(request.session, storage::ResourceKind::experiment);
-    LAB_TRY(const auto experiment, experiments.find_anywhere(request.ctx, run.experiment_id));
-    // Of a run of an evaluation the run itself says so; of others its experiment.
-    LAB_TRY(const Json body, parse_json(run.body));
-    std::string status = "cancelled";
-    if (experiment && !body.value("cancelled", false)) {
-        status = experiment->status;
-    }
-    storage::Runs runs(request.session);
-    if (status == "cancelled") {
-        run.state = RunState::cancelled;
-        return runs.set_state(
-            request.ctx,
-            run.key,
-            run.state,
-            "cancelled by hand",
-            format_rfc3339(request.deps.clock->wall())
-        );
-    }
-    if (status == "paused") {
-        return ok();
-    }
-    run.state = RunState::queued;
-    LAB_CHECK(runs.move_state(request.ctx, run.key, RunState::interrupted, RunState::queued));
-    request.deps.observer->run_queued_again();
-    return ok();
-}
-
 Status RunQueue::settle(
     const Request& request,
     const std::string& run_id,
@@ -624,7 +593,7 @@ Status RunQueue::settle(
     // Whoever takes it next need not wait for our time to be over.
     LAB_CHECK(storage::RunLeases(request.session).release(request.ctx, lease));
     if (run.state == RunState::interrupted) {
-        LAB_CHECK(settle_interrupted(request, run));
+        LAB_CHECK(settle_interrupted(request.ctx, request.deps, request.session, run));
     }
     const bool is_over = run.state != RunState::running;
     if (is_over) {

@@ -114,7 +114,6 @@ class RunQueue final : public RunControl {
         const storage::RunLease& lease,
         const Result<RunResult>& result
     );
-    static Status settle_interrupted(const Request& request, domain::Run& run);
 
     // The watcher: run_watch.cpp.
     void start_watching();

@@ -68,14 +68,15 @@ constexpr Query kListRunsIn{
     "ORDER BY r.run_number DESC LIMIT $2 OFFSET $3"
 };
 constexpr Query kFindRunIn{"find_run_in", LAB_SELECT_RUNS "WHERE r.experiment = $1 AND r.id = $2"};
-constexpr Query kAbandonedRuns{
-    "abandoned_runs",
-    LAB_SELECT_RUNS
-    "WHERE r.state = 'running' AND r.origin = 'engine' AND r.created_by <> '' "
-    "AND (CAST($1 AS BIGINT) = 1 OR NOT EXISTS "
-    "(SELECT 1 FROM run_leases l WHERE l.run = r.key AND l.until_ms > lab_now_ms())) "
-    "ORDER BY r.key LIMIT $2"
-};
+// Who ends a run early gives back his lease when he has said what becomes of it. `running`, or
+// `interrupted` with a lease that nobody gave back: he has died before.
+constexpr Query kAbandonedRuns{"abandoned_runs", LAB_SELECT_RUNS R"sql(
+    LEFT JOIN run_leases l ON l.run = r.key
+    WHERE r.state IN ('running', 'interrupted') AND r.origin = 'engine' AND r.created_by <> ''
+    AND (r.state = 'running' OR l.owner <> '')
+    AND (CAST($1 AS BIGINT) = 1 OR l.run IS NULL OR l.until_ms <= lab_now_ms())
+    ORDER BY r.key LIMIT $2
+)sql"};
 constexpr Query kUnsettledRuns{"unsettled_runs", LAB_SELECT_RUNS R"sql(
     WHERE e.status = 'running' AND r.origin = 'engine' AND r.created_by <> ''
     AND r.state IN ('completed', 'failed', 'cancelled')
