@@ -57,13 +57,14 @@ test-sqlx: build ## The real sqlx-cli and `migrate` on one PostgreSQL (needs car
 		--no-default-features --features postgres,rustls --root build/sqlx
 	@python3 tests/sqlx/run.py build/sqlx/bin/sqlx build/release/llm-research
 
-rehearse: deps ## The runbook on a Kubernetes of one node, block by block, then drills under load (needs root; DRILL=name for one)
+rehearse: deps ## The runbook on a Kubernetes of one node, block by block, then drills under load (needs root; DRILL=name for one, BEFORE=image.tar for two releases)
 	@tools/deps.sh containerd runc containernetworking-plugins nftables iproute2 conntrack haproxy prometheus
 	@tools/kubernetes.py --build
 	@$(MAKE) --no-print-directory image
 	@tools/s3.py --build
 	@tools/moto.py --build
-	@LAB_REQUIRE_BACKENDS=1 tools/kubernetes.py python3 tests/rehearsal/run.py $(if $(DRILL),--drills-only --drill "$(DRILL)")
+	@LAB_REQUIRE_BACKENDS=1 tools/kubernetes.py python3 tests/rehearsal/run.py $(if $(DRILL),--drills-only --drill "$(DRILL)") \
+		$(if $(BEFORE),--before "$(BEFORE)")
 
 fuzz-smoke: deps ## Fuzz what reads untrusted text, FUZZ_SECONDS=120 a target (make test replays what is kept)
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja

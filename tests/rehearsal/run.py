@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rehearses the runbook, block by block, on a cluster of its own, and prints what became of each.
 
-Usage: run.py [--image FILE] [--ours] [--blocks-only | --drills-only] [--drill NAME ...] [--record FILE]
+Usage: run.py [--image FILE] [--before FILE] [--ours] [--blocks-only | --drills-only] [--drill NAME ...] [--record FILE]
 (make rehearse)
 
 The blocks are those of the given runbook, ../shared/reference/deployment-runbook.md, where it is there, else of
@@ -22,14 +22,17 @@ sys.path.insert(0, str(HERE))
 import blocks  # noqa: E402
 import drills  # noqa: E402
 import experiments  # noqa: E402
+import recovery  # noqa: E402
 import runbook  # noqa: E402
 import shell  # noqa: E402
 import world  # noqa: E402
 
+DRILLS = {**drills.ALL, "backup, destroyed, restored": recovery.disaster}
+COVERS = {**drills.COVERS, "backup, destroyed, restored": "R51"}
 REPOSITORY = "ghcr.io/llm-research-lab/api"
-#: Tags of one and the same image: what a drill moves between.
-TAGS = ("v1.2.2", "v1.2.3", "v1.2.4", "v1.2.5", "v1.2.6", "v1.2.9")
-FIRST = TAGS[0]
+#: Tags that a drill moves between. With --before the older ones are of that image, else all are of one.
+OLDER, NEWER = ("v1.2.2", "v1.2.3", "v1.2.4"), ("v1.2.5", "v1.2.6", "v1.2.9")
+FIRST = OLDER[0]
 ADMIN = "admin@rehearsal.example"
 SLEEP = """#!/bin/bash
 # Sleeps a part of the time where it is more than a few seconds.
@@ -42,8 +45,8 @@ exec /bin/sleep "$@"
 
 
 class Rehearsal:
-    def __init__(self, beside, image, found):
-        self.world, self.archive, self.found = beside, image, found
+    def __init__(self, beside, image, before, found):
+        self.world, self.archive, self.before, self.found = beside, image, before, found
         self.folder = beside.folder / "desk"
         self.folder.mkdir()
         self.rows, self.started = [], []
@@ -81,7 +84,7 @@ class Rehearsal:
         """An empty namespace, Istio's kinds, images on the node, secrets at the cloud's service, a Helm repository."""
         world.kubectl("create", "namespace", world.NAMESPACE)
         world.kubectl("apply", "--server-side", "-f", os.environ["LAB_ISTIO_CRDS"])
-        self.load_image()
+        self.load_images()
         for name, value in (("llm-research-lab/production", "{}"),
                             ("llm-research/database-url", self.world.env["DATABASE_URL"]),
                             ("llm-research/jwt-secret", self.world.jwt_secret)):
@@ -93,12 +96,17 @@ class Rehearsal:
                       ("repo", "add", "lab", self.world.serve(repository))):
             subprocess.run(["helm", *words], env=self.env, check=True, capture_output=True, timeout=60)
 
-    def load_image(self):
+    def load_images(self):
+        self.load(self.before or self.archive, OLDER)
+        self.load(self.archive, NEWER)
+
+    def load(self, archive, tags):
         ctr = ["ctr", "--address", os.environ["LAB_CONTAINERD"], "-n", "k8s.io", "images"]
-        subprocess.run([*ctr, "import", str(self.archive)], check=True, stdout=subprocess.DEVNULL, timeout=300)
+        subprocess.run([*ctr, "import", str(archive)], check=True, stdout=subprocess.DEVNULL, timeout=300)
         listed = subprocess.run([*ctr, "ls", "-q"], check=True, capture_output=True, text=True, timeout=60).stdout
-        loaded = next(name for name in listed.split() if name.startswith(REPOSITORY + ":"))
-        for tag in TAGS:
+        names = [name for name in listed.split() if name.startswith(REPOSITORY + ":")]
+        loaded = next(name for name in names if name.rsplit(":", 1)[1] not in OLDER + NEWER)
+        for tag in tags:
             subprocess.run([*ctr, "tag", "--force", loaded, self.image(tag)], check=True, timeout=60,
                            stdout=subprocess.DEVNULL)
 
@@ -242,7 +250,7 @@ class Rehearsal:
             word = f"FAILED {type(error).__name__} {error}"
             if not isinstance(error, (blocks.Failed, RuntimeError)):
                 word += "\n" + traceback.format_exc(limit=-4)
-        self.row(f"drill: {name}", drills.COVERS.get(name, ""), "drill", word, time.monotonic() - began)
+        self.row(f"drill: {name}", COVERS.get(name, ""), "drill", word, time.monotonic() - began)
 
     def table(self):
         print("\nblock | R numbers | literal or mapped | outcome | seconds")
@@ -277,17 +285,18 @@ def find_runbook(ours):
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image")
+    parser.add_argument("--before", metavar="FILE", help="an image of the release before: both are used side by side")
     parser.add_argument("--ours", action="store_true", help="our own runbook, whether the given one is there or not")
     parser.add_argument("--blocks-only", action="store_true")
     parser.add_argument("--drills-only", action="store_true")
     parser.add_argument("--record", metavar="FILE", help="keep what cAdvisor shows of the namespace at the end")
-    parser.add_argument("--drill", action="append", default=[], choices=list(drills.ALL))
+    parser.add_argument("--drill", action="append", default=[], choices=list(DRILLS))
     options = parser.parse_args(arguments)
     found, known = find_runbook(options.ours)
     image = find_image(options.image)
     began = time.monotonic()
     with world.World(world.make_folder()) as beside:
-        here = Rehearsal(beside, image, found)
+        here = Rehearsal(beside, image, options.before, found)
         here.prepare()
         print(f"rehearse: prepared after {time.monotonic() - began:.0f} s", flush=True)
         for block in found:
@@ -295,7 +304,7 @@ def main(arguments):
                 here.block(block, known[block.key])
             if here.service is None and here.is_installed():
                 here.install()
-        for name, function in drills.ALL.items():
+        for name, function in DRILLS.items():
             if not options.blocks_only and (not options.drill or name in options.drill):
                 here.drill(name, function)
         if options.record:

@@ -28,6 +28,7 @@ import virtual_service  # noqa: E402
 NAMESPACE = "llm-research"
 SERVICE = "llm-research-api"
 FRONT = "api.llm-research-lab.io"
+DATABASE = "llm_research"
 
 
 class Hooks:
@@ -159,9 +160,11 @@ class World:
         self.jwt_secret, self.admin_key = secrets.token_hex(32), secrets.token_hex(24)
         self.forwards = {5432: local.port, 6379: cache.port, 9000: self.s3.port, 8000: self.llm.port,
                          8001: self.hooks.port}
-        self.database(local, "llm_research")
+        self.server_url = self.postgres.env["LAB_TEST_POSTGRES_URL"]
+        self.database_url = self.server_url.replace("/postgres", f"/{DATABASE}")
+        self.make_database()
         self.env = {
-            "DATABASE_URL": f"postgresql://{local.username}:{local.password}@postgres.internal:5432/llm_research",
+            "DATABASE_URL": f"postgresql://{local.username}:{local.password}@postgres.internal:5432/{DATABASE}",
             "REDIS_URL": f"redis://{redis.USER}:{self.redis.password}@redis.cluster.internal:6379",
             "S3_BUCKET": s3.BUCKET, "S3_REGION": s3.REGION, "S3_ENDPOINT": "http://s3.internal:9000",
             "AWS_ENDPOINT_URL_S3": "http://s3.internal:9000",
@@ -176,10 +179,15 @@ class World:
         self.front = self.spawn("front", "haproxy", "-W", "-db", "-f", self.folder / "front.cfg")
         self.start_prometheus()
 
-    def database(self, local, name):
-        url = self.postgres.env["LAB_TEST_POSTGRES_URL"]
-        subprocess.run(["psql", "-qX", "-d", url, "-c", f"CREATE DATABASE {name}"], check=True, timeout=60)
-        self.database_url = url.replace("/postgres", f"/{name}")
+    def make_database(self):
+        """An empty one."""
+        self.of_server(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
+
+    def drop_database(self):
+        self.of_server(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+    def of_server(self, text):
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", self.server_url, "-c", text], check=True, timeout=60)
 
     def sql(self, text):
         done = subprocess.run(["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-d", self.database_url, "-c", text],

@@ -6,6 +6,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 
 namespace lab::storage {
 namespace {
@@ -39,6 +41,10 @@ constexpr Query kNoteTime{"note_step_time", R"sql(
     UPDATE _sqlx_migrations SET execution_time = $2 WHERE version = $1
 )sql"};
 constexpr Query kForget{"forget_step", "DELETE FROM _sqlx_migrations WHERE version = $1"};
+// A step that takes something away says which step a program must know that can do without it.
+constexpr Query kSchemaNeeds{
+    "schema_needs", "SELECT value FROM service_settings WHERE name = 'schema_needs'"
+};
 constexpr Query kUnlock{"unlock_schema", "SELECT pg_advisory_unlock($1)"};
 // Asked again and again: to wait for the lock itself would end with the limit for a statement.
 constexpr Query kLockOrWait{"wait_for_schema", R"sql(
@@ -53,6 +59,7 @@ constexpr const Query* kQueries[] = {
     &kNote,
     &kNoteTime,
     &kForget,
+    &kSchemaNeeds,
     &kUnlock,
     &kLockOrWait,
 };
@@ -153,6 +160,24 @@ Status check_usable(std::span<const SchemaStep> steps) {
         }
     }
     return ok();
+}
+
+/// Rolling back undoes programs, not the schema: one that is newer will do, as long as its steps
+/// have only added, or taken away what a program of step `last` does not need any more.
+Status check_newer(
+    const Ctx& ctx, PostgresSession& session, const SchemaStep& newest, std::int64_t last
+) {
+    std::int64_t needs = 0;
+    LAB_CHECK(session.query(ctx, kSchemaNeeds, {}, [&](const Row& row) {
+        const std::string_view text = row.text(0);
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), needs);
+        // What cannot be read was written by one who knows better.
+        if (error != std::errc() || end != text.data() + text.size()) {
+            needs = std::numeric_limits<std::int64_t>::max();
+        }
+        return ok();
+    }));
+    return needs <= last ? ok() : Status(refused(newest));
 }
 
 /// Runs a file, and `note` with it, in one transaction unless its first line says otherwise.
@@ -304,8 +329,9 @@ Result<std::vector<SchemaStep>> revert_steps(
 Status check_steps(
     const Ctx& ctx, PostgresSession& session, std::span<const Migration> migrations
 ) {
+    const std::int64_t last = migrations.empty() ? 0 : migrations.back().version;
+    const SchemaStep* newest = nullptr;
     LAB_TRY(const auto steps, list_steps(ctx, session, migrations));
-    LAB_CHECK(check_usable(steps));
     for (const SchemaStep& step : steps) {
         if (step.state == State::pending) {
             return Error(
@@ -314,8 +340,13 @@ Status check_steps(
                     ") of the schema: run `llm-research migrate run`, or `sqlx migrate run`"
             );
         }
+        if (step.state == State::unknown && step.version > last) {
+            newest = &step;
+        } else if (step.state != State::installed) {
+            return refused(step);
+        }
     }
-    return ok();
+    return newest == nullptr ? ok() : check_newer(ctx, session, *newest, last);
 }
 
 }  // namespace lab::storage

@@ -24,7 +24,8 @@ Result<std::vector<SchemaStep>> revert_steps(
     std::optional<std::int64_t> target
 );
 
-/// Whether the schema is the one this program knows. Errors: unavailable, saying what to do.
+/// Whether this program runs on the schema: it is the one that it knows, or a newer one that has
+/// what it needs (docs/decisions/0012). Errors: unavailable, saying what to do.
 Status check_steps(const Ctx& ctx, PostgresSession& session, std::span<const Migration> migrations);
 
 /// sqlx's number of the lock that migrators of one database hold.
