@@ -71,8 +71,16 @@ finish() {
 }
 trap finish EXIT
 
-# Without what differs between two dumps of the same data: comments, and the random word that newer ones guard with.
-plain() { sed -e '/^--/d' -e '/^\\\(un\)\{0,1\}restrict /d' "$1"; }
+# Without what differs between two dumps of the same data: comments, the random word that newer ones guard with, and the
+# order of rows, which is that of their places on the disk.
+plain() {
+    LC_ALL=C awk '
+        inside && /^\\\.$/ { close("sort"); print; inside = 0; next }
+        inside { print | "sort"; next }
+        /^--/ || /^\\(un)?restrict / { next }
+        /^COPY .* FROM stdin;$/ { print; fflush(); inside = 1; next }
+        { print }' "$1"
+}
 
 # other_database NAME: DATABASE_URL with another database on the same server.
 other_database() {
