@@ -402,11 +402,13 @@ class Database(unittest.TestCase):
         if not self.bucket.port:
             parts.missing(self, "there is no S3 server: tools/s3.py --build")
         self.migrated()
-        test_migrate.sql(self.url, "CREATE TABLE odd (a text, b bytea); "
-                                   "INSERT INTO odd SELECT 'tab' || chr(9) || i, decode('00ff', 'hex') FROM generate_series(1, 500) i; "
-                                   # Rows of many lengths come to lie in another order than they are written in.
-                                   "INSERT INTO odd SELECT (CASE WHEN i % 2 = 0 THEN '--' ELSE 'r' END) || i, convert_to(repeat('x', i * 7919 % 1900), 'UTF8') "
-                                   "FROM generate_series(1, 3000) i")
+        # Rows of many lengths come to lie in another order than they are written in.
+        test_migrate.sql(self.url, """
+            CREATE TABLE odd (a text, b bytea);
+            INSERT INTO odd SELECT 'tab' || chr(9) || i, decode('00ff', 'hex') FROM generate_series(1, 500) i;
+            INSERT INTO odd SELECT (CASE WHEN i % 2 = 0 THEN '--' ELSE 'r' END) || i,
+                                   convert_to(repeat('x', i * 7919 % 1900), 'UTF8') FROM generate_series(1, 3000) i;
+        """)
         env = {"AWS_ACCESS_KEY_ID": self.bucket.key, "AWS_SECRET_ACCESS_KEY": self.bucket.secret, "AWS_REGION": s3.REGION,
                "AWS_DEFAULT_REGION": s3.REGION, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.bucket.port}",
                "BACKUP_BUCKET": s3.BUCKET}
