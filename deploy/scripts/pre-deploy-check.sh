@@ -121,10 +121,10 @@ image() {
         return 0
     fi
     version_is_good "$version"
-    if command -v docker >/dev/null; then
+    if docker version >/dev/null 2>&1; then
         check "image $IMAGE:$version can be had" docker pull -q "$IMAGE:$version"
     else
-        skipped "that $IMAGE:$version can be had: there is no docker"
+        skipped "that $IMAGE:$version can be had: no Docker engine answers"
     fi
     if command -v trivy >/dev/null; then
         check "no serious weakness is known in $IMAGE:$version" \
