@@ -56,8 +56,8 @@ Status settle_interrupted(
 );
 
 /// Runs of the service that should be running and that nobody works on go back to the queue, also
-/// where who ended one early has died before he said what becomes of it. Gives how many. `is_own(id)`:
-/// this process works on it.
+/// where who ended one early has died before he said what becomes of it. Gives how many.
+/// `is_own(id)`: this process works on it.
 Result<int> queue_abandoned_runs(
     const Ctx& ctx,
     const Deps& deps,

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <regex>
 #include <set>
 #include <thread>
 
@@ -182,15 +181,24 @@ TEST_P(PostgresSchema, AStepBetweenOursThatIsNotOursIsRefused) {
 
 // What is taken away is taken from programs that may be in use still.
 TEST(PostgresMigrations, ThatTakeAwaySayWhoCanDoWithout) {
-    const std::regex takes(
-        R"(\b(DROP\s+(TABLE|COLUMN|VIEW|FUNCTION)|RENAME|TYPE|SET\s+NOT\s+NULL|ADD\s+CONSTRAINT)\b)",
-        std::regex::icase
-    );
+    constexpr std::string_view kTaking[] = {
+        "drop table",
+        "drop column",
+        "drop view",
+        "drop function",
+        "rename ",
+        "set not null",
+        " type ",
+        "add constraint",
+    };
     for (const Migration& one : postgres_migrations()) {
-        const std::string sql(one.sql);
-        if (one.version > 5 && std::regex_search(sql, takes)) {
+        const std::string sql = to_lower(one.sql);
+        const auto* const takes = std::ranges::find_if(kTaking, [&](std::string_view words) {
+            return sql.find(words) != sql.npos;
+        });
+        if (one.version > 5 && takes != std::end(kTaking)) {
             EXPECT_NE(sql.find("'schema_needs'"), std::string::npos)
-                << one.name << ": see docs/decisions/0012";
+                << one.name << " has \"" << *takes << "\": see docs/decisions/0012";
         }
     }
 }

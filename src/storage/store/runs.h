@@ -56,8 +56,8 @@ class Runs {
     /// on, so that a long queue of one hides nobody's.
     Result<std::vector<WaitingRun>> list_waiting(const Ctx& ctx, std::int64_t limit);
     /// Of the service's, those that should be running and that nobody works on, and those of which
-    /// nobody has said what becomes of them after they were interrupted, oldest first. `leased_too`:
-    /// also those whose lease is not over.
+    /// nobody has said what becomes of them after they were interrupted, oldest first.
+    /// `leased_too`: also those whose lease is not over.
     Result<std::vector<domain::Run>> list_abandoned(
         const Ctx& ctx, bool leased_too, std::int64_t limit
     );
