@@ -51,6 +51,11 @@ class Columns {
         LAB_ASSERT(halves, "ids of facts are UUIDs");
         uuid(*halves);
     }
+    void place(const FactPlace& place) {
+        uuid(place.org_id);
+        uuid(place.experiment_id);
+        uuid(place.run_id);
+    }
 
   private:
     std::string& out_;
@@ -71,9 +76,7 @@ Status FactBatch::metric(const MetricFact& fact) {
         mix64(static_cast<std::uint64_t>(fact.number))
     ));
     row.number(fact.at_ms);
-    row.uuid(fact.place->org_id);
-    row.uuid(fact.place->experiment_id);
-    row.uuid(fact.place->run_id);
+    row.place(*fact.place);
     row.text(fact.metric);
     row.real(fact.value);
     row.text(fact.model);
@@ -88,9 +91,7 @@ Status FactBatch::call(const CallFact& given) {
     Columns row(calls_);
     row.number(given.at_ms);
     row.number(given.run_at_ms);
-    row.uuid(given.place->org_id);
-    row.uuid(given.place->experiment_id);
-    row.uuid(given.place->run_id);
+    row.place(*given.place);
     row.number(given.sample);
     row.text(fact.model);
     row.text(fact.variant);
