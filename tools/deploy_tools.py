@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What the tests of deploy/ and tools/manifests.py call: Helm, a linter of manifests, Istio's kinds; in build/deploy/bin.
+"""What the tests of deploy/ and tools/manifests.py call: Helm, a linter of manifests, the kinds of Istio and of the
+Prometheus operator, the schema of Compose; in build/deploy.
 
-Usage: deploy_tools.py [--build] [NAME...]     (helm, kube-score, istio; all when none is named)
+Usage: deploy_tools.py [--build] [NAME...]     (helm, kube-score, istio, prometheus-operator, compose; else all)
 
 All are Go modules, pinned below, which Go checks against its own sums. A Helm of the right version on PATH is taken
 as it is. `--build` makes what is missing: minutes the first time. Prints where each is.
@@ -25,26 +26,26 @@ MODULES = {
     "helm": ("helm.sh/helm/v3/cmd/helm", "v3.18.6"),
     "kube-score": ("github.com/zegl/kube-score/cmd/kube-score", "v1.20.0"),
 }
-ISTIO = ("istio.io/api", "v1.24.2")
-ISTIO_CRDS = BIN.parent / f"istio-crds-{ISTIO[1]}.yaml"
+#: What manifests are held against: module, version, file in it.
+SCHEMAS = {
+    "istio": ("istio.io/api", "v1.24.2", "kubernetes/customresourcedefinitions.gen.yaml"),
+    "prometheus-operator": ("github.com/prometheus-operator/prometheus-operator", "v0.79.2",
+                            "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"),
+    "compose": ("github.com/compose-spec/compose-go/v2", "v2.4.7", "schema/compose-spec.json"),
+}
 BUILD_SECONDS = 1800
 ATTEMPTS = 3
 
 
 def built(name):
     """Its name says its version, so that another one is built anew."""
+    if name in SCHEMAS:
+        return BIN.parent / f"{name}-{SCHEMAS[name][1]}{pathlib.Path(SCHEMAS[name][2]).suffix}"
     return BIN / f"{name}-{MODULES[name][1]}"
 
 
-def istio_crds():
-    """The file with Istio's kinds, or None."""
-    return ISTIO_CRDS if ISTIO_CRDS.exists() else None
-
-
 def find(name):
-    """The program, or None."""
-    if name == "istio":
-        return istio_crds()
+    """The program, or the file with the schemas; or None."""
     if built(name).exists():
         return built(name)
     there = shutil.which(name)
@@ -63,8 +64,8 @@ def build(name):
     if go is None:
         print(f"{name} needs Go 1.24 or newer: https://go.dev", file=sys.stderr)
         return False
-    if name == "istio":
-        return fetch_istio(go)
+    if name in SCHEMAS:
+        return fetch(name, built(name))
     module, version = MODULES[name]
     for attempt in range(ATTEMPTS):
         with tempfile.TemporaryDirectory(dir=BIN) as folder:
@@ -79,21 +80,23 @@ def build(name):
     return False
 
 
-def fetch_istio(go):
-    """Its module is not built: the file is in it."""
-    run = subprocess.run([go, "mod", "download", "-json", "@".join(ISTIO)], stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, timeout=BUILD_SECONDS, cwd=BIN, check=False)
+def fetch(name, target):
+    """Puts a file with schemas at `target`: it is in its module, which is not built."""
+    module, version, file = SCHEMAS[name]
+    go = shutil.which("go") or s3.go_of_pypi()
+    run = subprocess.run([go, "mod", "download", "-json", f"{module}@{version}"], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, timeout=BUILD_SECONDS, cwd="/", check=False)
     if run.returncode != 0:
+        print(run.stdout.decode(), file=sys.stderr)
         return False
-    module = pathlib.Path(json.loads(run.stdout)["Dir"])
-    shutil.copyfile(module / "kubernetes" / "customresourcedefinitions.gen.yaml", ISTIO_CRDS)
+    shutil.copyfile(pathlib.Path(json.loads(run.stdout)["Dir"]) / file, target)
     return True
 
 
 def main(arguments):
     make = arguments[:1] == ["--build"]
-    names = arguments[1 if make else 0:] or [*MODULES, "istio"]
-    if any(name not in (*MODULES, "istio") for name in names):
+    names = arguments[1 if make else 0:] or [*MODULES, *SCHEMAS]
+    if any(name not in (*MODULES, *SCHEMAS) for name in names):
         print(__doc__, file=sys.stderr)
         return 2
     missing = 0

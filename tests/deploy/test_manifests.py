@@ -46,6 +46,8 @@ def strict(schema):
         if isinstance(part, dict):
             if "properties" in part and not part.get("x-kubernetes-preserve-unknown-fields"):
                 part.setdefault("additionalProperties", False)
+            if str(part.get("pattern", "")).startswith("^(?i)"):  # Go takes flags anywhere, Python at the start
+                part["pattern"] = "(?i)^" + part["pattern"].removeprefix("^(?i)")
             for one in part.values():
                 close(one)
         elif isinstance(part, list):
@@ -53,6 +55,22 @@ def strict(schema):
                 close(one)
     close(schema)
     return schema
+
+
+def schemas(test, tool):
+    """The file of a tool of deploy_tools.py."""
+    found = parts.deploy_tools.find(tool)
+    if found is None:
+        parts.missing(test, f"the schemas of {tool} are not there: tools/deploy_tools.py --build {tool}")
+    return found
+
+
+def spec_of(test, tool, name, version):
+    """The strict schema of what a kind of another project has as its `spec`."""
+    kinds = yaml.safe_load_all(schemas(test, tool).read_text())
+    crd = next(one for one in kinds if one and one["metadata"]["name"] == name)
+    schema = next(one["schema"]["openAPIV3Schema"] for one in crd["spec"]["versions"] if one["name"] == version)
+    return strict(schema["properties"]["spec"])
 
 
 def weights_are_wrong(virtual_service):
@@ -94,19 +112,23 @@ class Rendered(unittest.TestCase):
             kubernetes_validate.validate(wrong, VERSIONS[0], strict=True)
 
     def test_the_virtual_service_is_one_of_istio(self):
-        crds = parts.deploy_tools.istio_crds()
-        if crds is None:
-            parts.missing(self, "Istio's kinds are not there: tools/deploy_tools.py --build istio")
-        crd = next(one for one in yaml.safe_load_all(crds.read_text())
-                   if one and one["metadata"]["name"] == "virtualservices.networking.istio.io")
-        schema = next(one["schema"]["openAPIV3Schema"] for one in crd["spec"]["versions"] if one["name"] == "v1beta1")
-        spec = strict(schema["properties"]["spec"])
+        spec = spec_of(self, "istio", "virtualservices.networking.istio.io", "v1beta1")
         route = parts.of_kind("VirtualService", parts.everything())["llm-research-api"]
         jsonschema.validate(route["spec"], spec)
         wrong = copy.deepcopy(route["spec"])
         wrong["http"][1]["route"][0]["wait"] = 90
         with self.assertRaises(jsonschema.ValidationError):
             jsonschema.validate(wrong, spec)
+
+    def test_the_rules_are_a_kind_of_the_prometheus_operator(self):
+        spec = spec_of(self, "prometheus-operator", "prometheusrules.monitoring.coreos.com", "v1")
+        rules = parts.documents(parts.DEPLOY / "alerts/prometheusrule.yaml")[0]["spec"]
+        jsonschema.validate(rules, spec)
+        for member, value in (("for", "five minutes"), ("severity", "page")):
+            wrong = copy.deepcopy(rules)
+            wrong["groups"][0]["rules"][0][member] = value
+            with self.assertRaises(jsonschema.ValidationError):
+                jsonschema.validate(wrong, spec)
 
     def test_weights_are_shares_of_100(self):
         for weight in (0, 10, 25, 50, 100):
@@ -265,11 +287,19 @@ class Runbook(unittest.TestCase):
 
 
 class Compose(unittest.TestCase):
-    """docker-compose.yml, without Docker: its settings are settings, its other files can be read."""
+    """docker-compose.yml, without Docker: it is one, its settings are settings, its other files can be read."""
 
     @classmethod
     def setUpClass(cls):
         cls.file = yaml.safe_load((parts.ROOT / "docker-compose.yml").read_text())
+
+    def test_it_is_a_file_of_compose(self):
+        schema = json.loads(schemas(self, "compose").read_text())
+        validator = jsonschema.validators.validator_for(schema)(schema)
+        self.assertEqual([error.message for error in validator.iter_errors(self.file)], [])
+        wrong = copy.deepcopy(self.file)
+        wrong["services"]["api"]["restarts"] = "always"
+        self.assertFalse(validator.is_valid(wrong))
 
     def test_the_program_takes_its_settings(self):
         env = {key: re.sub(r"\$\{.*\}", "kX0sW5mQ2vT8yB4nR7hL1cF6jD3gZ9pA", str(value))
