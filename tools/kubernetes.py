@@ -23,6 +23,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "rehearsal")]
+import deploy_tools  # noqa: E402
 import private_server  # noqa: E402
 import s3  # noqa: E402
 
@@ -37,9 +38,10 @@ MODULES = {
     "coredns": "github.com/coredns/coredns@v1.12.4",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
 }
+#: Its versions are in kubernetes/state/go.mod: its module cannot be installed by name.
+STATE_METRICS = "k8s.io/kube-state-metrics/v2"
 AWS = "awscli==1.46.3"  # of PyPI: what operators of the runbook have
-ISTIO = "istio.io/api@v1.24.2"
-ISTIO_FILE = "kubernetes/customresourcedefinitions.gen.yaml"
+ISTIO = "@".join(deploy_tools.SCHEMAS["istio"][:2])
 #: Debian packages of a node.
 PACKAGES = ("containerd", "runc", "containernetworking-plugins", "nftables", "iproute2", "conntrack")
 BUILD_SECONDS = 3600
@@ -58,14 +60,14 @@ def is_built():
     return path.exists() and path.read_text() == stamp()
 
 
-def go(*words, **env):
+def go(*words, folder=SOURCE, **env):
     """Whether it worked; a broken download is tried again."""
     program = shutil.which("go") or s3.go_of_pypi()
     if program is None:
         print("kubernetes: its programs are made with Go 1.24 or newer: https://go.dev", file=sys.stderr)
         return False
     for attempt in range(ATTEMPTS):
-        done = subprocess.run([program, *words], cwd=SOURCE, env={**os.environ, "CGO_ENABLED": "0", **env},
+        done = subprocess.run([program, *words], cwd=folder, env={**os.environ, "CGO_ENABLED": "0", **env},
                               stdin=subprocess.DEVNULL, timeout=BUILD_SECONDS, check=False)
         if done.returncode == 0:
             return True
@@ -84,20 +86,10 @@ def make_programs():
     for name in PROGRAMS:
         (BIN / name).unlink(missing_ok=True)
         os.link(BIN / "kubernetes", BIN / name)
-    return all(go("install", "-trimpath", "-ldflags=-s -w", module, GOBIN=str(BIN)) for module in MODULES.values())
-
-
-def fetch_istio():
-    """The definitions of Istio's kinds, from its module."""
-    program = shutil.which("go") or s3.go_of_pypi()
-    done = subprocess.run([program, "mod", "download", "-json", ISTIO], cwd="/", stdout=subprocess.PIPE,
-                          timeout=BUILD_SECONDS, check=False, text=True)
-    if done.returncode != 0:
-        print(done.stdout, file=sys.stderr)
+    if not go("build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(BIN / "kube-state-metrics"),
+              STATE_METRICS, folder=SOURCE / "state"):
         return False
-    folder = next(line.split('"')[3] for line in done.stdout.splitlines() if '"Dir"' in line)
-    shutil.copyfile(pathlib.Path(folder) / ISTIO_FILE, HOME / "istio-crds.yaml")
-    return True
+    return all(go("install", "-trimpath", "-ldflags=-s -w", module, GOBIN=str(BIN)) for module in MODULES.values())
 
 
 def install_aws():
@@ -118,7 +110,7 @@ def build():
     """0 unless there has to be a cluster and cannot be."""
     if is_built():
         return 0
-    if make_programs() and fetch_istio() and install_aws():
+    if make_programs() and deploy_tools.fetch("istio", HOME / "istio-crds.yaml") and install_aws():
         (HOME / "stamp").write_text(stamp())
         return 0
     print("there is no Kubernetes: what needs one is skipped", file=sys.stderr)

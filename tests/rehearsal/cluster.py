@@ -26,6 +26,7 @@ SERVICES, PODS = "198.19.0.0/16", "198.18.0.0/17"
 API = f"https://{NODE_IP}:6443"
 START_SECONDS = 180
 PAUSE_IMAGE = "lab.local/pause:v1.0.0"
+STATE_METRICS = "127.0.0.1:8091"  # kube-state-metrics; its own figures are a port above
 
 
 class Broken(Exception):
@@ -224,6 +225,10 @@ class Cluster:
                          "service": {"name": "metrics", "namespace": "kube-system"}, "insecureSkipTLSVerify": True}})
         self.apply(*objects)
         self.wait("metrics", lambda: json.loads(self.get("/apis/metrics.k8s.io/v1beta1/nodes"))["items"])
+        host, port = STATE_METRICS.split(":")
+        self.spawn("kube-state-metrics", BIN / "kube-state-metrics", "--kubeconfig", self.admin, "--host", host,
+                   "--port", port, "--telemetry-host", host, "--telemetry-port", str(int(port) + 1),
+                   "--resources=pods,deployments,replicasets,horizontalpodautoscalers,resourcequotas")
 
     def stop(self):
         """Pods first: their processes would hold the control groups."""
@@ -238,7 +243,7 @@ class Cluster:
 def call(cluster, command):
     env = {**os.environ, "KUBECONFIG": cluster.admin, "LAB_NODE_IP": NODE_IP,
            "LAB_KUBERNETES": str(cluster.folder), "LAB_CONTAINERD": machine.CONTAINERD,
-           "LAB_ISTIO_CRDS": str(HOME / "istio-crds.yaml"), "PATH": f"{BIN}:{os.environ['PATH']}"}
+           "LAB_ISTIO_CRDS": str(HOME / "istio-crds.yaml"), "LAB_STATE_METRICS": STATE_METRICS, "PATH": f"{BIN}:{os.environ['PATH']}"}
     with subprocess.Popen(command, env=env) as process:
         return process.wait()
 

@@ -17,13 +17,17 @@ INSIDE = f"http://{world.SERVICE}.{world.NAMESPACE}.svc.cluster.local:8080"
 EXIT_MAX = 14  # seconds after SIGTERM
 ROLLBACK_MAX = 120
 FLAG_MAX = 5
+MEMORY_MAX = 200  # MB
 EXPERIMENTS = 20
 ROWS = 60  # of each, a second a row
+SOAK = 300  # seconds
+#: Sleeps of deploy-blue-green.sh (errors watched, soak, errors watched) and of deploy-canary.sh (four steps).
+BLUE_GREEN_SLEEPS, CANARY_SLEEPS = 300 + SOAK + 60, 4 * 300
 STREAMS = 5
 COVERS = {
     "rolling update": "R26 R35", "rollback": "R36 R75", "blue-green, twice": "R30 R33 R34", "canary": "R37",
     "port-forward, exec, logs": "R83 R86 R87", "3 to 10 to 3": "R49", "pod kill": "R49 R88", "maintenance": "R71-R74",
-    "autoscaler": "R47 R48",
+    "autoscaler": "R47 R48", "steady load": "R23 R47",
 }
 
 
@@ -101,9 +105,10 @@ def rollback(here):
 
 
 def blue_green(here):
-    with UnderLoad(here, rows=3 * ROWS) as under:
+    with UnderLoad(here, rows=world.lasting(2 * ROWS, 2 * BLUE_GREEN_SLEEPS)) as under:
         for tag in ("v1.2.6", "v1.2.3"):
-            outcome = run_script(here, "deploy-blue-green.sh", tag, SOAK_SECONDS="300")
+            outcome = run_script(here, "deploy-blue-green.sh", tag, seconds=world.lasting(400, 2 * BLUE_GREEN_SLEEPS),
+                                 SOAK_SECONDS=str(SOAK))
             under.notes.append(f"{tag} in {outcome.seconds:.0f} s")
             blocks.expect(image_of_base().endswith(tag), f"the base Deployment has {image_of_base()}")
             blocks.expect(blocks.colours_of_endpoints() == {"blue"}, "the traffic is not with the base Deployment")
@@ -112,10 +117,11 @@ def blue_green(here):
 
 def canary(here):
     """deploy-canary.sh with its steps; the front follows the VirtualService, as Istio would."""
-    with UnderLoad(here, url=f"http://{world.FRONT}", rows=3 * ROWS) as under:
+    with UnderLoad(here, url=f"http://{world.FRONT}", rows=world.lasting(ROWS, CANARY_SLEEPS)) as under:
         found = []
         script = threading.Thread(target=lambda: found.append(shell.call(
-            ["bash", str(blocks.SCRIPTS / "deploy-canary.sh"), "v1.2.5"], here.env, here.folder, 600)))
+            ["bash", str(blocks.SCRIPTS / "deploy-canary.sh"), "v1.2.5"], here.env, here.folder,
+            world.lasting(400, 2 * CANARY_SLEEPS))))
         script.start()
         weight = None
         while script.is_alive():
@@ -241,6 +247,34 @@ def autoscaler(here):
                       json.dumps({"spec": {"metrics": before}}))
 
 
+def memory_of_pods():
+    """MB of each that is ready, as the autoscaler is told: all that its control group cannot do without."""
+    listed = json.loads(world.kubectl("get", "--raw", f"/apis/metrics.k8s.io/v1beta1/namespaces/{world.NAMESPACE}/pods"))
+    used = {pod["metadata"]["name"]: sum(int(one["usage"]["memory"].removesuffix("Ki")) for one in pod["containers"])
+            for pod in listed["items"]}
+    return {name: used[name] * 1024 / 1e6 for name in sorted(pod["metadata"]["name"] for pod in ready_pods())
+            if name in used}
+
+
+def steady(here):
+    """100 requests a second for each of three pods: how much memory they need, and whether it grows."""
+    blocks.expect(len(ready_pods()) == 3, "not three pods")
+    seconds = world.lasting(100, 500)
+    with UnderLoad(here, rows=seconds, rate=300, connections=36) as under:
+        seen = []
+        while time.monotonic() < under.load.began + seconds:
+            time.sleep(5)
+            seen.append(memory_of_pods())
+        blocks.expect(all(len(one) == 3 for one in seen[2:]), f"not three pods all the time: {seen}")
+        most = max(max(one.values()) for one in seen)
+        third = [sum(max(one.values()) for one in part) / len(part)
+                 for part in (seen[-2 * len(seen) // 3:-len(seen) // 3], seen[-len(seen) // 3:])]
+        under.notes.append(f"at most {most:.0f} MB a pod; the largest had {third[0]:.1f} MB in the second third of "
+                           f"{seconds} s and {third[1]:.1f} in the last")
+        blocks.expect(most < MEMORY_MAX, f"a pod needs {most:.0f} MB")
+        return under.finish()
+
+
 def operators(here):
     """The runbook's useful commands at a terminal: describe, logs -f, events, quota, port-forward, exec."""
     block = next(one for one in here.found if one.heading == "Useful Commands")
@@ -252,6 +286,6 @@ def operators(here):
 
 ALL = {
     "maintenance": maintenance, "rolling update": rolling, "rollback": rollback, "blue-green, twice": blue_green,
-    "canary": canary, "3 to 10 to 3": scale, "pod kill": kill, "autoscaler": autoscaler,
+    "canary": canary, "3 to 10 to 3": scale, "steady load": steady, "pod kill": kill, "autoscaler": autoscaler,
     "port-forward, exec, logs": operators,
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rehearses the runbook, block by block, on a cluster of its own, and prints what became of each.
 
-Usage: run.py [--image FILE] [--before FILE] [--ours] [--blocks-only | --drills-only] [--drill NAME ...] [--record FILE]
+Usage: run.py [--image FILE] [--before FILE] [--ours] [--blocks-only | --drills-only] [--drill NAME ...] [--record FOLDER]
 (make rehearse)
 
 The blocks are those of the given runbook, ../shared/reference/deployment-runbook.md, where it is there, else of
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -60,7 +61,7 @@ class Rehearsal:
         (self.folder / "password.txt").write_text(experiments.PASSWORD)
         self.fixed = {**beside.env, "API_URL": f"http://{world.FRONT}"}
         self.env = {**os.environ, **self.fixed, "PATH": f"{tools}:{os.environ['PATH']}",
-                    "LAB_SLEEP_SCALE": os.environ.get("LAB_SLEEP_SCALE", "10"), "LAB_REHEARSAL": str(HERE),
+                    "LAB_SLEEP_SCALE": str(world.SLEEP_SCALE), "LAB_REHEARSAL": str(HERE),
                     "LAB_IMAGE": str(image), "REPLICAS": "3",
                     "ENVIRONMENT": "production", "NAMESPACE": world.NAMESPACE, "ADMIN_KEY": beside.admin_key,
                     "HOME": str(self.folder)}
@@ -167,6 +168,11 @@ class Rehearsal:
 
     def sign_in(self):
         self.service = self.new_user(f"deployment/{world.SERVICE}", ADMIN, f"http://{world.FRONT}")
+        self.renew()
+
+    def renew(self):
+        """A new token: one lasts an hour, and a rehearsal in real time takes longer."""
+        self.service.login(ADMIN)
         self.env["TEST_TOKEN"] = self.service.token
 
     @staticmethod
@@ -245,6 +251,7 @@ class Rehearsal:
     def drill(self, name, function):
         began = time.monotonic()
         try:
+            self.renew()
             word = "ok " + function(self)
         except Exception as error:  # as above
             word = f"FAILED {type(error).__name__} {error}"
@@ -259,6 +266,17 @@ class Rehearsal:
         failed = sum(row[3].startswith("FAILED") for row in self.rows)
         print(f"{len(self.rows) - failed} passed, {failed} failed")
         return 1 if failed else 0
+
+
+def record(folder):
+    """What tests/deploy/data keeps, of all families."""
+    with urllib.request.urlopen(f"http://{os.environ['LAB_STATE_METRICS']}/metrics", timeout=20) as answer:
+        state = answer.read().decode()
+    cadvisor = world.kubectl("get", "--raw", "/api/v1/nodes/node/proxy/metrics/cadvisor")
+    for name, text in (("cadvisor", cadvisor), ("kube-state-metrics", state)):
+        (folder / f"{name}.prom").write_text("".join(
+            line + "\n" for line in text.splitlines()
+            if line.startswith("#") or f'namespace="{world.NAMESPACE}"' in line))
 
 
 def find_image(given):
@@ -289,7 +307,8 @@ def main(arguments):
     parser.add_argument("--ours", action="store_true", help="our own runbook, whether the given one is there or not")
     parser.add_argument("--blocks-only", action="store_true")
     parser.add_argument("--drills-only", action="store_true")
-    parser.add_argument("--record", metavar="FILE", help="keep what cAdvisor shows of the namespace at the end")
+    parser.add_argument("--record", metavar="FOLDER",
+                        help="keep what cAdvisor and kube-state-metrics show of the namespace at the end")
     parser.add_argument("--drill", action="append", default=[], choices=list(DRILLS))
     options = parser.parse_args(arguments)
     found, known = find_runbook(options.ours)
@@ -308,10 +327,7 @@ def main(arguments):
             if not options.blocks_only and (not options.drill or name in options.drill):
                 here.drill(name, function)
         if options.record:
-            shown = world.kubectl("get", "--raw", "/api/v1/nodes/node/proxy/metrics/cadvisor")
-            pathlib.Path(options.record).write_text("".join(
-                line + "\n" for line in shown.splitlines()
-                if line.startswith("#") or f'namespace="{world.NAMESPACE}"' in line))
+            record(pathlib.Path(options.record))
         print(f"rehearse: {time.monotonic() - began:.0f} s")
         return here.table()
 

@@ -29,6 +29,8 @@ NAMESPACE = "llm-research"
 SERVICE = "llm-research-api"
 FRONT = "api.llm-research-lab.io"
 DATABASE = "llm_research"
+#: Sleeps of more than 5 s on the operator's side are divided by it.
+SLEEP_SCALE = int(os.environ.get("LAB_SLEEP_SCALE", "10"))
 
 
 class Hooks:
@@ -103,6 +105,11 @@ def get(kind, name=None, selector=None):
     words = ["get", kind, *([name] if name else []), "-n", NAMESPACE, "-o", "json"]
     found = json.loads(kubectl(*words, *(["-l", selector] if selector else [])))
     return found if name else found["items"]
+
+
+def lasting(work, sleeps):
+    """Seconds that something takes: its work, and what is left of its sleeps."""
+    return work + sleeps // SLEEP_SCALE
 
 
 def until(what, condition, seconds=120, every=0.3):
@@ -235,11 +242,18 @@ class World:
     def start_prometheus(self):
         config = self.folder / "prometheus.yml"
         rules = ROOT / "deploy" / "alerts" / "llm-research-alerts.yaml"
+        keys = pathlib.Path(os.environ["LAB_KUBERNETES"]) / "keys"
         config.write_text(json.dumps({
             "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},
             "rule_files": [str(rules)] if rules.exists() else [],
-            "scrape_configs": [{"job_name": "pods", "http_sd_configs": [
-                {"url": serve_http(Targets), "refresh_interval": "5s"}]}]}))
+            "scrape_configs": [
+                {"job_name": "pods", "http_sd_configs": [{"url": serve_http(Targets), "refresh_interval": "5s"}]},
+                {"job_name": "kube-state-metrics", "honor_labels": True,
+                 "static_configs": [{"targets": [os.environ["LAB_STATE_METRICS"]]}]},
+                {"job_name": "cadvisor", "honor_labels": True, "scheme": "https", "metrics_path": "/metrics/cadvisor",
+                 "tls_config": {"ca_file": f"{keys}/ca.crt", "cert_file": f"{keys}/to-kubelet.crt",
+                                "key_file": f"{keys}/to-kubelet.key"},
+                 "static_configs": [{"targets": [f"{self.ip}:10250"]}]}]}))
         self.spawn("prometheus", "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder}/tsdb",
                    f"--web.listen-address={self.ip}:9090", "--storage.tsdb.retention.time=2h", "--web.enable-lifecycle")
 
