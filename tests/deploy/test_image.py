@@ -1,6 +1,7 @@
 """The image: built without an engine, and started as a pod starts it, with nothing but what the runbook sets."""
 import ctypes
 import fcntl
+import hashlib
 import json
 import os
 import pathlib
@@ -53,16 +54,21 @@ def network_of_our_own(test):
         fcntl.ioctl(one, 0x8914, up)  # SIOCSIFFLAGS, IFF_UP
 
 
+def make_image():
+    """What image.sh says when it is done."""
+    built = subprocess.run([parts.ROOT / "tools/image.sh", os.environ["LLM_RESEARCH"]], capture_output=True, text=True,
+                           check=False)
+    if built.returncode != 0:
+        raise AssertionError(built.stdout + built.stderr)
+    return built.stdout
+
+
 class Image(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         if os.getuid() != 0:
             parts.missing(cls("test_it_is_what_it_should_be"), "images are built and started as root")
-        built = subprocess.run([parts.ROOT / "tools/image.sh", os.environ["LLM_RESEARCH"]], capture_output=True, text=True,
-                               check=False)
-        if built.returncode != 0:
-            raise AssertionError(built.stdout + built.stderr)
-        cls.words = built.stdout
+        cls.words = make_image()
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-image-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.root = cls.folder / "root"
@@ -148,6 +154,11 @@ exec chroot --userspec=1000:1000 {self.root} "$@"'''
             self.assertNotRegex(one, "SECRET|KEY|PASSWORD|TOKEN|URL")
         # Nothing of where it was built.
         self.assertFalse((self.root / "etc/apt").exists())
+
+    def test_the_same_commit_makes_the_same_image(self):
+        before = hashlib.sha256(ARCHIVE.read_bytes()).hexdigest()
+        make_image()
+        self.assertEqual(hashlib.sha256(ARCHIVE.read_bytes()).hexdigest(), before)
 
     def test_the_list_of_its_parts_is_what_dpkg_knows(self):
         bill = json.loads((parts.ROOT / "build/image/llm-research.cdx.json").read_text())
