@@ -229,22 +229,29 @@ def maintenance(here):
     return f"seen by every pod after {on:.1f} s, and off after {off:.1f} s; {reading.summary()}; {counted}"
 
 
+@contextlib.contextmanager
+def autoscaler_with(spec):
+    """The autoscaler with other values for a while."""
+    def patch(values):
+        world.kubectl("patch", "hpa", "llm-research-api-hpa", "-n", world.NAMESPACE, "--type=merge", "-p",
+                      json.dumps({"spec": values}))
+    before = world.get("hpa", "llm-research-api-hpa")["spec"]
+    patch(spec)
+    try:
+        yield
+    finally:
+        patch({key: before[key] for key in spec})
+
+
 def autoscaler(here):
     """200 requests a second with 40 a pod as the goal ask for five pods."""
-    goal = {"spec": {"metrics": [{"type": "Pods", "pods": {"metric": {"name": "http_requests_per_second"}, "target": {
-        "type": "AverageValue", "averageValue": "40"}}}]}}
-    before = world.get("hpa", "llm-research-api-hpa")["spec"]["metrics"]
-    world.kubectl("patch", "hpa", "llm-research-api-hpa", "-n", world.NAMESPACE, "--type=merge", "-p",
-                  json.dumps(goal))
-    try:
-        with UnderLoad(here, rows=2 * ROWS) as under:
-            began = time.monotonic()
-            world.until("five pods", lambda: len(ready_pods("app=llm-research-api,version=blue")) >= 5, 240)
-            under.notes.append(f"five pods after {time.monotonic() - began:.0f} s")
-            return under.finish()
-    finally:
-        world.kubectl("patch", "hpa", "llm-research-api-hpa", "-n", world.NAMESPACE, "--type=merge", "-p",
-                      json.dumps({"spec": {"metrics": before}}))
+    goal = [{"type": "Pods", "pods": {"metric": {"name": "http_requests_per_second"}, "target": {
+        "type": "AverageValue", "averageValue": "40"}}}]
+    with autoscaler_with({"metrics": goal}), UnderLoad(here, rows=2 * ROWS) as under:
+        began = time.monotonic()
+        world.until("five pods", lambda: len(ready_pods("app=llm-research-api,version=blue")) >= 5, 240)
+        under.notes.append(f"five pods after {time.monotonic() - began:.0f} s")
+        return under.finish()
 
 
 def memory_of_pods():
@@ -258,21 +265,23 @@ def memory_of_pods():
 
 def steady(here):
     """100 requests a second for each of three pods: how much memory they need, and whether it grows."""
-    blocks.expect(len(ready_pods()) == 3, "not three pods")
     seconds = world.lasting(100, 500)
-    with UnderLoad(here, rows=seconds, rate=300, connections=36) as under:
-        seen = []
-        while time.monotonic() < under.load.began + seconds:
-            time.sleep(5)
-            seen.append(memory_of_pods())
-        blocks.expect(all(len(one) == 3 for one in seen[2:]), f"not three pods all the time: {seen}")
-        most = max(max(one.values()) for one in seen)
-        third = [sum(max(one.values()) for one in part) / len(part)
-                 for part in (seen[-2 * len(seen) // 3:-len(seen) // 3], seen[-len(seen) // 3:])]
-        under.notes.append(f"at most {most:.0f} MB a pod; the largest had {third[0]:.1f} MB in the second third of "
-                           f"{seconds} s and {third[1]:.1f} in the last")
-        blocks.expect(most < MEMORY_MAX, f"a pod needs {most:.0f} MB")
-        return under.finish()
+    with autoscaler_with({"maxReplicas": 3}):
+        world.kubectl("scale", "deployment", world.SERVICE, "-n", world.NAMESPACE, "--replicas=3")
+        world.until("three pods and their memory", lambda: len(ready_pods()) == len(memory_of_pods()) == 3, 120)
+        with UnderLoad(here, rows=seconds, rate=300, connections=36) as under:
+            seen = []
+            while time.monotonic() < under.load.began + seconds:
+                time.sleep(5)
+                seen.append(memory_of_pods())
+            blocks.expect(all(len(one) == 3 for one in seen), f"not three pods all the time: {seen}")
+            most = max(max(one.values()) for one in seen)
+            second, last = (sum(max(one.values()) for one in part) / len(part) for part in (
+                seen[len(seen) // 3:2 * len(seen) // 3], seen[2 * len(seen) // 3:]))
+            under.notes.append(f"at most {most:.0f} MB a pod; the largest had {second:.1f} MB in the second third of "
+                               f"{seconds} s and {last:.1f} MB in the last")
+            blocks.expect(most < MEMORY_MAX, f"a pod needs {most:.0f} MB")
+            return under.finish()
 
 
 def operators(here):
