@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -268,15 +269,24 @@ class Rehearsal:
         return 1 if failed else 0
 
 
+#: What panels and alerts ask for that is not of the program.
+FAMILIES = {"cadvisor": ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes"),
+            "kube-state-metrics": ("kube_pod_container_resource_limits", "kube_pod_status_ready")}
+
+
 def record(folder):
-    """What tests/deploy/data keeps, of all families."""
+    """What tests/deploy/data keeps: of these pods, without times and without the place of this cluster."""
     with urllib.request.urlopen(f"http://{os.environ['LAB_STATE_METRICS']}/metrics", timeout=20) as answer:
         state = answer.read().decode()
-    cadvisor = world.kubectl("get", "--raw", "/api/v1/nodes/node/proxy/metrics/cadvisor")
-    for name, text in (("cadvisor", cadvisor), ("kube-state-metrics", state)):
-        (folder / f"{name}.prom").write_text("".join(
-            line + "\n" for line in text.splitlines()
-            if line.startswith("#") or f'namespace="{world.NAMESPACE}"' in line))
+    shown = {"cadvisor": world.kubectl("get", "--raw", "/api/v1/nodes/node/proxy/metrics/cadvisor"),
+             "kube-state-metrics": state}
+    for name, families in FAMILIES.items():
+        kept = [line for line in shown[name].splitlines()
+                if line.startswith(tuple(f"# TYPE {one} " for one in families))
+                or (line.split("{")[0] in families and f'namespace="{world.NAMESPACE}"' in line)]
+        text = "".join(line + "\n" for line in kept)
+        text = re.sub(r'id="/[^"]*?(/kubepods/)', r'id="\1', re.sub(r"(?m)(\} \S+) \d+$", r"\1", text))
+        (folder / f"{name}.prom").write_text(text)
 
 
 def find_image(given):
