@@ -13,7 +13,7 @@ REQUESTS ?= 20000
 build/%/build.ninja:
 	@cmake --preset $* >build/$*.configure.log 2>&1 || { cat build/$*.configure.log >&2; exit 1; }
 
-.PHONY: help deps build demo image manifests test rehearse test-kill test-fleet test-stack test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
+.PHONY: help deps build demo image manifests test rehearse test-kill test-fleet test-stack test-releases test-faults test-sqlx bench-stack contract sdk sdk-generate bench bench-api bench-overload lint
 .PHONY: fuzz-smoke format tidy clean
 
 help: ## What can be made
@@ -45,6 +45,15 @@ test-stack: build ## The tests of the API over real PostgreSQL, Redis and S3 ser
 	@tools/s3.py --build
 	@LLM_RESEARCH="$(CURDIR)/build/release/llm-research" \
 		python3 -m unittest discover -v -s tests/e2e -p 'test_stack.py'
+
+test-releases: build ## Two releases on one database and one queue, both ways: OTHER=the program of the other
+	@test -x "$(OTHER)" || { echo "test-releases: OTHER=the program of another release" >&2; exit 2; }
+	@tools/s3.py --build
+	@ours="$(CURDIR)/build/release/llm-research" other="$(abspath $(OTHER))" failed=0; \
+	for pair in "$$ours $$other" "$$other $$ours"; do \
+		LLM_RESEARCH="$${pair% *}" LAB_OTHER_RELEASE="$${pair#* }" \
+			python3 -m unittest discover -s tests/e2e -p 'test_two_releases.py' || failed=1; \
+	done; exit $$failed
 
 test-faults: build ## Each server refused, silent, slow, reset, flapping, FAULT_SECONDS=60 each; PostgreSQL's fail-over
 	@tools/s3.py --build

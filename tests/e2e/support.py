@@ -37,8 +37,8 @@ class Done:
 class Home:
     """The program with a store of its own."""
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, folder, program=BINARY):
+        self.folder, self.program = pathlib.Path(folder), program
         self.path = self.folder / "home"
 
     def environment(self, **more):
@@ -54,7 +54,7 @@ class Home:
         """Starts the program; give stdout and stderr as Popen takes them."""
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(
-            [str(BINARY), *map(str, arguments)], env=self.environment(**(env or {})), cwd=self.folder, **options
+            [str(self.program), *map(str, arguments)], env=self.environment(**(env or {})), cwd=self.folder, **options
         )
 
     def run(self, *arguments, env=None, timeout=120, **options):

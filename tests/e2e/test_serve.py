@@ -22,11 +22,12 @@ EMAIL = "ann@example.org"
 
 class Server:
     """`llm-research serve` with a store of its own on ports that are free."""
+    PROGRAM = support.BINARY
     COMMAND = ("serve", "--port", "0")
     READY = "serving"
 
     def __init__(self, test, arguments=(), **env):
-        self.home = support.Home(test.folder)
+        self.home = support.Home(test.folder, self.PROGRAM)
         self.log = []
         self.env = {"METRICS_PORT": "0", "LOG_LEVEL": "info", "CONNECTION_POOL_SIZE": "8", **env}
         self.process = self.home.start(
