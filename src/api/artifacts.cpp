@@ -97,7 +97,7 @@ Result<std::unique_ptr<BodyWriter>> open_direct(Call& call) {
     return std::make_unique<Bytes>(std::move(bytes), std::nullopt);
 }
 
-Result<std::unique_ptr<BodyWriter>> open_signed(Call& call, const std::string& key) {
+Result<std::unique_ptr<BodyWriter>> open_signed(Call& call, const SigningKeys& signing) {
     const service::Request& request = call.request();
     LAB_TRY(
         auto link,
@@ -106,7 +106,7 @@ Result<std::unique_ptr<BodyWriter>> open_signed(Call& call, const std::string& k
             call.path(0),
             call.path(1),
             request.deps.clock->wall(),
-            key
+            signing
         )
     );
     link.plan.bytes = announced_bytes(call);
@@ -134,7 +134,7 @@ Result<Reply> prepare(const Call& call, const ArtifactRoutesDeps& deps) {
     return reply_json({
         {"upload_url",
          origin + "/experiments/" + link.experiment + "/runs/" + link.run +
-             "/artifacts/content?token=" + service::sign_artifact_link(link, deps.signing_key)},
+             "/artifacts/content?token=" + service::sign_artifact_link(link, deps.signing)},
         {"expires_at", format_rfc3339(end)},
         {"method", "PUT"},
         {"headers", {{"Content-Type", type}}},
@@ -194,7 +194,7 @@ void add_uploads(std::vector<Route>& out, const ArtifactRoutesDeps& deps) {
     put.guard = Guard::open;  // the signature of the address is the credential
     put.permission.reset();
     put.body = BodyKind::stream;
-    put.open_body = [key = deps.signing_key](Call& call) { return open_signed(call, key); };
+    put.open_body = [&signing = deps.signing](Call& call) { return open_signed(call, signing); };
     put.body_bytes_max = deps.signed_bytes_max;
     put.success = 201;
     put.query = {{"token", "string", "Of the address", true}};
@@ -242,8 +242,8 @@ std::vector<Route> artifact_routes(const ArtifactRoutesDeps& deps) {
         kAll,
         "List the files of a run, newest first",
         Permission::read_experiment,
-        [key = deps.signing_key](Call& call) {
-            return reply_list(call, key, {.resource = "run", .source = fetch});
+        [&signing = deps.signing](Call& call) {
+            return reply_list(call, signing, {.resource = "run", .source = fetch});
         }
     );
     list.query = ordered_list_parameters();

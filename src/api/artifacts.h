@@ -1,5 +1,6 @@
 #pragma once
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 
 #include <chrono>
 #include <string>
@@ -7,7 +8,7 @@
 namespace lab::api {
 
 struct ArtifactRoutesDeps {
-    std::string signing_key;
+    const SigningKeys& signing;
     std::string public_url;                     ///< of this service; empty: as it was asked
     std::chrono::seconds link_life{3600};       ///< of a signed address
     std::size_t direct_bytes_max = 100U << 20;  ///< of a body with a credential

@@ -60,13 +60,13 @@ Result<ListPage> fetch(const Call& call, const ListQuery& query) {
     return page;
 }
 
-Route list_route(const std::string& cursor_key) {
+Route list_route(const SigningKeys& signing) {
     Route out = route(
         "GET",
         "/admin/credentials",
         "List the credentials by name, those of the environment first",
-        [cursor_key](Call& call) {
-            return reply_list(call, cursor_key, {.resource = "system", .source = fetch});
+        [&signing](Call& call) {
+            return reply_list(call, signing, {.resource = "system", .source = fetch});
         }
     );
     out.response_schema = nullptr;
@@ -76,7 +76,7 @@ Route list_route(const std::string& cursor_key) {
 
 }  // namespace
 
-std::vector<Route> credential_routes(const std::string& cursor_key) {
+std::vector<Route> credential_routes(const SigningKeys& signing) {
     std::vector<Route> out;
     Route create = change(route(
         "POST",
@@ -95,7 +95,7 @@ std::vector<Route> credential_routes(const std::string& cursor_key) {
     create.success = 201;
     create.errors = {409};
     out.push_back(std::move(create));
-    out.push_back(list_route(cursor_key));
+    out.push_back(list_route(signing));
     out.push_back(route(
         "GET",
         "/admin/credentials/{name}",

@@ -1,9 +1,10 @@
 #pragma once
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 
 namespace lab::api {
 
-/// /admin/credentials: keys of model servers, by name. `cursor_key` signs cursors.
-std::vector<Route> credential_routes(const std::string& cursor_key);
+/// /admin/credentials: keys of model servers, by name. `signing` is for cursors.
+std::vector<Route> credential_routes(const SigningKeys& signing);
 
 }  // namespace lab::api

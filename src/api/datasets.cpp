@@ -23,7 +23,7 @@ using service::DatasetLink;
 constexpr std::string_view kTag = "Datasets";
 
 struct Settings {
-    std::string key;
+    const SigningKeys& signing;
     std::string public_url;
     std::chrono::seconds link_life;
     std::size_t upload_bytes_max;
@@ -116,7 +116,7 @@ SignedAddress sign(const Call& call, const Settings& settings, DatasetLink link)
         std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count();
     return {
         .url = origin_of(call, settings) + "/datasets/" + link.dataset_id +
-               "/content?token=" + service::sign_link(link, settings.key),
+               "/content?token=" + service::sign_link(link, settings.signing),
         .expires_at = format_rfc3339(end),
     };
 }
@@ -152,7 +152,7 @@ Result<Bearer> read_token(const Call& call, const Settings& settings, DatasetLin
             use,
             call.path(0),
             request.deps.clock->wall(),
-            settings.key
+            settings.signing
         )
     );
     out.caller = service::link_caller(out.link, request.caller);
@@ -178,7 +178,7 @@ Status check_address(const http::RequestHead& head, WallTime now, const Settings
     const std::string dataset = to_lower(front.substr(front.rfind('/') + 1));
     LAB_TRY(
         const DatasetLink link,
-        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.key)
+        service::read_link(token, DatasetLink::Use::upload, dataset, now, settings.signing)
     );
     const std::string_view given = http::find_header(head.headers, "content-type");
     const std::string type = to_lower(trim(given.substr(0, given.find(';'))));
@@ -279,7 +279,7 @@ Result<ListPage> fetch_versions(const Call& call, const ListQuery& query) {
     };
 }
 
-void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
+void add_versions(std::vector<Route>& out, const SigningKeys& signing) {
     Route plan = change(
         route(
             "POST",
@@ -307,11 +307,9 @@ void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
         "/datasets/{id}/versions",
         "List the versions, newest first, one that waits for its rows in front",
         Permission::read_dataset,
-        [cursor_key](Call& call) {
+        [&signing](Call& call) {
             return reply_list(
-                call,
-                cursor_key,
-                {.resource = "dataset", .source = fetch_versions, .is_array = true}
+                call, signing, {.resource = "dataset", .source = fetch_versions, .is_array = true}
             );
         }
     );
@@ -516,7 +514,7 @@ void add_downloads(std::vector<Route>& out, const Settings& settings) {
 }  // namespace
 
 std::vector<Route> dataset_routes(
-    const std::string& cursor_key,
+    const SigningKeys& signing,
     const std::string& public_url,
     std::chrono::seconds link_life,
     std::size_t upload_bytes_max
@@ -535,13 +533,13 @@ std::vector<Route> dataset_routes(
         .read_filters = read_filters,
     };
     const Settings settings{
-        .key = cursor_key,
+        .signing = signing,
         .public_url = public_url,
         .link_life = link_life,
         .upload_bytes_max = upload_bytes_max,
     };
-    std::vector<Route> out = noun_routes(face, cursor_key);
-    add_versions(out, cursor_key);
+    std::vector<Route> out = noun_routes(face, signing);
+    add_versions(out, signing);
     add_uploads(out, settings);
     add_import(out, settings);
     add_downloads(out, settings);

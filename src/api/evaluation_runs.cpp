@@ -126,7 +126,7 @@ Result<Reply> results(const Call& call) {
 }
 
 void add_run_routes(
-    std::vector<Route>& out, service::RunControl* control, const std::string& cursor_key
+    std::vector<Route>& out, service::RunControl* control, const SigningKeys& signing
 ) {
     Route begin = deed(
         "/evaluations/{id}/run",
@@ -148,10 +148,10 @@ void add_run_routes(
         "/evaluations/{id}/runs",
         "List the runs of a definition, newest first",
         Permission::read_metrics,
-        [cursor_key](Call& call) {
+        [&signing](Call& call) {
             return reply_list(
                 call,
-                cursor_key,
+                signing,
                 {.resource = "run", .source = fetch_runs, .exported_from = "evaluation"}
             );
         }
@@ -265,11 +265,9 @@ void add_comparisons(std::vector<Route>& out) {
 
 }  // namespace
 
-std::vector<Route> evaluation_run_routes(
-    service::RunControl* control, const std::string& cursor_key
-) {
+std::vector<Route> evaluation_run_routes(service::RunControl* control, const SigningKeys& signing) {
     std::vector<Route> out;
-    add_run_routes(out, control, cursor_key);
+    add_run_routes(out, control, signing);
     add_figures(out);
     add_comparisons(out);
     return out;

@@ -82,7 +82,7 @@ Result<Reply> update(Call& call) {
 
 // The five routes of every noun; what is made and changed goes by its kind.
 std::vector<Route> evaluation_routes(
-    const std::string& cursor_key, const std::function<void(std::size_t)>& count
+    const SigningKeys& signing, const std::function<void(std::size_t)>& count
 ) {
     const NounFace face{
         .collection = "/evaluations",
@@ -104,7 +104,7 @@ std::vector<Route> evaluation_routes(
              {"tags", "tags", "Only those with all of these tags, separated by commas"}},
         .read_filters = read_filters,
     };
-    std::vector<Route> out = noun_routes(face, cursor_key);
+    std::vector<Route> out = noun_routes(face, signing);
     for (Route& route : out) {
         if (route.method == "GET") {
             continue;

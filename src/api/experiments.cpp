@@ -278,9 +278,11 @@ void add_runs(std::vector<Route>& out, const ExperimentRoutesDeps& deps) {
         "/experiments/{id}/runs",
         "List the runs, newest first",
         Permission::read_experiment,
-        [key = deps.cursor_key](Call& call) {
+        [&signing = deps.signing](Call& call) {
             return reply_list(
-                call, key, {.resource = "run", .source = fetch_runs, .exported_from = "experiment"}
+                call,
+                signing,
+                {.resource = "run", .source = fetch_runs, .exported_from = "experiment"}
             );
         }
     );
@@ -463,7 +465,7 @@ std::vector<Route> experiment_routes(const ExperimentRoutesDeps& deps) {
              {"q", "string", "Only those whose name or description holds this text"}},
         .read_filters = read_filters,
     };
-    std::vector<Route> out = noun_routes(face, deps.cursor_key);
+    std::vector<Route> out = noun_routes(face, deps.signing);
     add_states(out, deps.control);
     add_runs(out, deps);
     add_reports_of_clients(out);

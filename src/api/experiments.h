@@ -1,5 +1,6 @@
 #pragma once
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 #include "service/run_queue.h"
 
 namespace lab::api {
@@ -8,7 +9,7 @@ namespace lab::api {
 struct ExperimentRoutesDeps {
     service::RunControl* control = nullptr;
     service::RunEvents* events = nullptr;
-    std::string cursor_key;
+    const SigningKeys& signing;
 };
 /// Experiments, their runs, samples, events and reports.
 std::vector<Route> experiment_routes(const ExperimentRoutesDeps& deps);

@@ -4,7 +4,6 @@
 #include "base/percent.h"
 #include "base/text.h"
 #include "platform/crypto/base64url.h"
-#include "platform/crypto/mac.h"
 
 #include <algorithm>
 #include <charconv>
@@ -89,26 +88,25 @@ std::string cursor_text(const ListQuery& query, const storage::ResourceCursor& a
     return dump_json(parts);
 }
 
-/// Of the cursor and the list it belongs to, which has two paths.
-std::string cursor_mac(const Call& call, std::string_view text, std::string_view key) {
+/// The cursor and the list it belongs to, which has two paths.
+std::string signed_text(const Call& call, std::string_view text) {
     std::string_view list = call.head().path;
     list.remove_prefix(list.starts_with("/v1/") ? 3 : 0);
-    const std::string whole = "cursor\n" + std::string(list) + "\n" + std::string(text);
-    return hmac_sha256(key, whole).substr(0, kMacBytes);
+    return "cursor\n" + std::string(list) + "\n" + std::string(text);
 }
 
 std::string make_cursor(
     const Call& call,
     const ListQuery& query,
     const storage::ResourceCursor& at,
-    std::string_view key
+    const SigningKeys& signing
 ) {
     const std::string text = cursor_text(query, at);
-    return base64url_encode(cursor_mac(call, text, key) + text);
+    return base64url_encode(signing.sign(signed_text(call, text)).substr(0, kMacBytes) + text);
 }
 
 Result<storage::ResourceCursor> read_cursor(
-    const Call& call, const ListQuery& query, std::string_view cursor, std::string_view key
+    const Call& call, const ListQuery& query, std::string_view cursor, const SigningKeys& signing
 ) {
     const Error refused(
         Code::bad_request, "this cursor was not given out for this list and this order"
@@ -118,8 +116,8 @@ Result<storage::ResourceCursor> read_cursor(
         return refused;
     }
     const std::string_view text = std::string_view(*bytes).substr(kMacBytes);
-    const std::string expected = cursor_mac(call, text, key);
-    if (!constant_time_equal(expected, std::string_view(*bytes).substr(0, kMacBytes))) {
+    const std::string_view mac = std::string_view(*bytes).substr(0, kMacBytes);
+    if (!signing.accept(signed_text(call, text), mac)) {
         return refused;
     }
     const auto parts = parse_json(text);
@@ -132,7 +130,7 @@ Result<storage::ResourceCursor> read_cursor(
     };
 }
 
-Status read_place(const Call& call, std::string_view cursor_key, ListQuery& out) {
+Status read_place(const Call& call, const SigningKeys& signing, ListQuery& out) {
     LAB_TRY(const auto limit, read_number(call, "limit", 1, kLimitMax));
     LAB_TRY(const auto offset, read_number(call, "offset", 0, kOffsetMax));
     LAB_TRY(const auto page, read_number(call, "page", 1, kOffsetMax / kLimitMax));
@@ -159,7 +157,7 @@ Status read_place(const Call& call, std::string_view cursor_key, ListQuery& out)
     out.offset = offset.value_or(0);
     if (cursor) {
         out.style = ListQuery::Style::cursor;
-        LAB_TRY(out.after, read_cursor(call, out, *cursor, cursor_key));
+        LAB_TRY(out.after, read_cursor(call, out, *cursor, signing));
     }
     return ok();
 }
@@ -399,8 +397,8 @@ Reply reply_array(Json list) {
 
 }  // namespace
 
-Result<Reply> reply_list(Call& call, const std::string& cursor_key, ListFace face) {
-    LAB_TRY(ListQuery query, read_list_query(call, cursor_key));
+Result<Reply> reply_list(Call& call, const SigningKeys& signing, ListFace face) {
+    LAB_TRY(ListQuery query, read_list_query(call, signing));
     LAB_TRY(query.format, read_format(call, face));
     const bool one_page = call.query("limit") || call.query("page") || call.query("page_size");
     query.all = query.format != ListFormat::pages && !one_page;
@@ -408,9 +406,9 @@ Result<Reply> reply_list(Call& call, const std::string& cursor_key, ListFace fac
         query.limit = face.is_array && !one_page ? kArrayRowsMax : query.limit;
         LAB_TRY(ListPage page, face.source(call, query));
         if (face.is_array) {
-            return reply_array(list_json(call, query, std::move(page), cursor_key));
+            return reply_array(list_json(call, query, std::move(page), signing));
         }
-        return reply_json(list_json(call, query, std::move(page), cursor_key));
+        return reply_json(list_json(call, query, std::move(page), signing));
     }
     call.audit_as = AuditClass{
         .event = "data_access",
@@ -487,10 +485,10 @@ std::vector<std::string> split_words(std::string_view text) {
     return out;
 }
 
-Result<ListQuery> read_list_query(const Call& call, std::string_view cursor_key) {
+Result<ListQuery> read_list_query(const Call& call, const SigningKeys& signing) {
     ListQuery out;
     LAB_CHECK(read_sort(call, out));
-    LAB_CHECK(read_place(call, cursor_key, out));
+    LAB_CHECK(read_place(call, signing, out));
     if (const auto fields = call.query("fields")) {
         out.fields = split_words(*fields);
     }
@@ -498,11 +496,11 @@ Result<ListQuery> read_list_query(const Call& call, std::string_view cursor_key)
 }
 
 Json list_json(
-    const Call& call, const ListQuery& query, ListPage page, std::string_view cursor_key
+    const Call& call, const ListQuery& query, ListPage page, const SigningKeys& signing
 ) {
     Json next = nullptr;
     if (page.more && page.last) {
-        next = make_cursor(call, query, *page.last, cursor_key);
+        next = make_cursor(call, query, *page.last, signing);
     }
     const std::int64_t number = query.offset / query.limit + 1;
     const Json total = page.total ? Json(*page.total) : Json();

@@ -1,5 +1,6 @@
 #pragma once
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 #include "service/nouns.h"
 
 #include <functional>
@@ -29,8 +30,8 @@ struct ListQuery {
 };
 
 /// Errors: bad_request for a value that is no number, a mixture of styles, a cursor that is not
-/// ours; validation for one out of range. `cursor_key` signs cursors.
-Result<ListQuery> read_list_query(const Call& call, std::string_view cursor_key);
+/// ours; validation for one out of range. `signing` is for cursors.
+Result<ListQuery> read_list_query(const Call& call, const SigningKeys& signing);
 
 /// One page of a list and how long the whole is.
 struct ListPage {
@@ -67,12 +68,10 @@ constexpr std::int64_t kArrayRowsMax = 1000;
 /// Accept and has the permission to export, its rows on and on: all that are behind offset or
 /// cursor, or, where limit or page are given, that page. Exports take as much memory as a page and
 /// are recorded in the audit log. Errors: as read_list_query; forbidden; those of the source.
-Result<Reply> reply_list(Call& call, const std::string& cursor_key, ListFace face);
+Result<Reply> reply_list(Call& call, const SigningKeys& signing, ListFace face);
 
 /// {data, pagination, meta, links}, and page_info in the cursor style.
-Json list_json(
-    const Call& call, const ListQuery& query, ListPage page, std::string_view cursor_key
-);
+Json list_json(const Call& call, const ListQuery& query, ListPage page, const SigningKeys& signing);
 
 /// A line of CSV (RFC 4180, CRLF). A text that a spreadsheet would take for a formula gets a ' in
 /// front; numbers stay as they are.

@@ -29,7 +29,7 @@ Route providers_route() {
 
 }  // namespace
 
-std::vector<Route> model_routes(const std::string& cursor_key) {
+std::vector<Route> model_routes(const SigningKeys& signing) {
     NounFace face{
         .collection = "/models",
         .one = "/models/{id}",
@@ -52,7 +52,7 @@ std::vector<Route> model_routes(const std::string& cursor_key) {
              {"name", "string", "Those of exactly this name"}},
         .read_filters = read_filters,
     };
-    std::vector<Route> out = noun_routes(face, cursor_key);
+    std::vector<Route> out = noun_routes(face, signing);
     out.push_back(providers_route());
     return out;
 }

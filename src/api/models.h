@@ -1,9 +1,10 @@
 #pragma once
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 
 namespace lab::api {
 
 /// /models and /models/providers.
-std::vector<Route> model_routes(const std::string& cursor_key);
+std::vector<Route> model_routes(const SigningKeys& signing);
 
 }  // namespace lab::api

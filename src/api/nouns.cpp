@@ -223,7 +223,7 @@ Reply reply_batch(std::vector<Json> made) {
     return reply;
 }
 
-std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_key) {
+std::vector<Route> noun_routes(const NounFace& face, const SigningKeys& signing) {
     std::vector<Route> out;
     out.push_back(create_route(face));
 
@@ -232,14 +232,14 @@ std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_k
     lists.permission = face.noun->read;
     lists.may_be_old = true;
     lists.query = with_list_parameters(face.filters);
-    lists.handler = [face, cursor_key](Call& call) {
+    lists.handler = [face, &signing](Call& call) {
         const auto source = [face](const Call& asked, const ListQuery& query) {
             return fetch(asked, face, query);
         };
         ListFace shown{.resource = face.noun->name, .source = source};
         shown.format_is_filter =
             std::ranges::find(face.filters, "format", &QueryParameter::name) != face.filters.end();
-        return reply_list(call, cursor_key, std::move(shown));
+        return reply_list(call, signing, std::move(shown));
     };
     out.push_back(std::move(lists));
 

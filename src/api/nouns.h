@@ -1,5 +1,6 @@
 #pragma once
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 #include "service/nouns.h"
 
 namespace lab::api {
@@ -15,8 +16,8 @@ struct NounFace {
     std::function<Status(const Call&, storage::ResourceFilter&)> read_filters = {};
 };
 
-/// POST and GET of the collection; GET, PUT and DELETE of one. `cursor_key` signs cursors.
-std::vector<Route> noun_routes(const NounFace& face, const std::string& cursor_key);
+/// POST and GET of the collection; GET, PUT and DELETE of one. `signing` is for cursors.
+std::vector<Route> noun_routes(const NounFace& face, const SigningKeys& signing);
 
 /// The revision of If-Match; nullopt without one. Errors: bad_request.
 Result<std::optional<std::int64_t>> read_if_match(const Call& call);

@@ -59,7 +59,7 @@ Result<ListPage> fetch_versions(const Call& call, const ListQuery& query) {
     };
 }
 
-void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
+void add_versions(std::vector<Route>& out, const SigningKeys& signing) {
     Route add = route(
         "POST",
         "/prompts/{id}/versions",
@@ -89,8 +89,8 @@ void add_versions(std::vector<Route>& out, const std::string& cursor_key) {
         "/prompts/{id}/versions",
         "List the versions, newest first",
         Permission::read_prompt,
-        [cursor_key](Call& call) {
-            return reply_list(call, cursor_key, {.resource = "prompt", .source = fetch_versions});
+        [&signing](Call& call) {
+            return reply_list(call, signing, {.resource = "prompt", .source = fetch_versions});
         }
     );
     list.query = ordered_list_parameters();
@@ -149,7 +149,7 @@ void add_uses(std::vector<Route>& out) {
 
 }  // namespace
 
-std::vector<Route> prompt_routes(const std::string& cursor_key) {
+std::vector<Route> prompt_routes(const SigningKeys& signing) {
     NounFace face{
         .collection = "/prompts",
         .one = "/prompts/{id}",
@@ -160,8 +160,8 @@ std::vector<Route> prompt_routes(const std::string& cursor_key) {
              {"search", "string", "Those with this text in their name or description"}},
         .read_filters = read_filters,
     };
-    std::vector<Route> out = noun_routes(face, cursor_key);
-    add_versions(out, cursor_key);
+    std::vector<Route> out = noun_routes(face, signing);
+    add_versions(out, signing);
     add_uses(out);
     return out;
 }

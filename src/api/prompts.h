@@ -1,9 +1,10 @@
 #pragma once
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 
 namespace lab::api {
 
 /// /prompts, their versions, rendering and validation.
-std::vector<Route> prompt_routes(const std::string& cursor_key);
+std::vector<Route> prompt_routes(const SigningKeys& signing);
 
 }  // namespace lab::api

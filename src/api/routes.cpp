@@ -38,30 +38,28 @@ std::vector<Route> all_routes(const RouteDeps& deps) {
     append(
         out,
         experiment_routes(
-            {.control = &deps.control, .events = &deps.events, .cursor_key = deps.signing_key}
+            {.control = &deps.control, .events = &deps.events, .signing = deps.signing}
         )
     );
-    append(out, sample_routes(deps.signing_key));
+    append(out, sample_routes(deps.signing));
     append(
         out,
         artifact_routes(
-            {.signing_key = deps.signing_key,
-             .public_url = deps.public_url,
-             .link_life = deps.link_life}
+            {.signing = deps.signing, .public_url = deps.public_url, .link_life = deps.link_life}
         )
     );
     append(out, report_routes());
     append(out, analytics_routes(deps.facts));
-    append(out, model_routes(deps.signing_key));
-    append(out, dataset_routes(deps.signing_key, deps.public_url, deps.link_life));
-    append(out, prompt_routes(deps.signing_key));
-    append(out, evaluation_routes(deps.signing_key, deps.count_evaluations));
-    append(out, evaluation_run_routes(&deps.control, deps.signing_key));
-    append(out, user_routes(deps.identity, deps.signing_key));
+    append(out, model_routes(deps.signing));
+    append(out, dataset_routes(deps.signing, deps.public_url, deps.link_life));
+    append(out, prompt_routes(deps.signing));
+    append(out, evaluation_routes(deps.signing, deps.count_evaluations));
+    append(out, evaluation_run_routes(&deps.control, deps.signing));
+    append(out, user_routes(deps.identity, deps.signing));
     append(out, admin_routes(deps.maintenance));
     append(out, analysis_routes());
     append(out, cache_routes(deps.cache));
-    append(out, credential_routes(deps.signing_key));
+    append(out, credential_routes(deps.signing));
     append(out, documentation_routes(deps.document));
     name_routes(out);
     // Who cannot log in or operate a service that has too much to do cannot help it.

@@ -2,6 +2,7 @@
 #include "api/cache.h"
 #include "api/health.h"
 #include "api/route.h"
+#include "platform/crypto/signing_keys.h"
 #include "service/analytics.h"
 #include "service/identity.h"
 #include "service/maintenance.h"
@@ -21,7 +22,7 @@ struct RouteDeps {
     /// The OpenAPI document, which is made from the routes and so comes after them.
     std::function<const std::string&()> document;
     std::function<void(std::size_t)> count_evaluations;  ///< those taken in; may be empty
-    std::string signing_key;                             ///< of cursors and addresses
+    const SigningKeys& signing;                          ///< of cursors and addresses
     std::string public_url = {
     };  ///< of addresses that are given out; empty = as the request has it
     std::chrono::seconds link_life{3600};  ///< of signed addresses

@@ -48,7 +48,7 @@ class AllRoutes : public testing::Test {
             .metrics_text = [] { return std::string(); },
             .document = [this]() -> const std::string& { return document_; },
             .count_evaluations = [](std::size_t) {},
-            .signing_key = "key",
+            .signing = signing_,
         });
     }
     SystemClock clock_;
@@ -59,6 +59,7 @@ class AllRoutes : public testing::Test {
     service::RunEvents events_;
     HealthBoard board_{clock_, "1"};
     service::MaintenanceFlag maintenance_;
+    SigningKeys signing_{"key"};
     std::string document_;
     std::vector<Route> routes_;
 };

@@ -75,15 +75,15 @@ Route sample_route(std::string_view path, std::string_view summary, Handler hand
 
 }  // namespace
 
-std::vector<Route> sample_routes(const std::string& cursor_key) {
+std::vector<Route> sample_routes(const SigningKeys& signing) {
     std::vector<Route> out;
     Route list = sample_route(
         "/experiments/{id}/runs/{run}/samples",
         "List the samples of a run; a page can be short and have more behind it",
-        [cursor_key](Call& call) {
+        [&signing](Call& call) {
             ListFace face{.resource = "run", .source = fetch_samples};
             face.csv_columns = csv_columns();
-            return reply_list(call, cursor_key, std::move(face));
+            return reply_list(call, signing, std::move(face));
         }
     );
     list.query = ordered_list_parameters();

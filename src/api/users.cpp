@@ -35,19 +35,17 @@ Route route(
 
 /// A list of anything that is listed like a noun.
 template <class ListRows>
-Handler list_handler(const std::string& cursor_key, std::string_view resource, ListRows rows) {
-    return [cursor_key, resource, rows](Call& call) -> Result<Reply> {
+Handler list_handler(const SigningKeys& signing, std::string_view resource, ListRows rows) {
+    return [&signing, resource, rows](Call& call) -> Result<Reply> {
         const auto source = [rows](const Call& asked, const ListQuery& query) -> Result<ListPage> {
             LAB_TRY(service::NounList found, rows(asked, page_of(query)));
             return page_shown(std::move(found));
         };
-        return reply_list(call, cursor_key, {.resource = resource, .source = source});
+        return reply_list(call, signing, {.resource = resource, .source = source});
     };
 }
 
-void add_users(
-    std::vector<Route>& out, service::Identity& identity, const std::string& cursor_key
-) {
+void add_users(std::vector<Route>& out, service::Identity& identity, const SigningKeys& signing) {
     Route create = route(
         "POST",
         "/admin/users",
@@ -70,7 +68,7 @@ void add_users(
         "List the users",
         Permission::manage_users,
         list_handler(
-            cursor_key,
+            signing,
             "user",
             [](const Call& call, const storage::ResourcePage& page) {
                 return service::list_users(call.request(), {}, page);
@@ -124,7 +122,7 @@ void add_users(
     out.push_back(std::move(remove));
 }
 
-void add_keys(std::vector<Route>& out, service::Identity& identity, const std::string& cursor_key) {
+void add_keys(std::vector<Route>& out, service::Identity& identity, const SigningKeys& signing) {
     Route create = route(
         "POST",
         "/admin/api-keys",
@@ -148,7 +146,7 @@ void add_keys(std::vector<Route>& out, service::Identity& identity, const std::s
         "List the keys",
         Permission::manage_api_keys,
         list_handler(
-            cursor_key,
+            signing,
             "api_key",
             [](const Call& call, const storage::ResourcePage& page) {
                 return service::list_keys(call.request(), {}, page);
@@ -284,14 +282,14 @@ const std::vector<QueryParameter>& audit_parameters() {
     return kParameters;
 }
 
-void add_audit(std::vector<Route>& out, const std::string& cursor_key) {
+void add_audit(std::vector<Route>& out, const SigningKeys& signing) {
     Route list = route(
         "GET",
         "/admin/audit-logs",
         "List what was done, newest first",
         Permission::view_audit_logs,
         list_handler(
-            cursor_key,
+            signing,
             "system",
             [](const Call& call, const storage::ResourcePage& page) {
                 return service::list_audit(
@@ -321,11 +319,11 @@ void add_audit(std::vector<Route>& out, const std::string& cursor_key) {
 
 }  // namespace
 
-std::vector<Route> user_routes(service::Identity& identity, const std::string& cursor_key) {
+std::vector<Route> user_routes(service::Identity& identity, const SigningKeys& signing) {
     std::vector<Route> out;
-    add_users(out, identity, cursor_key);
-    add_keys(out, identity, cursor_key);
-    add_audit(out, cursor_key);
+    add_users(out, identity, signing);
+    add_keys(out, identity, signing);
+    add_audit(out, signing);
     return out;
 }
 

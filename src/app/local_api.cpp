@@ -77,7 +77,7 @@ class LocalApi final : public cli::Transport {
                 .metrics_text = [] { return std::string(); },
                 .document = [this]() -> const std::string& { return document_; },
                 .count_evaluations = [](std::size_t) {},
-                .signing_key = platform_->signing_key(),
+                .signing = platform_->signing(),
             }))
         );
         api::ApplicationDeps deps;

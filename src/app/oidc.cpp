@@ -145,7 +145,7 @@ Result<std::unique_ptr<service::OidcLogin>> make_oidc(Platform& platform, const 
         ) { return gate->fetch(ctx, request, clock); },
         clock,
         platform.random(),
-        platform.signing_key()
+        platform.signing()
     );
 }
 

@@ -2,7 +2,6 @@
 
 #include "app/object_store.h"
 #include "base/text.h"
-#include "platform/crypto/mac.h"
 #include "service/models.h"
 #include "storage/objects/file_error.h"
 #include "storage/store/observed.h"
@@ -115,8 +114,9 @@ struct Platform::Parts {
     std::unique_ptr<storage::Database> copy;  ///< DATABASE_READ_URL
     std::unique_ptr<storage::SessionPool> copies;
     std::unique_ptr<service::Identity> identity;
-    std::string signing_key;
-    JwtConfig jwt;  ///< as it counts now; with the two below of who takes secrets
+    std::optional<SigningKeys> signing;
+    SecretPair tokens;  ///< JWT_SECRET, also where tokens are signed by a private key
+    JwtConfig jwt;      ///< as it counts now; with the two below of who takes secrets
     SecretPair peppers;
     std::string admin_key;
 
@@ -186,10 +186,13 @@ struct Platform::Parts {
     /// What is kept in the secrets service as it is used at this moment.
     void look_up_secrets() {
         const AuthSettings& auth = server.auth;
-        if (const auto pair = secrets->named().pair("JWT_SECRET");
-            pair && jwt.algorithm == JwtAlgorithm::hs256) {
-            jwt.secret = pair->used;
-            jwt.secret_previous = pair->other.empty() ? auth.jwt_secret_previous : pair->other;
+        if (const auto pair = secrets->named().pair("JWT_SECRET")) {
+            tokens.used = pair->used;
+            tokens.other = pair->other.empty() ? auth.jwt_secret_previous : pair->other;
+        }
+        if (jwt.algorithm == JwtAlgorithm::hs256) {
+            jwt.secret = tokens.used;
+            jwt.secret_previous = tokens.other;
         }
         if (const auto pair = secrets->named().pair("API_KEY_SECRET")) {
             peppers = *pair;
@@ -221,19 +224,17 @@ struct Platform::Parts {
         jwt.algorithm = algorithm_of(auth.jwt_algorithm);
         jwt.issuer = auth.jwt_issuer;
         jwt.audience = auth.jwt_audience;
-        LAB_TRY(const std::string secret, jwt_secret());
-        if (jwt.algorithm == JwtAlgorithm::hs256) {
-            jwt.secret = secret;
-            jwt.secret_previous = auth.jwt_secret_previous;
-        } else {
+        LAB_TRY(tokens.used, jwt_secret());
+        tokens.other = auth.jwt_secret_previous;
+        if (jwt.algorithm != JwtAlgorithm::hs256) {
             LAB_TRY(jwt.private_key_pem, read_key_file(auth.jwt_private_key_file));
             LAB_TRY(jwt.public_key_pem, read_key_file(auth.jwt_public_key_file));
             LAB_TRY(jwt.public_key_previous_pem, read_key_file(auth.jwt_public_key_previous_file));
         }
-        signing_key = hmac_sha256(secret, "llm-research cursors and addresses");
         LAB_TRY(const auto session, sessions->acquire(ctx));
         LAB_TRY(peppers.used, service::load_pepper(ctx, *session, random, auth.api_key_secret));
         look_up_secrets();
+        signing.emplace(tokens.used, tokens.other);
         LAB_TRY(auto signer, Jwt::create(jwt, clock));
         LAB_TRY(auto hasher, PasswordHasher::create());
         using std::chrono::duration_cast;
@@ -252,13 +253,14 @@ struct Platform::Parts {
     }
 
     Result<bool> take_secrets() {
-        const auto before = std::tuple(jwt.secret, jwt.secret_previous, peppers, admin_key);
+        const auto before = std::tuple(tokens, peppers, admin_key);
         look_up_secrets();
-        if (before == std::tie(jwt.secret, jwt.secret_previous, peppers, admin_key)) {
+        if (before == std::tie(tokens, peppers, admin_key)) {
             return false;
         }
         LAB_TRY(auto signer, Jwt::create(jwt, clock));
         LAB_CHECK(identity->use({std::move(signer), peppers.used, peppers.other, admin_key}));
+        signing->use(tokens.used, tokens.other);
         return true;
     }
 };
@@ -322,7 +324,7 @@ storage::ObjectStore* Platform::object_store() { return parts_->objects.get(); }
 Secrets& Platform::secrets() { return *parts_->secrets; }
 Result<bool> Platform::take_secrets() { return parts_->take_secrets(); }
 RandomSource& Platform::random() { return parts_->random; }
-const std::string& Platform::signing_key() const { return parts_->signing_key; }
+const SigningKeys& Platform::signing() const { return *parts_->signing; }
 
 std::unique_ptr<Program> Platform::make_program() const {
     Parts* const parts = parts_.get();

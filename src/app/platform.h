@@ -4,6 +4,7 @@
 #include "app/wire.h"
 #include "platform/config/server_settings.h"
 #include "platform/crypto/random.h"
+#include "platform/crypto/signing_keys.h"
 #include "service/identity.h"
 #include "service/run_queue.h"
 #include "storage/store/session_pool.h"
@@ -45,9 +46,9 @@ class Platform {
     RandomSource& random();
     /// A loop, workers and an HTTP client of its own on the same store, for a run.
     Result<std::unique_ptr<service::RunnerParts>> make_runner() const;
-    /// Signs cursors and addresses: derived from the secret of tokens, so the same in every
-    /// process. That of the start, also after a rotation.
-    const std::string& signing_key() const;
+    /// Of cursors, addresses and logins under way: made of the secret of tokens, and rotated with
+    /// it.
+    const SigningKeys& signing() const;
 
   private:
     Platform();

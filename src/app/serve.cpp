@@ -174,7 +174,7 @@ Status ServerProcess::build_routes() {
             [this](std::size_t count) {
                 counted_.evaluations_processed(static_cast<std::int64_t>(count));
             },
-        .signing_key = platform_->signing_key(),
+        .signing = platform_->signing(),
         .public_url = origin_of(settings().http),
         .link_life =
             std::chrono::duration_cast<std::chrono::seconds>(settings().objects.presigned_lifetime),

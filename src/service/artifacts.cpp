@@ -316,7 +316,7 @@ Result<ArtifactLink> prepare_artifact(
     };
 }
 
-std::string sign_artifact_link(const ArtifactLink& link, std::string_view key) {
+std::string sign_artifact_link(const ArtifactLink& link, const SigningKeys& signing) {
     Json parts = {
         {"experiment", link.experiment},
         {"run", link.run},
@@ -324,7 +324,7 @@ std::string sign_artifact_link(const ArtifactLink& link, std::string_view key) {
         {"type", link.plan.type},
         {"mime", link.plan.mime_type},
     };
-    return sign_address(kAddressKind, link.holder, std::move(parts), key);
+    return sign_address(kAddressKind, link.holder, std::move(parts), signing);
 }
 
 Result<ArtifactLink> read_artifact_link(
@@ -332,10 +332,10 @@ Result<ArtifactLink> read_artifact_link(
     std::string_view experiment,
     std::string_view run,
     WallTime now,
-    std::string_view key
+    const SigningKeys& signing
 ) {
     ArtifactLink out;
-    LAB_TRY(const Json parts, read_address(kAddressKind, token, now, key, out.holder));
+    LAB_TRY(const Json parts, read_address(kAddressKind, token, now, signing, out.holder));
     out.experiment = parts["experiment"].get<std::string>();
     out.run = parts["run"].get<std::string>();
     out.plan.name = parts["name"].get<std::string>();

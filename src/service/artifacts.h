@@ -1,4 +1,5 @@
 #pragma once
+#include "platform/crypto/signing_keys.h"
 #include "service/caller.h"
 #include "service/request.h"
 #include "service/signed_address.h"
@@ -121,14 +122,14 @@ Result<ArtifactLink> prepare_artifact(
     const std::string& run,
     const ArtifactPlan& plan
 );
-std::string sign_artifact_link(const ArtifactLink& link, std::string_view key);
+std::string sign_artifact_link(const ArtifactLink& link, const SigningKeys& signing);
 /// Errors: forbidden, as bad_address.
 Result<ArtifactLink> read_artifact_link(
     std::string_view token,
     std::string_view experiment,
     std::string_view run,
     WallTime now,
-    std::string_view key
+    const SigningKeys& signing
 );
 /// Whoever the link acts for, with the right to run experiments and no other.
 Caller artifact_link_caller(const ArtifactLink& link, const Caller& bearer);

@@ -138,8 +138,8 @@ TEST_F(RunArtifacts, LinksOpenOneRunForAWhile) {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
     link->holder.expires_at = seconds + 10;
-    const std::string token = sign_artifact_link(*link, "key");
-    const auto read = read_artifact_link(token, experiment_, run_, now, "key");
+    const std::string token = sign_artifact_link(*link, SigningKeys("key"));
+    const auto read = read_artifact_link(token, experiment_, run_, now, SigningKeys("key"));
     ASSERT_TRUE(read) << words(read.error());
     EXPECT_EQ(read->plan.name, "a.bin");
     const Caller bearer = artifact_link_caller(*read, Caller());
@@ -147,13 +147,14 @@ TEST_F(RunArtifacts, LinksOpenOneRunForAWhile) {
     EXPECT_TRUE(bytes);
     EXPECT_FALSE(bearer.may(domain::Permission::read_experiment));
     const auto refused = [&](std::string_view text, std::string_view run, WallTime at) {
-        return code_of(read_artifact_link(text, experiment_, run, at, "key"));
+        return code_of(read_artifact_link(text, experiment_, run, at, SigningKeys("key")));
     };
     EXPECT_EQ(refused(token, "other", now), Code::forbidden);
     EXPECT_EQ(refused(token, run_, now + std::chrono::seconds(10)), Code::forbidden);
     EXPECT_EQ(refused(token.substr(1), run_, now), Code::forbidden);
     EXPECT_EQ(refused("", run_, now), Code::forbidden);
-    const auto other_key = read_artifact_link(token, experiment_, run_, now, "other key");
+    const auto other_key =
+        read_artifact_link(token, experiment_, run_, now, SigningKeys("other key"));
     EXPECT_EQ(code_of(other_key), Code::forbidden);
 }
 

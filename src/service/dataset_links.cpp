@@ -9,7 +9,7 @@ constexpr std::string_view kKind = "dataset link";
 
 }  // namespace
 
-std::string sign_link(const DatasetLink& link, std::string_view key) {
+std::string sign_link(const DatasetLink& link, const SigningKeys& signing) {
     Json parts = {
         {"use", static_cast<int>(link.use)},
         {"dataset", link.dataset_id},
@@ -22,7 +22,7 @@ std::string sign_link(const DatasetLink& link, std::string_view key) {
         {"description", link.description},
         {"changelog", link.changelog},
     };
-    return sign_address(kKind, link.holder, std::move(parts), key);
+    return sign_address(kKind, link.holder, std::move(parts), signing);
 }
 
 Result<DatasetLink> read_link(
@@ -30,10 +30,10 @@ Result<DatasetLink> read_link(
     DatasetLink::Use use,
     std::string_view dataset_id,
     WallTime now,
-    std::string_view key
+    const SigningKeys& signing
 ) {
     DatasetLink out;
-    LAB_TRY(const Json parts, read_address(kKind, token, now, key, out.holder));
+    LAB_TRY(const Json parts, read_address(kKind, token, now, signing, out.holder));
     out.use = static_cast<DatasetLink::Use>(parts["use"].get<int>());
     out.dataset_id = parts["dataset"].get<std::string>();
     out.version = parts["version"].get<std::int64_t>();

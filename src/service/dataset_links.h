@@ -1,4 +1,5 @@
 #pragma once
+#include "platform/crypto/signing_keys.h"
 #include "service/signed_address.h"
 
 #include <string>
@@ -23,15 +24,15 @@ struct DatasetLink {
     std::string changelog;
 };
 
-std::string sign_link(const DatasetLink& link, std::string_view key);
-/// Errors: forbidden, as bad_address, unless the token was made by sign_link with this key for this
-/// use of this dataset and has not expired.
+std::string sign_link(const DatasetLink& link, const SigningKeys& signing);
+/// Errors: forbidden, as bad_address, unless the token was made by sign_link with these keys for
+/// this use of this dataset and has not expired.
 Result<DatasetLink> read_link(
     std::string_view token,
     DatasetLink::Use use,
     std::string_view dataset_id,
     WallTime now,
-    std::string_view key
+    const SigningKeys& signing
 );
 /// Whoever the link acts for, with the rights of its use and no others; see address_caller.
 Caller link_caller(const DatasetLink& link, const Caller& bearer);

@@ -100,7 +100,7 @@ struct OidcLogin::Impl {
     Identity& identity;
     const Clock& clock;
     RandomSource& random;
-    std::string key;
+    const SigningKeys& signing;
     OidcProvider provider;
 
     Impl(
@@ -109,18 +109,23 @@ struct OidcLogin::Impl {
         WebFetch fetch,
         const Clock& clock_,
         RandomSource& random_,
-        std::string key_
+        const SigningKeys& signing_
     )
         : config(std::move(config_)),
           identity(identity_),
           clock(clock_),
           random(random_),
-          key(std::move(key_)),
+          signing(signing_),
           provider(config, std::move(fetch), clock) {}
 
+    /// A login that a browser has begun, and the key that its values are made with.
+    struct Login {
+        std::string id;
+        std::string key;
+    };
     /// A value of one login that nobody can guess who has not the key: state, nonce, verifier. So
     /// nothing is kept on this side, and any process can finish what another began.
-    std::string derived(std::string_view what, std::string_view id) const {
+    static std::string derived(const std::string& key, std::string_view what, std::string_view id) {
         return base64url_encode(
             hmac_sha256(key, "oidc " + std::string(what) + " " + std::string(id))
         );
@@ -130,13 +135,13 @@ struct OidcLogin::Impl {
                "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(life.count()) +
                (config.redirect_url.starts_with("https://") ? "; Secure" : "");
     }
-    std::optional<std::string> read_cookie(std::string_view header) const;
+    std::optional<Login> read_cookie(std::string_view header) const;
     std::vector<Role> mapped_roles(const Person& person) const;
     Status check_person(const Person& person) const;
     Result<User> find_user(const Request& request, const Person& person);
     Result<User> make_user(const Request& request, const Person& person);
     Result<User> follow_groups(const Request& request, const Person& person, User user);
-    Result<Json> admit(const Request& request, const OidcReturn& back, const std::string& id);
+    Result<Json> admit(const Request& request, const OidcReturn& back, const Login& login);
 };
 
 OidcLogin::OidcLogin(
@@ -145,10 +150,10 @@ OidcLogin::OidcLogin(
     WebFetch fetch,
     const Clock& clock,
     RandomSource& random,
-    std::string key
+    const SigningKeys& signing
 )
     : impl_(std::make_unique<Impl>(
-          std::move(config), identity, std::move(fetch), clock, random, std::move(key)
+          std::move(config), identity, std::move(fetch), clock, random, signing
       )) {}
 OidcLogin::~OidcLogin() = default;
 
@@ -161,15 +166,19 @@ Result<OidcLogin::Begun> OidcLogin::begin(const Ctx& ctx) {
             .count()
     );
     const std::string open = id + "." + until;
+    const std::string key = p.signing.keys()->front();
+    const auto derived = [&key](std::string_view what, std::string_view from) {
+        return Impl::derived(key, what, from);
+    };
     Begun out;
-    out.cookie = p.set_cookie(open + "." + p.derived("cookie", open), kLoginTime);
+    out.cookie = p.set_cookie(open + "." + derived("cookie", open), kLoginTime);
     out.location = places.authorization;
     out.location += out.location.find('?') == std::string::npos ? '?' : '&';
     out.location += "response_type=code&client_id=" + percent_encode(p.config.client_id) +
                     "&redirect_uri=" + percent_encode(p.config.redirect_url) +
-                    "&scope=" + percent_encode(p.config.scopes) +
-                    "&state=" + p.derived("state", id) + "&nonce=" + p.derived("nonce", id) +
-                    "&code_challenge=" + base64url_encode(sha256(p.derived("verifier", id))) +
+                    "&scope=" + percent_encode(p.config.scopes) + "&state=" + derived("state", id) +
+                    "&nonce=" + derived("nonce", id) +
+                    "&code_challenge=" + base64url_encode(sha256(derived("verifier", id))) +
                     "&code_challenge_method=S256";
     return out;
 }
@@ -178,8 +187,8 @@ std::string OidcLogin::forget_cookie() const {
     return impl_->set_cookie("", std::chrono::seconds(0));
 }
 
-/// The id of the login that this browser has begun, when it is not too long ago.
-std::optional<std::string> OidcLogin::Impl::read_cookie(std::string_view header) const {
+/// The login that this browser has begun, when it is not too long ago.
+std::optional<OidcLogin::Impl::Login> OidcLogin::Impl::read_cookie(std::string_view header) const {
     const std::string_view value = cookie_of(header.substr(0, 2 * kReturnBytesMax));
     const std::size_t last = value.rfind('.');
     if (last == value.npos) {
@@ -187,8 +196,14 @@ std::optional<std::string> OidcLogin::Impl::read_cookie(std::string_view header)
     }
     const std::string_view open = value.substr(0, last);
     const std::size_t first = open.find('.');
-    if (first == open.npos ||
-        !constant_time_equal(derived("cookie", open), value.substr(last + 1))) {
+    if (first == open.npos) {
+        return std::nullopt;
+    }
+    const auto keys = signing.keys();
+    const auto key = std::ranges::find_if(*keys, [&](const std::string& one) {
+        return constant_time_equal(derived(one, "cookie", open), value.substr(last + 1));
+    });
+    if (key == keys->end()) {
         return std::nullopt;
     }
     std::int64_t until = 0;
@@ -196,20 +211,21 @@ std::optional<std::string> OidcLogin::Impl::read_cookie(std::string_view header)
         until = until * 10 + (digit - '0');  // we wrote it
     }
     const bool in_time = clock.wall() < WallTime(std::chrono::seconds(until));
-    return in_time ? std::optional(std::string(open.substr(0, first))) : std::nullopt;
+    return in_time ? std::optional(Login{std::string(open.substr(0, first)), *key}) : std::nullopt;
 }
 
 Result<Json> OidcLogin::finish(const Request& request, const OidcReturn& back) {
-    const auto id = impl_->read_cookie(back.cookie);
-    const bool is_ours = id && constant_time_equal(impl_->derived("state", *id), back.state);
-    if (!id || !is_ours) {
+    const auto login = impl_->read_cookie(back.cookie);
+    const bool is_ours =
+        login && constant_time_equal(Impl::derived(login->key, "state", login->id), back.state);
+    if (!is_ours) {
         return Error(
             Code::bad_request,
             "this login was not begun in this browser or took longer than ten minutes: begin "
             "again at /auth/oidc/login"
         );
     }
-    auto tokens = impl_->admit(request, back, *id);
+    auto tokens = impl_->admit(request, back, *login);
     if (tokens) {
         return tokens;
     }
@@ -228,7 +244,7 @@ Result<Json> OidcLogin::finish(const Request& request, const OidcReturn& back) {
 }
 
 Result<Json> OidcLogin::Impl::admit(
-    const Request& request, const OidcReturn& back, const std::string& id
+    const Request& request, const OidcReturn& back, const Login& login
 ) {
     LAB_TRY(const OidcProvider::Endpoints places, provider.endpoints(request.ctx));
     // RFC 9207: another provider's code must not be sent to this one.
@@ -240,7 +256,12 @@ Result<Json> OidcLogin::Impl::admit(
     }
     LAB_TRY(
         const Json claims,
-        provider.redeem(request.ctx, back.code, derived("verifier", id), derived("nonce", id))
+        provider.redeem(
+            request.ctx,
+            back.code,
+            derived(login.key, "verifier", login.id),
+            derived(login.key, "nonce", login.id)
+        )
     );
     const Person person = person_of(claims, config.groups_claim);
     LAB_CHECK(check_person(person));

@@ -1,6 +1,7 @@
 #pragma once
 #include "domain/access.h"
 #include "platform/crypto/random.h"
+#include "platform/crypto/signing_keys.h"
 #include "service/identity.h"
 
 #include <functional>
@@ -55,15 +56,14 @@ struct OidcReturn {
 /// Made once in app. Any thread.
 class OidcLogin {
   public:
-    /// What is referred to outlives it. `key`: signs what the browser keeps; the same in every
-    /// process.
+    /// What is referred to outlives it. `signing`: of what the browser keeps.
     OidcLogin(
         OidcConfig config,
         Identity& identity,
         WebFetch fetch,
         const Clock& clock,
         RandomSource& random,
-        std::string key
+        const SigningKeys& signing
     );
     ~OidcLogin();
 

@@ -77,7 +77,7 @@ class Oidc : public IdentityTest {
                 [this](const Ctx&, const WebRequest& request) { return provider_.answer(request); },
                 clock_,
                 random_,
-                "key"
+                signing_
             );
         }
         return *login_;
@@ -133,6 +133,7 @@ class Oidc : public IdentityTest {
 
     OidcConfig config_;
     Provider provider_;
+    SigningKeys signing_{"key"};
     std::unique_ptr<OidcLogin> login_;
 };
 
@@ -203,6 +204,15 @@ TEST_F(Oidc, IsFinishedInTheBrowserThatBeganItAndInTime) {
     EXPECT_EQ(refusal(back), "UNAUTHORIZED");
     back.issuer = kIssuer;
     EXPECT_EQ(refusal(back), "none");
+}
+
+TEST_F(Oidc, IsFinishedWhenTheSecretWasRotatedMeanwhileButNotTwice) {
+    const OidcReturn once = visit(ann());
+    signing_.use("the next", "key");
+    EXPECT_EQ(refusal(once), "none");
+    const OidcReturn twice = visit(ann());
+    signing_.use("one more", "and one between");
+    EXPECT_EQ(refusal(twice), "BAD_REQUEST");
 }
 
 TEST_F(Oidc, LetsInNobodyWhoIsNotToBe) {

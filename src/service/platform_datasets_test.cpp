@@ -374,8 +374,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
         .description = "what",
         .changelog = "why",
     };
-    const std::string token = sign_link(link, "key");
-    const auto got = read_link(token, DatasetLink::Use::upload, "d", now, "key");
+    const std::string token = sign_link(link, SigningKeys("key"));
+    const auto got = read_link(token, DatasetLink::Use::upload, "d", now, SigningKeys("key"));
     ASSERT_TRUE(got);
     EXPECT_EQ(got->holder.org, 7);
     EXPECT_EQ(got->holder.user_id, "u");
@@ -394,8 +394,9 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
                              const char* dataset = "d",
                              const char* key = "key",
                              std::int64_t seconds = 1000) {
-        const auto out =
-            read_link(text, use, dataset, WallTime(std::chrono::seconds(seconds)), key);
+        const auto out = read_link(
+            text, use, dataset, WallTime(std::chrono::seconds(seconds)), SigningKeys(key)
+        );
         return !out && out.error().code == Code::forbidden;
     };
     EXPECT_TRUE(refused(token, DatasetLink::Use::download)) << "for another use";
@@ -406,7 +407,8 @@ TEST(DatasetLinks, AreWhatWasSignedUntilTheyExpire) {
         EXPECT_TRUE(refused(broken)) << broken;
     }
     AddressHolder holder;
-    EXPECT_FALSE(read_address("artifact link", token, now, "key", holder)) << "another kind";
+    EXPECT_FALSE(read_address("artifact link", token, now, SigningKeys("key"), holder))
+        << "another kind";
     for (std::size_t i = 0; i < token.size(); ++i) {
         std::string altered = token;
         altered[i] = altered[i] == 'A' ? 'B' : 'A';

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "domain/access.h"
+#include "platform/crypto/signing_keys.h"
 #include "platform/json/json.h"
 #include "service/caller.h"
 
@@ -11,7 +12,7 @@
 
 /// Addresses that are their own credential for a while, as those of S3: the token of one is what it
 /// allows, with a MAC (HMAC-SHA-256, 16 bytes, base64url) over that and over what kind it is, so
-/// that none serves as another. The key also signs cursors, which are a kind of their own.
+/// that none serves as another. The same keys sign cursors, which are a kind of their own.
 namespace lab::service {
 
 /// On whose behalf, and until when; every kind of address says it.
@@ -27,16 +28,16 @@ AddressHolder address_holder(const Caller& caller);
 
 /// The token of an address of this kind ("dataset link"). `parts`: what else it says.
 std::string sign_address(
-    std::string_view kind, const AddressHolder& holder, Json parts, std::string_view key
+    std::string_view kind, const AddressHolder& holder, Json parts, const SigningKeys& signing
 );
 
 /// What a token says, its holder read into `holder`. Errors: forbidden, as bad_address, unless
-/// sign_address made it with this kind and key and it has not expired.
+/// sign_address made it with this kind and these keys and it has not expired.
 Result<Json> read_address(
     std::string_view kind,
     std::string_view token,
     WallTime now,
-    std::string_view key,
+    const SigningKeys& signing,
     AddressHolder& holder
 );
 

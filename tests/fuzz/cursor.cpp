@@ -10,7 +10,7 @@ namespace {
 using namespace lab;
 using fuzz::require;
 
-constexpr std::string_view kKey = "a key that nobody knows";
+const SigningKeys kKeys("a secret that nobody knows");
 constexpr std::string_view kSorts[] = {
     "created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"
 };
@@ -22,7 +22,7 @@ struct Asked {
     std::string cursor;  ///< empty: the first page
 };
 
-Result<api::ListQuery> read(const Asked& asked, std::string_view key = kKey) {
+Result<api::ListQuery> read(const Asked& asked, const SigningKeys& keys = kKeys) {
     http::RequestHead head;
     head.path = asked.path;
     api::Call call(head, {}, nullptr, Json());
@@ -30,7 +30,7 @@ Result<api::ListQuery> read(const Asked& asked, std::string_view key = kKey) {
     if (!asked.cursor.empty()) {
         call.query_values.emplace_back("cursor", asked.cursor);
     }
-    return api::read_list_query(call, key);
+    return api::read_list_query(call, keys);
 }
 
 /// The answer that gives out a cursor.
@@ -39,13 +39,13 @@ Json answer(const Asked& asked, const storage::ResourceCursor& last) {
     head.path = asked.path;
     api::Call call(head, {}, nullptr, Json());
     call.query_values = {{"sort", asked.sort}, {"limit", "7"}};
-    const auto query = api::read_list_query(call, kKey);
+    const auto query = api::read_list_query(call, kKeys);
     require(query.has_value(), "a list can be asked for");
     api::ListPage page;
     page.total = std::nullopt;
     page.more = true;
     page.last = last;
-    return api::list_json(call, *query, std::move(page), kKey);
+    return api::list_json(call, *query, std::move(page), kKeys);
 }
 
 void require_refused(const Result<api::ListQuery>& query, const char* what) {
@@ -73,7 +73,7 @@ void check_given_out(const Asked& first, const storage::ResourceCursor& last, un
     const std::string_view other = kSorts[(choice + 1) % std::size(kSorts)];
     require_refused(read({next.path, std::string(other), next.cursor}), "it serves one order");
     require_refused(read({"/prompts", next.sort, next.cursor}), "it serves one list");
-    require_refused(read(next, "another key"), "it is of one key");
+    require_refused(read(next, SigningKeys("another")), "it is of one key");
 }
 
 void check_changed(const Asked& first, const storage::ResourceCursor& last, std::string_view text) {

@@ -13,14 +13,14 @@ using service::AddressHolder;
 
 constexpr std::string_view kKind = "dataset link";
 constexpr std::string_view kOther = "dataset upload";
-const std::string kKey(32, 'k');
+const SigningKeys kKeys("a secret that nobody knows");
 constexpr std::int64_t kNow = 1'700'000'000;
 
 Result<Json> read(
     std::string_view token, std::int64_t now, AddressHolder& holder, std::string_view kind = kKind
 ) {
     auto out =
-        service::read_address(kind, token, WallTime(std::chrono::seconds(now)), kKey, holder);
+        service::read_address(kind, token, WallTime(std::chrono::seconds(now)), kKeys, holder);
     require(out || out.error().code == Code::forbidden, "there is one refusal");
     require(out || out.error().message == service::bad_address().message, "it says no more");
     return out;
@@ -64,7 +64,7 @@ FUZZ_TARGET(signed_address) {
     holder.expires_at = kNow + 60;
     const auto given = parse_json(text);
     const Json parts = given && given->is_object() ? *given : Json::object();
-    const std::string token = service::sign_address(kKind, holder, parts, kKey);
+    const std::string token = service::sign_address(kKind, holder, parts, kKeys);
     require(token.find_first_of("+/=&?# ") == std::string::npos, "it stands in a URL as it is");
 
     AddressHolder found;

@@ -14,7 +14,7 @@ using namespace lab;
 using fuzz::require;
 using Values = std::vector<std::pair<std::string, std::string>>;
 
-constexpr std::string_view kKey = "a key that nobody knows";
+const SigningKeys kKeys("a secret that nobody knows");
 
 /// Every character of it, as some clients do.
 std::string encode(std::string_view text) {
@@ -66,7 +66,7 @@ Asked ask(const Values& values, std::int64_t total) {
     head.path = "/models";
     api::Call call(head, {}, nullptr, Json());
     call.query_values = values;
-    Asked out{api::read_list_query(call, kKey), {}};
+    Asked out{api::read_list_query(call, kKeys), {}};
     if (out.query) {
         const api::ListQuery& query = *out.query;
         api::ListPage page;
@@ -75,7 +75,7 @@ Asked ask(const Values& values, std::int64_t total) {
         if (page.more) {
             page.last = storage::ResourceCursor{.sort_value = "2026", .id = "i"};
         }
-        out.shown = api::list_json(call, query, std::move(page), kKey);
+        out.shown = api::list_json(call, query, std::move(page), kKeys);
     }
     return out;
 }
