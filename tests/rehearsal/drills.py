@@ -265,7 +265,7 @@ def memory_of_pods():
 
 def steady(here):
     """100 requests a second for each of three pods: how much memory they need, and whether it grows."""
-    seconds = world.lasting(100, 500)
+    seconds = world.lasting(30, 600)
     with autoscaler_with({"maxReplicas": 3}):
         world.kubectl("scale", "deployment", world.SERVICE, "-n", world.NAMESPACE, "--replicas=3")
         world.until("three pods and their memory", lambda: len(ready_pods()) == len(memory_of_pods()) == 3, 120)

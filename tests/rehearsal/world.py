@@ -244,13 +244,16 @@ class World:
         rules = ROOT / "deploy" / "alerts" / "llm-research-alerts.yaml"
         keys = pathlib.Path(os.environ["LAB_KUBERNETES"]) / "keys"
         config.write_text(json.dumps({
-            "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},
+            "global": {"scrape_interval": "5s", "evaluation_interval": "15s"},
             "rule_files": [str(rules)] if rules.exists() else [],
             "scrape_configs": [
                 {"job_name": "pods", "http_sd_configs": [{"url": serve_http(Targets), "refresh_interval": "5s"}]},
                 {"job_name": "kube-state-metrics", "honor_labels": True,
                  "static_configs": [{"targets": [os.environ["LAB_STATE_METRICS"]]}]},
+                # Of this namespace alone: the kubelet tells of every control group of the machine.
                 {"job_name": "cadvisor", "honor_labels": True, "scheme": "https", "metrics_path": "/metrics/cadvisor",
+                 "scrape_interval": "15s",
+                 "metric_relabel_configs": [{"source_labels": ["namespace"], "regex": NAMESPACE, "action": "keep"}],
                  "tls_config": {"ca_file": f"{keys}/ca.crt", "cert_file": f"{keys}/to-kubelet.crt",
                                 "key_file": f"{keys}/to-kubelet.key"},
                  "static_configs": [{"targets": [f"{self.ip}:10250"]}]}]}))
