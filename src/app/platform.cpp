@@ -120,11 +120,13 @@ struct Platform::Parts {
     SecretPair peppers;
     std::string admin_key;
 
-    Result<std::string> jwt_secret() {
-        if (!server.auth.jwt_secret.empty()) {
-            return server.auth.jwt_secret;
+    /// Processes on one store have one, also where tokens are signed by a private key and none was
+    /// given: what one signs, another takes.
+    Result<std::string> token_secret(const Ctx& ctx, storage::Session& session) {
+        if (server.embedded() && server.auth.jwt_secret.empty()) {
+            return secret_file((fs::path(settings.home) / "jwt.secret").string(), random);
         }
-        return secret_file((fs::path(settings.home) / "jwt.secret").string(), random);
+        return service::load_secret(ctx, session, random, "token_secret", server.auth.jwt_secret);
     }
 
     /// A session beside those of requests, which may all be taken.
@@ -224,15 +226,18 @@ struct Platform::Parts {
         jwt.algorithm = algorithm_of(auth.jwt_algorithm);
         jwt.issuer = auth.jwt_issuer;
         jwt.audience = auth.jwt_audience;
-        LAB_TRY(tokens.used, jwt_secret());
+        LAB_TRY(const auto session, sessions->acquire(ctx));
+        LAB_TRY(tokens.used, token_secret(ctx, *session));
         tokens.other = auth.jwt_secret_previous;
         if (jwt.algorithm != JwtAlgorithm::hs256) {
             LAB_TRY(jwt.private_key_pem, read_key_file(auth.jwt_private_key_file));
             LAB_TRY(jwt.public_key_pem, read_key_file(auth.jwt_public_key_file));
             LAB_TRY(jwt.public_key_previous_pem, read_key_file(auth.jwt_public_key_previous_file));
         }
-        LAB_TRY(const auto session, sessions->acquire(ctx));
-        LAB_TRY(peppers.used, service::load_pepper(ctx, *session, random, auth.api_key_secret));
+        LAB_TRY(
+            peppers.used,
+            service::load_secret(ctx, *session, random, "api_key_pepper", auth.api_key_secret)
+        );
         look_up_secrets();
         signing.emplace(tokens.used, tokens.other);
         LAB_TRY(auto signer, Jwt::create(jwt, clock));

@@ -135,15 +135,19 @@ domain::PermissionSet key_rights(const storage::ApiKey& key, const storage::User
            domain::permissions_of(owner.roles);
 }
 
-Result<std::string> load_pepper(
-    const Ctx& ctx, storage::Session& session, RandomSource& random, std::string_view configured
+Result<std::string> load_secret(
+    const Ctx& ctx,
+    storage::Session& session,
+    RandomSource& random,
+    std::string_view name,
+    std::string_view configured
 ) {
     if (!configured.empty()) {
         return std::string(configured);
     }
     const std::string fresh = base64url_encode(random_bytes(random, kPepperBytesMin));
     return storage::ServiceSettings(session).put_if_absent(
-        ctx, "api_key_pepper", fresh, format_rfc3339(ctx.clock().wall())
+        ctx, name, fresh, format_rfc3339(ctx.clock().wall())
     );
 }
 

@@ -164,9 +164,14 @@ class Identity {
     std::unique_ptr<Impl> impl_;
 };
 
-/// The pepper of API keys: `configured`, or what was generated once for this store.
-Result<std::string> load_pepper(
-    const Ctx& ctx, storage::Session& session, RandomSource& random, std::string_view configured
+/// A secret that all processes of a store share ("api_key_pepper"): `configured`, or what was
+/// generated once for this store.
+Result<std::string> load_secret(
+    const Ctx& ctx,
+    storage::Session& session,
+    RandomSource& random,
+    std::string_view name,
+    std::string_view configured
 );
 
 /// What a user may do by logging in; the role ServiceAccount counts for keys alone.

@@ -441,10 +441,10 @@ TEST_F(Credentials, WhatHasExpiredIsForgotten) {
 }
 
 TEST_F(Credentials, ThePepperIsMadeOnceForAStore) {
-    EXPECT_EQ(load_pepper(ctx_, *session_, random_, kPepper).value(), kPepper);
-    const std::string made = load_pepper(ctx_, *session_, random_, "").value();
+    EXPECT_EQ(load_secret(ctx_, *session_, random_, "api_key_pepper", kPepper).value(), kPepper);
+    const std::string made = load_secret(ctx_, *session_, random_, "api_key_pepper", "").value();
     EXPECT_GE(made.size(), 32U);
-    EXPECT_EQ(load_pepper(ctx_, *session_, random_, "").value(), made);
+    EXPECT_EQ(load_secret(ctx_, *session_, random_, "api_key_pepper", "").value(), made);
 }
 
 TEST_F(Credentials, WeakSettingsAreRefused) {

@@ -12,7 +12,6 @@ import unittest
 
 import fault_proxy
 import support
-import test_postgres
 import test_serve
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "moto.py"
@@ -182,43 +181,6 @@ class SecretsManager(WithSecretsManager):
         status, _, refused = lab.call("POST", "/admin/credentials", bad, headers=as_admin)
         self.assertEqual(status, 422)
         self.assertIn("PROVIDER_SECRETS_PREFIX", json.dumps(refused))
-
-
-class Replicas(test_postgres.OnPostgres, WithSecretsManager):
-    def cursor(self, server, token):
-        """Behind the first of two prompts."""
-        status, _, page = server.call("GET", "/prompts?limit=1&sort=name", token=token)
-        self.assertEqual((status, [one["name"] for one in page["data"]]), (200, ["a"]))
-        return page["pagination"]["next_cursor"]
-
-    def address(self, server, token, name):
-        """A signed one that takes rows: its path."""
-        made = self.made(server, token, "/datasets", {"name": name, "format": "jsonl"})
-        link = server.call("POST", f"/datasets/{made['id']}/upload", {"filename": "rows.jsonl"}, token)[2]
-        return link["upload_url"].split(str(server.port), 1)[1], link["headers"]
-
-    def takes(self, server, token, cursor, address):
-        status, _, page = server.call("GET", f"/prompts?limit=1&sort=name&cursor={cursor}", token=token)
-        self.assertEqual((status, [one["name"] for one in page["data"]]), (200, ["b"]))
-        status, _, said = server.call("PUT", address[0], raw=b'{"q": "1"}\n', headers=address[1])
-        self.assertIn(status, (200, 201), said)
-
-    def test_what_one_gave_out_another_takes_though_the_secret_was_rotated_between_their_starts(self):
-        name, _ = self.secret(fresh_secret())
-        env = {**self.moto.environment(), "JWT_SECRET": f"aws-sm://{name}", "SECRETS_REFRESH_INTERVAL": "1s"}
-        one = self.server(**env)
-        token = self.user(one)
-        for prompt in ("a", "b"):
-            self.made(one, token, "/prompts", {"name": prompt, "template": "{{q}}"})
-        before = self.cursor(one, token), self.address(one, token, "of before")
-        second = fresh_secret()
-        self.moto.rotate(name, second)
-        token = self.until(lambda: (made := self.login(one)) and is_signed_with(made, second) and made)
-        self.assertTrue(token, one.log[-5:])
-        other = self.server(**env)
-        self.takes(other, token, *before)
-        self.takes(other, token, self.cursor(one, token), self.address(one, token, "of the first"))
-        self.takes(one, token, self.cursor(other, token), self.address(other, token, "of the second"))
 
 
 if __name__ == "__main__":
