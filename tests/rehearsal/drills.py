@@ -131,7 +131,7 @@ def canary(here):
                 under.notes.append(f"{now} % asked, {share:.0f} % seen")
                 blocks.expect(abs(share - now) < 6, f"of {now} % for the canary it got {share:.1f} %")
             weight = now
-            time.sleep(0.5)
+            time.sleep(2)
         blocks.expect(found[0].code == 0, found[0].output[-2500:])
         blocks.expect(image_of_base().endswith("v1.2.5"), f"the base Deployment has {image_of_base()}")
         blocks.expect(len(under.notes) == 4, f"not four steps were seen: {under.notes}")

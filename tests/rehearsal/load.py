@@ -23,6 +23,7 @@ class Connection:
     def __init__(self, address):
         self.address = address
         self.reader = self.writer = None
+        self.made = None  # the prompt that its next write removes: lists stay as long as they are
 
     async def open(self):
         self.reader, self.writer = await asyncio.open_connection(self.address.hostname, self.address.port or 80)
@@ -69,7 +70,8 @@ class Connection:
 
 
 class Load:
-    """A context. `rate` requests a second over `connections`; streams of the runs at `followed` meanwhile."""
+    """A context. `rate` requests a second over `connections`, of which each tenth writes: a prompt is made, and removed the
+    next time. Streams of the runs at `followed` meanwhile."""
 
     def __init__(self, url, token, rate=200, connections=24, followed=(), headers=None,
                  writes=True):
@@ -118,7 +120,9 @@ class Load:
         began = time.monotonic()
         headers = {"Authorization": f"Bearer {self.token}", **self.headers}
         method, path, body, wanted = "GET", PATHS[count % len(PATHS)], b"", 200
-        if self.writes and count % WRITE_EVERY == 0:
+        if self.writes and count % WRITE_EVERY == 0 and connection.made:
+            method, path, wanted, connection.made = "DELETE", f"/prompts/{connection.made}", 204, None
+        elif self.writes and count % WRITE_EVERY == 0:
             method, path, wanted = "POST", "/prompts", 201
             headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
             body = json.dumps({"name": "load " + headers["Idempotency-Key"], "template": "{{q}}"}).encode()
@@ -131,6 +135,8 @@ class Load:
         self.seconds.append(time.monotonic() - began)
         if status == wanted:
             self.answered += 1
+            if status == 201:
+                connection.made = json.loads(data)["id"]
         else:
             self.fail(f"{method} {path}: {status} {data[:200]!r}")
 
