@@ -114,7 +114,7 @@ struct Platform::Parts {
     std::unique_ptr<storage::Database> copy;  ///< DATABASE_READ_URL
     std::unique_ptr<storage::SessionPool> copies;
     std::unique_ptr<service::Identity> identity;
-    std::optional<SigningKeys> signing;
+    std::unique_ptr<SigningKeys> signing;
     SecretPair tokens;  ///< JWT_SECRET, also where tokens are signed by a private key
     JwtConfig jwt;      ///< as it counts now; with the two below of who takes secrets
     SecretPair peppers;
@@ -239,7 +239,7 @@ struct Platform::Parts {
             service::load_secret(ctx, *session, random, "api_key_pepper", auth.api_key_secret)
         );
         look_up_secrets();
-        signing.emplace(tokens.used, tokens.other);
+        signing = std::make_unique<SigningKeys>(tokens.used, tokens.other);
         LAB_TRY(auto signer, Jwt::create(jwt, clock));
         LAB_TRY(auto hasher, PasswordHasher::create());
         using std::chrono::duration_cast;
