@@ -463,13 +463,16 @@ void add_analyses(Json& out) {
 
 /// What pages have beside their rows.
 void add_paging(Json& out) {
-    out["Pagination"] = object({
-        {"total", or_null(count())},
-        {"limit", count()},
-        {"offset", count()},
-        {"has_more", boolean()},
-        {"next_cursor", or_null(text())},
-    });
+    out["Pagination"] = object(
+        {{"total", or_null(count())},
+         {"limit", count()},
+         {"offset", count()},
+         {"has_more", boolean()},
+         {"next_cursor", or_null(text())}},
+        {{"total_at_least", count()}}
+    );
+    out["Pagination"]["properties"]["total"]["description"] =
+        "null where it is not counted, or goes beyond 10,000: then total_at_least is there";
     out["PageMeta"] = object({
         {"page", count()},
         {"page_size", count()},

@@ -42,7 +42,7 @@ Route change(Route out) {
 
 Result<ListPage> fetch(const Call& call, const ListQuery& query) {
     LAB_TRY(std::vector<Json> rows, service::list_credentials(call.request()));
-    ListPage page{.data = {}, .total = std::ssize(rows)};
+    ListPage page{.data = {}, .total = storage::RowCount{std::ssize(rows)}};
     auto begin = rows.begin() + std::min<std::ptrdiff_t>(query.offset, std::ssize(rows));
     if (query.after) {
         begin = std::ranges::find_if(rows, [&](const Json& row) {

@@ -273,7 +273,7 @@ Result<ListPage> fetch_versions(const Call& call, const ListQuery& query) {
     );
     return ListPage{
         .data = std::move(found.rows),
-        .total = found.total,
+        .total = storage::RowCount{found.total},
         .more = found.more,
         .last = cursor_at(found.last),
     };

@@ -205,9 +205,10 @@ Json links_json(
     if (page.more) {
         links["next"] = link_at(call, query, query.offset + query.limit);
     }
-    const std::int64_t total = page.total.value_or(0);
-    const std::int64_t pages = std::max<std::int64_t>(1, (total + query.limit - 1) / query.limit);
-    links["last"] = link_at(call, query, (pages - 1) * query.limit);
+    if (page.total->is_exact) {
+        const std::int64_t last = std::max<std::int64_t>(0, page.total->rows - 1) / query.limit;
+        links["last"] = link_at(call, query, last * query.limit);
+    }
     return links;
 }
 
@@ -503,8 +504,12 @@ Json list_json(
         next = make_cursor(call, query, *page.last, signing);
     }
     const std::int64_t number = query.offset / query.limit + 1;
-    const Json total = page.total ? Json(*page.total) : Json();
-    const Json pages = page.total ? Json((*page.total + query.limit - 1) / query.limit) : Json();
+    Json total;
+    Json pages;
+    if (page.total && page.total->is_exact) {
+        total = page.total->rows;
+        pages = (page.total->rows + query.limit - 1) / query.limit;
+    }
     Json out = json_object(5);
     Json& data = out["data"] = Json::array();
     for (Json& row : page.data) {
@@ -513,8 +518,11 @@ Json list_json(
     }
     const bool follows = query.offset > 0 || query.after.has_value();
     // Member by member: lists of pairs are copied, and every list that is asked for has these.
-    Json& pagination = out["pagination"] = json_object(5);
+    Json& pagination = out["pagination"] = json_object(6);
     pagination["total"] = total;
+    if (page.total && !page.total->is_exact) {
+        pagination["total_at_least"] = page.total->rows;
+    }
     pagination["limit"] = query.limit;
     pagination["offset"] = query.offset;
     pagination["has_more"] = page.more;

@@ -36,7 +36,7 @@ Result<ListQuery> read_list_query(const Call& call, const SigningKeys& signing);
 /// One page of a list and how long the whole is.
 struct ListPage {
     std::vector<Json> data;
-    std::optional<std::int64_t> total = 0;  ///< nullopt: not counted, in the cursor style only
+    std::optional<storage::RowCount> total = storage::RowCount{};  ///< nullopt: not counted
     bool more = false;
     /// Of the last row, where there is more.
     std::optional<storage::ResourceCursor> last;
@@ -70,7 +70,9 @@ constexpr std::int64_t kArrayRowsMax = 1000;
 /// are recorded in the audit log. Errors: as read_list_query; forbidden; those of the source.
 Result<Reply> reply_list(Call& call, const SigningKeys& signing, ListFace face);
 
-/// {data, pagination, meta, links}, and page_info in the cursor style.
+/// {data, pagination, meta, links, page_info}. Where the total is not known or goes beyond what is
+/// counted (storage::kCountMax), it is null, as is the number of pages, and there is no link to the
+/// last page; `pagination.total_at_least` then says how far was counted.
 Json list_json(const Call& call, const ListQuery& query, ListPage page, const SigningKeys& signing);
 
 /// A line of CSV (RFC 4180, CRLF). A text that a spreadsheet would take for a formula gets a ' in

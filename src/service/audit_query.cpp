@@ -123,9 +123,8 @@ Result<NounList> list_audit(const Request& request, const AuditQuery& query) {
     storage::ResourcePage page = query.page;
     ++page.limit;  // one more tells whether there are more
     LAB_TRY(auto rows, table.list(request.ctx, org, filter, page));
-    LAB_TRY(const storage::AuditStatistics all, table.statistics(request.ctx, org, filter));
     NounList out;
-    out.total = all.total;
+    LAB_TRY(out.total, table.count(request.ctx, org, filter));
     out.more = std::ssize(rows) > query.page.limit;
     if (out.more) {
         rows.pop_back();

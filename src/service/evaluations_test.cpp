@@ -42,7 +42,7 @@ class Evaluations : public test::PlatformTest {
     std::int64_t count(const Caller& who, const storage::ResourceFilter& filter = {}) {
         const auto found = list_nouns(as(who), evaluation_noun(), filter, {});
         EXPECT_TRUE(found);
-        return found ? found->total : -1;
+        return found ? found->total.rows : -1;
     }
     std::string experiment_;
     std::string run_;

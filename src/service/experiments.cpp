@@ -51,8 +51,8 @@ Status check_experiment(const Request& request, Json& whole, const Resource* bef
     if (canonical_json(body.value("config", Json::object())) == canonical_json(whole["config"])) {
         return ok();
     }
-    LAB_TRY(const std::int64_t runs, Runs(request.session).count_in(request.ctx, before->key));
-    if (runs > 0) {
+    LAB_TRY(const storage::RowCount runs, Runs(request.session).count_in(request.ctx, before->key));
+    if (runs.rows > 0) {
         return Error(
             Code::invalid_state,
             "the config is frozen from the first run on: clone the experiment to change it",

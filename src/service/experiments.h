@@ -37,7 +37,7 @@ Result<Shown> clone_experiment(
 Result<Json> create_run(const Request& request, const std::string& experiment, const Json& body);
 struct RunList {
     std::vector<Json> rows;
-    std::int64_t total = 0;
+    storage::RowCount total;
     bool more = false;
     std::int64_t last = 0;  ///< number of the last one
 };

@@ -89,7 +89,7 @@ Result<Json> remove_noun(
 
 struct NounList {
     std::vector<Json> rows;
-    std::int64_t total = 0;
+    storage::RowCount total;
     bool more = false;
     std::optional<storage::ResourceCursor> last;
 };

@@ -13,7 +13,7 @@ class Batches : public test::PlatformTest {
     }
     std::size_t stored() {
         const auto found = list_nouns(as(ann_), prompt_noun(), {}, {});
-        return found ? static_cast<std::size_t>(found->total) : 9999;
+        return found ? static_cast<std::size_t>(found->total.rows) : 9999;
     }
 };
 

@@ -23,7 +23,7 @@ Result<Json> get_prompt_version(
 );
 struct PromptVersionList {
     std::vector<Json> rows;  ///< newest first
-    std::int64_t total = 0;
+    storage::RowCount total;
     bool more = false;
     std::int64_t last = 0;  ///< number of the last row
 };

@@ -314,7 +314,8 @@ Result<SampleList> samples_of(const Request& request, const Run& found, const Sa
                                  : list_engine_samples(request, found, query)
     );
     if (!query.has_filter()) {
-        LAB_TRY(out.total, count_samples(request, found));
+        LAB_TRY(const std::int64_t stored, count_samples(request, found));
+        out.total = storage::RowCount{stored};
     }
     return out;
 }

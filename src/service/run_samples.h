@@ -25,7 +25,7 @@ struct SampleList {
     std::vector<Json> rows;
     std::int64_t last = -1;
     bool more = false;
-    std::optional<std::int64_t> total;  ///< stored so far; not counted with a filter
+    std::optional<storage::RowCount> total;  ///< stored so far; not counted with a filter
 };
 /// Reads at most 20,000 samples for one page: with a filter that few pass, a page can be short (or
 /// empty) and have more behind `last`. Errors: validation of a filter, not_found.

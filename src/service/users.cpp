@@ -176,12 +176,12 @@ Status keep_an_admin(const Request& request, const User& before, const User& aft
         return ok();
     }
     LAB_TRY(
-        const std::int64_t admins,
+        const storage::RowCount admins,
         Users(request.session)
             .count(request.ctx, before.org, {.is_active = true, .role = Role::admin})
     );
-    return admins > 1 ? ok()
-                      : Status(Error(Code::conflict, "this is the last active administrator"));
+    return admins.rows > 1 ? ok()
+                           : Status(Error(Code::conflict, "this is the last active administrator"));
 }
 
 Json names_of(std::span<const Role> roles) {

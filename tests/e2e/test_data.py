@@ -124,6 +124,29 @@ class Lists(test_serve.ServeTest):
             self.assertEqual(server.call("GET", path, token=token)[0], 400)
         self.assertEqual(server.call("GET", f"/v1/prompts?limit=5&sort=name&cursor={cursor}", token=token)[0], 200)
 
+    def test_a_total_is_exact_up_to_ten_thousand(self):
+        server = self.server()
+        token = self.user(server, tier="unlimited")
+        for first in range(0, 10_000, 1000):
+            self.made(server, token, "/prompts", prompts(first, 1000))
+
+        def get(query):
+            status, _, page = server.call("GET", f"/prompts?{query}", token=token)
+            self.assertEqual(status, 200, page)
+            return page
+        page = get("limit=100")
+        self.assertEqual((page["pagination"]["total"], page["meta"]["total_count"], page["meta"]["total_pages"]), (10_000, 10_000, 100))
+        self.assertEqual(page["links"]["last"], "/prompts?limit=100&offset=9900")
+        self.assertNotIn("total_at_least", page["pagination"])
+        self.made(server, token, "/prompts", {"name": "one more", "template": "x"})
+        for query in ("limit=100", "page=2&page_size=50", f"limit=100&cursor={page['pagination']['next_cursor']}"):
+            page = get(query)
+            self.assertEqual((page["pagination"]["total"], page["pagination"]["total_at_least"]), (None, 10_000), query)
+            self.assertEqual((page["meta"]["total_count"], page["meta"]["total_pages"]), (None, None), query)
+            self.assertEqual((page["pagination"]["has_more"], "next" in page["links"], "last" in page["links"]), (True, True, False), query)
+        self.assertEqual(get("search=p0")["pagination"]["total"], 10_000, "what is looked for is counted by itself")
+        self.assertEqual([one["name"] for one in get("offset=10000")["data"]], ["p00000"])
+
     def test_an_export_of_thousands_of_rows_takes_the_memory_of_a_page(self):
         server = self.server()
         token = self.user(server, tier="unlimited")

@@ -139,6 +139,14 @@ def test_reads_are_tried_again_until_they_succeed(scripted: Callable[..., Script
     assert len(script.seen) == 4
 
 
+def test_a_list_that_is_longer_than_the_server_counts(scripted: Callable[..., Script]) -> None:
+    counted = {"total": None, "total_at_least": 10_000, "has_more": True, "next_cursor": "c"}
+    script = scripted(says(200, {"data": [], "pagination": {"limit": 20, "offset": 0, **counted}}))
+    with quick(script.url) as client:
+        page = client.prompts.list()
+    assert (page.total, page.total_at_least, page.has_more) == (None, 10_000, True)
+
+
 def test_no_more_tries_than_configured(scripted: Callable[..., Script]) -> None:
     script = scripted(*[error(503, "OVERLOADED")] * 3)
     with quick(script.url, max_retries=2) as client, pytest.raises(lab.ServerError) as failed:

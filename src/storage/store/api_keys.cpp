@@ -1,5 +1,6 @@
 #include "storage/store/api_keys.h"
 
+#include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/list_text.h"
 #include "storage/store/impl/queries.h"
 #include "storage/store/impl/read_user.h"
@@ -49,7 +50,7 @@ constexpr Query kListDescending{
     "AND (CAST($4 AS TEXT) IS NULL OR (k.created_at, k.id) < ($4, $5)) "
     "ORDER BY k.created_at DESC, k.id DESC LIMIT $6 OFFSET $7"
 };
-constexpr Query kCount{"count_api_keys", "SELECT COUNT(*) FROM api_keys k " LAB_KEYS_MATCH};
+constexpr Query kCount{"count_api_keys", LAB_COUNT_ROWS("FROM api_keys k " LAB_KEYS_MATCH)};
 #undef LAB_KEYS_MATCH
 
 constexpr Query kRevoke{"revoke_api_key", R"sql(
@@ -187,13 +188,8 @@ Result<std::vector<ApiKey>> ApiKeys::list(
     return out;
 }
 
-Result<std::int64_t> ApiKeys::count(const Ctx& ctx, std::int64_t org, const ApiKeyFilter& filter) {
-    std::int64_t out = 0;
-    LAB_CHECK(session_.query(ctx, kCount, conditions(org, filter), [&](const Row& row) {
-        out = row.integer(0);
-        return ok();
-    }));
-    return out;
+Result<RowCount> ApiKeys::count(const Ctx& ctx, std::int64_t org, const ApiKeyFilter& filter) {
+    return count_rows(ctx, session_, kCount, conditions(org, filter));
 }
 
 Result<bool> ApiKeys::revoke(const Ctx& ctx, std::int64_t org, std::string_view id) {

@@ -1,5 +1,6 @@
 #pragma once
 #include "domain/access.h"
+#include "storage/store/row_count.h"
 #include "storage/store/users.h"
 
 #include <optional>
@@ -52,7 +53,7 @@ class ApiKeys {
     Result<std::vector<ApiKey>> list(
         const Ctx& ctx, std::int64_t org, const ApiKeyFilter& filter, const ResourcePage& page
     );
-    Result<std::int64_t> count(const Ctx& ctx, std::int64_t org, const ApiKeyFilter& filter);
+    Result<RowCount> count(const Ctx& ctx, std::int64_t org, const ApiKeyFilter& filter);
     /// false: it was not active, or is not there.
     Result<bool> revoke(const Ctx& ctx, std::int64_t org, std::string_view id);
     /// Lets it expire at this moment, if it would not before. false: it is not active.

@@ -45,7 +45,7 @@ class ApiKeysContract : public test::StoreTest {
         for (const ApiKey& one : keys_.list(ctx_, 1, filter, page).value()) {
             out.push_back(one.id);
         }
-        EXPECT_GE(keys_.count(ctx_, 1, filter).value(), std::ssize(out));
+        EXPECT_GE(keys_.count(ctx_, 1, filter).value().rows, std::ssize(out));
         return out;
     }
     ApiKeys keys_{*session_};

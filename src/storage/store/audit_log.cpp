@@ -1,5 +1,6 @@
 #include "storage/store/audit_log.h"
 
+#include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/queries.h"
 
 namespace lab::storage {
@@ -41,6 +42,7 @@ constexpr Query kListDescending{
     "AND (CAST($13 AS TEXT) IS NULL OR (timestamp, id) < ($13, $14)) "
     "ORDER BY timestamp DESC, id DESC LIMIT $15 OFFSET $16"
 };
+constexpr Query kCount{"count_audit", LAB_COUNT_ROWS(LAB_AUDIT_MATCH)};
 constexpr Query kStatistics{
     "audit_statistics",
     "SELECT COUNT(*), COUNT(CASE WHEN outcome_status = 'success' THEN 1 END), "
@@ -52,7 +54,7 @@ constexpr Query kStatistics{
 #undef LAB_AUDIT_MATCH
 #undef LAB_AUDIT_COLUMNS
 
-constexpr const Query* kQueries[] = {&kAdd, &kList, &kListDescending, &kStatistics};
+constexpr const Query* kQueries[] = {&kAdd, &kList, &kListDescending, &kCount, &kStatistics};
 
 Value optional_text(const std::optional<std::string>& text) {
     return text ? Value(std::string_view(*text)) : Value(nullptr);
@@ -149,6 +151,10 @@ Result<std::vector<AuditRow>> AuditTable::list(
         return ok();
     }));
     return out;
+}
+
+Result<RowCount> AuditTable::count(const Ctx& ctx, std::int64_t org, const AuditFilter& filter) {
+    return count_rows(ctx, session_, kCount, conditions(org, filter));
 }
 
 Result<AuditStatistics> AuditTable::statistics(

@@ -1,5 +1,6 @@
 #pragma once
 #include "storage/store/resources.h"
+#include "storage/store/row_count.h"
 #include "storage/store/session.h"
 
 #include <optional>
@@ -72,6 +73,8 @@ class AuditTable {
     Result<std::vector<AuditRow>> list(
         const Ctx& ctx, std::int64_t org, const AuditFilter& filter, const ResourcePage& page
     );
+    Result<RowCount> count(const Ctx& ctx, std::int64_t org, const AuditFilter& filter);
+    /// Of all that match, however many they are.
     Result<AuditStatistics> statistics(const Ctx& ctx, std::int64_t org, const AuditFilter& filter);
 
   private:

@@ -134,6 +134,8 @@ TEST_P(AuditContract, StatisticsCountWhatTheFilterTakes) {
     EXPECT_EQ(all.unique_ips, 2);
     EXPECT_EQ(table_.statistics(ctx_, 1, {.ip = "10.0.0.2"}).value().total, 1);
     EXPECT_EQ(table_.statistics(ctx_, 2, {}).value().total, 0);
+    EXPECT_EQ(table_.count(ctx_, 1, {.ip = "10.0.0.2"}).value(), 1);
+    EXPECT_EQ(table_.count(ctx_, 2, {}).value(), 0);
 }
 
 TEST_P(AuditContract, PagesFollowEachOther) {

@@ -18,7 +18,8 @@ constexpr Query kAddClientSample{"add_client_sample", R"sql(
     ON CONFLICT (run, client_id) DO NOTHING
 )sql"};
 constexpr Query kCountClientSamples{
-    "count_client_samples", "SELECT COUNT(*) FROM client_samples WHERE run = $1"
+    "count_client_samples",
+    "SELECT COALESCE(MAX(number), 0) FROM client_samples WHERE run = $1"  // no number is left out
 };
 constexpr Query kListClientSamples{"list_client_samples", R"sql(
     SELECT client_id, number, body, created_at FROM client_samples

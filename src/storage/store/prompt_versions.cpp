@@ -1,5 +1,6 @@
 #include "storage/store/prompt_versions.h"
 
+#include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/queries.h"
 
 namespace lab::storage {
@@ -26,7 +27,7 @@ constexpr Query kList{
 #undef LAB_SELECT_VERSIONS
 
 constexpr Query kCount{
-    "count_prompt_versions", "SELECT COUNT(*) FROM prompt_versions WHERE prompt = $1"
+    "count_prompt_versions", LAB_COUNT_ROWS("FROM prompt_versions WHERE prompt = $1")
 };
 
 constexpr const Query* kQueries[] = {&kAdd, &kFind, &kFindNumber, &kList, &kCount};
@@ -97,14 +98,9 @@ Result<std::vector<PromptVersion>> PromptVersions::list(
     return read_versions(ctx, session_, kList, values);
 }
 
-Result<std::int64_t> PromptVersions::count(const Ctx& ctx, std::int64_t prompt) {
+Result<RowCount> PromptVersions::count(const Ctx& ctx, std::int64_t prompt) {
     const Value values[] = {prompt};
-    std::int64_t out = 0;
-    LAB_CHECK(session_.query(ctx, kCount, values, [&](const Row& row) {
-        out = row.integer(0);
-        return ok();
-    }));
-    return out;
+    return count_rows(ctx, session_, kCount, values);
 }
 
 }  // namespace lab::storage

@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/store/row_count.h"
 #include "storage/store/session.h"
 
 #include <optional>
@@ -36,7 +37,7 @@ class PromptVersions {
         std::int64_t limit,
         std::int64_t offset
     );
-    Result<std::int64_t> count(const Ctx& ctx, std::int64_t prompt);
+    Result<RowCount> count(const Ctx& ctx, std::int64_t prompt);
 
   private:
     Session& session_;

@@ -1,5 +1,6 @@
 #include "storage/store/resources.h"
 
+#include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/list_text.h"
 #include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
@@ -88,7 +89,7 @@ struct Statements {
              "$11" changes " "                                                                     \
              "WHERE key = $1 AND revision = $2"},                                                  \
         .remove = {"remove_" name, "DELETE FROM " table " WHERE key = $1"},                        \
-        .count = {"count_" name, "SELECT COUNT(*) FROM " table " WHERE " matches},                 \
+        .count = {"count_" name, LAB_COUNT_ROWS("FROM " table " WHERE " matches)},                 \
         .lists = {{                                                                                \
             {"list_" name "_by_created", LAB_LIST(table, matches, "created_at", "ASC", ">")},      \
             {"list_" name "_by_created_desc", LAB_LIST(table, matches, "created_at", "DESC", "<")  \
@@ -100,7 +101,7 @@ struct Statements {
             {"list_" name "_by_name_desc", LAB_LIST(table, matches, "name", "DESC", "<")},         \
         }},                                                                                        \
         .plain_count =                                                                             \
-            {"count_all_" name, "SELECT COUNT(*) FROM " table " WHERE " LAB_VISIBLE own},          \
+            {"count_all_" name, LAB_COUNT_ROWS("FROM " table " WHERE " LAB_VISIBLE own)},          \
         .plain_lists = {{                                                                          \
             {"list_all_" name "_by_created", LAB_PLAIN_LIST(table, own, "created_at", "ASC")},     \
             {"list_all_" name "_by_created_desc", LAB_PLAIN_LIST(table, own, "created_at", "DESC") \
@@ -518,7 +519,7 @@ Result<ResourceListing> Resources::list_and_count(
         {is_plain ? kind.plain_count : kind.count,
          of_count,
          [&](const Row& row) {
-             out.total = row.integer(0);
+             out.total = read_count(row);
              return ok();
          }},
     };

@@ -1,5 +1,6 @@
 #pragma once
 #include "domain/access.h"
+#include "storage/store/row_count.h"
 #include "storage/store/session.h"
 
 #include <optional>
@@ -81,7 +82,7 @@ struct ActiveExperiment {
 
 struct ResourceListing {
     std::vector<Resource> rows;
-    std::int64_t total = 0;
+    RowCount total;
 };
 
 /// Borrows the session; same thread rule.
@@ -106,7 +107,7 @@ class Resources {
     Result<std::vector<Resource>> list(
         const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
     );
-    /// A page, and the number of all that the filter lets through.
+    /// A page, and how many the filter lets through in all.
     Result<ResourceListing> list_and_count(
         const Ctx& ctx, const Viewer& viewer, const ResourceFilter& filter, const ResourcePage& page
     );

@@ -38,7 +38,7 @@ class ResourcesContract : public test::StoreTest {
                 out.push_back(one.name);
             }
             EXPECT_GE(
-                models_.list_and_count(ctx_, viewer, filter, {}).value().total, std::ssize(out)
+                models_.list_and_count(ctx_, viewer, filter, {}).value().total.rows, std::ssize(out)
             );
         }
         return out;
@@ -140,6 +140,32 @@ TEST_P(ResourcesContract, EveryFilterHolds) {
     EXPECT_EQ(names(ann_, {.facet = "google"}), Names{"beta 100%"});
     EXPECT_EQ(names(ann_, {.status = "ready", .facet = "google"}), Names{});
     EXPECT_EQ(models_.list_and_count(ctx_, ann_, {.facet = "google"}, {}).value().total, 1);
+}
+
+constexpr Query kMakeModels{"make_models", R"sql(
+    INSERT INTO models (id, org, name, status, owner_id, collaborators, visibility, tags, search,
+                        body, revision, created_at, updated_at, provider)
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+    SELECT 'made-' || CAST(i AS TEXT), 1, 'made ' || CAST(i AS TEXT), 'ready', 'ann', '', 'org', '',
+           '', '{}', 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z', 'openai'
+    FROM n
+)sql"};
+
+TEST_P(ResourcesContract, AreCountedUpToABound) {
+    const auto total = [&](const ResourceFilter& filter) {
+        return models_.list_and_count(ctx_, ann_, filter, {}).value().total;
+    };
+    const Value made[] = {kCountMax};
+    ASSERT_EQ(session_->exec(ctx_, kMakeModels, made).value(), kCountMax);
+    EXPECT_EQ(total({}), kCountMax);
+    EXPECT_EQ(total({.facet = "openai"}), kCountMax);
+    create("id-1", "one more", "ann");
+    for (const ResourceFilter& filter : {ResourceFilter{}, ResourceFilter{.facet = "openai"}}) {
+        EXPECT_EQ(total(filter).rows, kCountMax);
+        EXPECT_FALSE(total(filter).is_exact);
+        EXPECT_FALSE(total(filter) == kCountMax);
+    }
+    EXPECT_EQ(total({.name = "one more"}), 1) << "and what is filtered by itself";
 }
 
 TEST_P(ResourcesContract, PagesAreStableInEveryOrder) {

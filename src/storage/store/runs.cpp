@@ -1,6 +1,7 @@
 #include "storage/store/runs.h"
 
 #include "base/text.h"
+#include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
 #include "storage/store/run_counts.h"
@@ -45,7 +46,7 @@ constexpr Query kSetRunBody{"set_run_body", "UPDATE runs SET body = $2 WHERE key
 constexpr Query kSetRunPlan{"set_run_plan", R"sql(
     UPDATE runs SET planned = $2, spec = $3, manifest = $4, dataset_hash = $5 WHERE key = $1
 )sql"};
-constexpr Query kCountRunsIn{"count_runs_in", "SELECT COUNT(*) FROM runs WHERE experiment = $1"};
+constexpr Query kCountRunsIn{"count_runs_in", LAB_COUNT_ROWS("FROM runs WHERE experiment = $1")};
 
 // The columns of read_run(), in its order.
 #define LAB_RUN_COLUMNS                                                                   \
@@ -272,14 +273,9 @@ Result<std::vector<Run>> Runs::list_in(
     return read_runs(ctx, session_, kListRunsIn, values);
 }
 
-Result<std::int64_t> Runs::count_in(const Ctx& ctx, std::int64_t experiment_key) {
-    std::int64_t out = 0;
+Result<RowCount> Runs::count_in(const Ctx& ctx, std::int64_t experiment_key) {
     const Value key[] = {experiment_key};
-    LAB_CHECK(session_.query(ctx, kCountRunsIn, key, [&](const Row& row) {
-        out = row.integer(0);
-        return ok();
-    }));
-    return out;
+    return count_rows(ctx, session_, kCountRunsIn, key);
 }
 
 Result<std::optional<Run>> Runs::find_in(

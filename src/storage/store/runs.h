@@ -1,5 +1,6 @@
 #pragma once
 #include "domain/run.h"
+#include "storage/store/row_count.h"
 #include "storage/store/session.h"
 
 #include <limits>
@@ -47,7 +48,7 @@ class Runs {
         std::int64_t offset,
         std::int64_t below = std::numeric_limits<std::int64_t>::max()
     );
-    Result<std::int64_t> count_in(const Ctx& ctx, std::int64_t experiment_key);
+    Result<RowCount> count_in(const Ctx& ctx, std::int64_t experiment_key);
     /// By its whole id; nullopt when the experiment has no such run.
     Result<std::optional<domain::Run>> find_in(
         const Ctx& ctx, std::int64_t experiment_key, std::string_view id

@@ -1,5 +1,6 @@
 #include "storage/store/users.h"
 
+#include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/list_text.h"
 #include "storage/store/impl/queries.h"
 #include "storage/store/impl/read_user.h"
@@ -60,7 +61,7 @@ constexpr Query kListDescending{
     "AND (CAST($5 AS TEXT) IS NULL OR (u.created_at, u.id) < ($5, $6)) "
     "ORDER BY u.created_at DESC, u.id DESC LIMIT $7 OFFSET $8"
 };
-constexpr Query kCount{"count_users", "SELECT COUNT(*) FROM users u " LAB_USERS_MATCH};
+constexpr Query kCount{"count_users", LAB_COUNT_ROWS("FROM users u " LAB_USERS_MATCH)};
 #undef LAB_USERS_MATCH
 
 constexpr Query kAny{"any_user", "SELECT 1 FROM users LIMIT 1"};
@@ -269,14 +270,9 @@ Result<std::vector<User>> Users::list(
     return out;
 }
 
-Result<std::int64_t> Users::count(const Ctx& ctx, std::int64_t org, const UserFilter& filter) {
+Result<RowCount> Users::count(const Ctx& ctx, std::int64_t org, const UserFilter& filter) {
     const Conditions conditions(org, filter);
-    std::int64_t out = 0;
-    LAB_CHECK(session_.query(ctx, kCount, conditions.values(), [&](const Row& row) {
-        out = row.integer(0);
-        return ok();
-    }));
-    return out;
+    return count_rows(ctx, session_, kCount, conditions.values());
 }
 
 Result<bool> Users::any(const Ctx& ctx) {

@@ -1,6 +1,7 @@
 #pragma once
 #include "domain/access.h"
 #include "storage/store/resources.h"
+#include "storage/store/row_count.h"
 #include "storage/store/session.h"
 
 #include <optional>
@@ -70,7 +71,7 @@ class Users {
     Result<std::vector<User>> list(
         const Ctx& ctx, std::int64_t org, const UserFilter& filter, const ResourcePage& page
     );
-    Result<std::int64_t> count(const Ctx& ctx, std::int64_t org, const UserFilter& filter);
+    Result<RowCount> count(const Ctx& ctx, std::int64_t org, const UserFilter& filter);
     /// Whether there is any user, in any tenant.
     Result<bool> any(const Ctx& ctx);
     /// Inside a transaction: from here to its end nobody else changes users of the tenant who does

@@ -39,6 +39,9 @@ class Page(Base, Generic[T]):
 
     data: list[T]
     total: int | None = None
+    """Of all pages; None where it is not counted, or is more than the server counts."""
+    total_at_least: int | None = None
+    """How far the server counted, where there are more."""
     has_more: bool = False
     next_cursor: str | None = None
 
@@ -49,6 +52,7 @@ class Page(Base, Generic[T]):
             {
                 "data": answer["data"],
                 "total": pagination.get("total"),
+                "total_at_least": pagination.get("total_at_least"),
                 "has_more": pagination["has_more"],
                 "next_cursor": pagination["next_cursor"],
             }

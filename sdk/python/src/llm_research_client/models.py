@@ -1010,6 +1010,7 @@ class Pagination1(Base):
     offset: int
     has_more: bool
     next_cursor: str | None
+    total_at_least: int | None = None
 
 
 class PageMeta(Base):
