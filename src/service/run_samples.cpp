@@ -283,14 +283,12 @@ Result<SampleList> list_engine_samples(
     return out;
 }
 
-Result<std::int64_t> count_samples(const Request& request, const Run& run) {
+Result<storage::RowCount> count_samples(const Request& request, const Run& run) {
     if (run.origin == "client") {
-        return count_client_samples(request, run.key);
+        LAB_TRY(const std::int64_t reported, count_client_samples(request, run.key));
+        return storage::RowCount{reported};
     }
-    LAB_TRY(
-        const storage::Ledger books, storage::Journal(request.session).ledger(request.ctx, run.key)
-    );
-    return books.done + books.failed;
+    return storage::Journal(request.session).count(request.ctx, run.key);
 }
 
 }  // namespace
@@ -314,8 +312,7 @@ Result<SampleList> samples_of(const Request& request, const Run& found, const Sa
                                  : list_engine_samples(request, found, query)
     );
     if (!query.has_filter()) {
-        LAB_TRY(const std::int64_t stored, count_samples(request, found));
-        out.total = storage::RowCount{stored};
+        LAB_TRY(out.total, count_samples(request, found));
     }
     return out;
 }

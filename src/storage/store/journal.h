@@ -1,5 +1,6 @@
 #pragma once
 #include "domain/sample.h"
+#include "storage/store/row_count.h"
 #include "storage/store/run_leases.h"
 
 #include <functional>
@@ -39,6 +40,7 @@ struct Ledger {
     std::int64_t uncertain_tokens = 0;
     std::int64_t uncertain_calls = 0;     ///< requests that may have been sent and are not in calls
     std::int64_t uncertain_unpriced = 0;  ///< those of them without a known worst case
+    bool operator==(const Ledger&) const = default;
 };
 
 /// Samples and intents of runs. Borrows the session; same thread rule.
@@ -85,7 +87,13 @@ class Journal {
     /// After a crash: open intents become "uncertain" entries of the ledger. Gives their number.
     /// Only for the process that works on the run.
     Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
+    /// Reads all samples of the run, or what close_books() kept of one that is completed.
     Result<Ledger> ledger(const Ctx& ctx, std::int64_t run);
+    /// Keeps what the books come to, for as long as the run is completed since that moment. Called
+    /// when nothing more is written for it.
+    Status close_books(const Ctx& ctx, std::int64_t run, std::string_view completed_at);
+    /// How many samples are finished.
+    Result<RowCount> count(const Ctx& ctx, std::int64_t run);
     /// Waits until what any session has committed is on the disk.
     Status sync(const Ctx& ctx) { return session_.sync(ctx); }
     /// Indexes of finished samples, ascending. With `failed_too` = false, failed ones are left out.

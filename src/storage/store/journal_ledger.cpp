@@ -1,8 +1,10 @@
+#include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
 #include "storage/store/journal.h"
 
 #include <limits>
+#include <memory>
 
 /// What stands in the books of a run.
 namespace lab::storage {
@@ -13,25 +15,21 @@ using domain::SampleState;
 constexpr std::int64_t kPicoPerUsd = 1'000'000'000'000;
 
 // Amounts are summed as dollars and the rest of a dollar: a sum of pico-dollars may leave 64 bits.
-constexpr Query kCountSamples{"count_samples", R"sql(
-    SELECT CAST(COALESCE(SUM(CASE WHEN state = 1 THEN 1 ELSE 0 END), 0) AS BIGINT),
-           CAST(COALESCE(SUM(CASE WHEN state = 2 THEN 1 ELSE 0 END), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cached), 0) AS BIGINT),
-           CAST(COALESCE(SUM(CASE WHEN cost_pico IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT)
-    FROM samples WHERE run = $1
-)sql"};
-constexpr Query kSumPaid{"sum_paid", R"sql(
-    SELECT CAST(COALESCE(SUM(attempts), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cost_pico / 1000000000000), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cost_pico % 1000000000000), 0) AS BIGINT),
-           CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cache_read_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(cache_write_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT),
-           CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT),
-           COALESCE(MAX(usage_estimated), 0)
-    FROM samples WHERE run = $1 AND cached = 0 AND replayed = 0 AND state >= $2
-)sql"};
+#define LAB_PAID_SUM(what) \
+    "CAST(COALESCE(SUM(" what ") FILTER (WHERE cached = 0 AND replayed = 0), 0) AS BIGINT), "
+constexpr Query kSumSamples{
+    "sum_samples",
+    "SELECT " LAB_PAID_SUM("attempts") LAB_PAID_SUM("cost_pico / 1000000000000"
+    ) LAB_PAID_SUM("cost_pico % 1000000000000") LAB_PAID_SUM("input_tokens")
+        LAB_PAID_SUM("cache_read_tokens") LAB_PAID_SUM("cache_write_tokens")
+            LAB_PAID_SUM("output_tokens") LAB_PAID_SUM("reasoning_tokens"
+            ) "COALESCE(MAX(usage_estimated) FILTER (WHERE cached = 0 AND replayed = 0), 0), "
+              "COUNT(*) FILTER (WHERE state = 1), COUNT(*) FILTER (WHERE state = 2), "
+              "CAST(COALESCE(SUM(cached), 0) AS BIGINT), COUNT(*) FILTER (WHERE cost_pico IS NULL) "
+              "FROM samples WHERE run = $1 AND state >= $2"
+};
+#undef LAB_PAID_SUM
+constexpr Query kCountStored{"count_stored_samples", LAB_COUNT_ROWS("FROM samples WHERE run = $1")};
 constexpr Query kSumUncertain{"sum_uncertain", R"sql(
     SELECT COUNT(*),
            CAST(COALESCE(SUM(cost_pico / 1000000000000), 0) AS BIGINT),
@@ -69,19 +67,42 @@ constexpr Query kCarryCalls{"carry_calls", R"sql(
 )sql"};
 constexpr Query kDeleteFailed{"delete_failed", "DELETE FROM samples WHERE run = $1 AND state = 2"};
 
+// The columns of the books, in the order of read_books().
+#define LAB_BOOKS                                                                          \
+    "done, failed, cached, unpriced, calls, input_tokens, cache_read_tokens, "             \
+    "cache_write_tokens, output_tokens, reasoning_tokens, usage_estimated, settled_pico, " \
+    "uncertain, uncertain_pico, uncertain_tokens, uncertain_calls, uncertain_unpriced "
+constexpr Query kGetBooks{
+    "get_books",
+    "SELECT " LAB_BOOKS
+    "FROM run_books b JOIN runs r ON r.key = b.run AND r.completed_at = b.completed_at "
+    "WHERE b.run = $1 AND r.state = 'completed'"
+};
+constexpr Query kCloseBooks{
+    "close_books",
+    "INSERT INTO run_books (run, completed_at, " LAB_BOOKS
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+    "$19)"
+};
+constexpr Query kOpenBooks{"open_books", "DELETE FROM run_books WHERE run = $1"};
+#undef LAB_BOOKS
+
 constexpr Query kListFailed{
     "list_failed", "SELECT sample FROM samples WHERE run = $1 AND state = 2 ORDER BY sample"
 };
 
 constexpr const Query* kQueries[] = {
-    &kCountSamples,
-    &kSumPaid,
+    &kSumSamples,
+    &kCountStored,
     &kSumUncertain,
     &kGetCarried,
     &kSetCarried,
     &kCarryCalls,
     &kDeleteFailed,
     &kListFailed,
+    &kGetBooks,
+    &kCloseBooks,
+    &kOpenBooks,
 };
 
 /// Both at least 0.
@@ -118,10 +139,13 @@ struct Paid {
     }
 };
 
-Result<Paid> sum_paid(const Ctx& ctx, Session& session, std::int64_t run, SampleState from) {
+/// Of the samples in this state and those above: what was paid for them, and how many they are.
+Result<Paid> sum_samples(
+    const Ctx& ctx, Session& session, std::int64_t run, SampleState from, Ledger& counts
+) {
     Paid out;
     const Value values[] = {run, static_cast<std::int64_t>(from)};
-    LAB_CHECK(session.query(ctx, kSumPaid, values, [&](const Row& row) {
+    LAB_CHECK(session.query(ctx, kSumSamples, values, [&](const Row& row) {
         out.calls = row.integer(0);
         out.cost = money_of(row.integer(1), row.integer(2));
         out.usage = {
@@ -132,6 +156,10 @@ Result<Paid> sum_paid(const Ctx& ctx, Session& session, std::int64_t run, Sample
             .reasoning = row.integer(7),
             .estimated = row.integer(8) != 0,
         };
+        counts.done = row.integer(9);
+        counts.failed = row.integer(10);
+        counts.cached = row.integer(11);
+        counts.unpriced = row.integer(12);
         return ok();
     }));
     return out;
@@ -170,27 +198,16 @@ Status set_carried(const Ctx& ctx, Session& session, std::int64_t run, const Pai
     return ok();
 }
 
-}  // namespace
-
-std::span<const Query* const> ledger_queries() { return kQueries; }
-
-Result<Ledger> Journal::ledger(const Ctx& ctx, std::int64_t run) {
+Result<Ledger> sum_books(const Ctx& ctx, Session& session, std::int64_t run) {
     Ledger out;
-    const Value key[] = {run};
-    LAB_CHECK(session_.query(ctx, kCountSamples, key, [&](const Row& row) {
-        out.done = row.integer(0);
-        out.failed = row.integer(1);
-        out.cached = row.integer(2);
-        out.unpriced = row.integer(3);
-        return ok();
-    }));
-    LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::done));
-    LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
+    LAB_TRY(Paid paid, sum_samples(ctx, session, run, SampleState::done, out));
+    LAB_TRY(const Paid carried, get_carried(ctx, session, run));
     paid.add(carried);
     out.calls = paid.calls;
     out.usage = paid.usage;
     out.settled = paid.cost;
-    LAB_CHECK(session_.query(ctx, kSumUncertain, key, [&](const Row& row) {
+    const Value key[] = {run};
+    LAB_CHECK(session.query(ctx, kSumUncertain, key, [&](const Row& row) {
         out.uncertain = row.integer(0);
         out.uncertain_cost = money_of(row.integer(1), row.integer(2));
         out.uncertain_tokens = row.integer(3);
@@ -199,6 +216,82 @@ Result<Ledger> Journal::ledger(const Ctx& ctx, std::int64_t run) {
         return ok();
     }));
     return out;
+}
+
+/// As they were closed; null where they were not, or the run went on since.
+Result<std::unique_ptr<Ledger>> get_books(const Ctx& ctx, Session& session, std::int64_t run) {
+    std::unique_ptr<Ledger> out;
+    const Value key[] = {run};
+    LAB_CHECK(session.query(ctx, kGetBooks, key, [&](const Row& row) {
+        out = std::make_unique<Ledger>(Ledger{
+            .done = row.integer(0),
+            .failed = row.integer(1),
+            .cached = row.integer(2),
+            .unpriced = row.integer(3),
+            .calls = row.integer(4),
+            .usage =
+                {.input = row.integer(5),
+                 .cache_read = row.integer(6),
+                 .cache_write = row.integer(7),
+                 .output = row.integer(8),
+                 .reasoning = row.integer(9),
+                 .estimated = row.integer(10) != 0},
+            .settled = Money::from_pico(row.integer(11)),
+            .uncertain = row.integer(12),
+            .uncertain_cost = Money::from_pico(row.integer(13)),
+            .uncertain_tokens = row.integer(14),
+            .uncertain_calls = row.integer(15),
+            .uncertain_unpriced = row.integer(16),
+        });
+        return ok();
+    }));
+    return out;
+}
+
+}  // namespace
+
+std::span<const Query* const> ledger_queries() { return kQueries; }
+
+Result<Ledger> Journal::ledger(const Ctx& ctx, std::int64_t run) {
+    LAB_TRY(const auto closed, get_books(ctx, session_, run));
+    return closed ? *closed : sum_books(ctx, session_, run);
+}
+
+Status Journal::close_books(const Ctx& ctx, std::int64_t run, std::string_view completed_at) {
+    LAB_TRY(const Ledger books, sum_books(ctx, session_, run));
+    const Value values[] = {
+        run,
+        completed_at,
+        books.done,
+        books.failed,
+        books.cached,
+        books.unpriced,
+        books.calls,
+        books.usage.input,
+        books.usage.cache_read,
+        books.usage.cache_write,
+        books.usage.output,
+        books.usage.reasoning,
+        std::int64_t{books.usage.estimated ? 1 : 0},
+        books.settled.pico(),
+        books.uncertain,
+        books.uncertain_cost.pico(),
+        books.uncertain_tokens,
+        books.uncertain_calls,
+        books.uncertain_unpriced,
+    };
+    LAB_CHECK(session_.exec(ctx, kOpenBooks, std::span(values).first(1)));
+    LAB_CHECK(session_.exec(ctx, kCloseBooks, values));
+    return ok();
+}
+
+Result<RowCount> Journal::count(const Ctx& ctx, std::int64_t run) {
+    LAB_TRY(const auto closed, get_books(ctx, session_, run));
+    if (closed) {
+        return RowCount{closed->done + closed->failed};
+    }
+    const Value key[] = {run};
+    return count_rows(ctx, session_, kCountStored, key);
 }
 
 /// Several may do it at once.
@@ -211,7 +304,8 @@ Status Journal::carry_calls(const Ctx& ctx, std::int64_t run, std::int64_t calls
 
 Result<std::int64_t> Journal::drop_failed(const Ctx& ctx, std::int64_t run) {
     LAB_TRY(auto transaction, begin(ctx, run));
-    LAB_TRY(Paid paid, sum_paid(ctx, session_, run, SampleState::failed));
+    Ledger forgotten;
+    LAB_TRY(Paid paid, sum_samples(ctx, session_, run, SampleState::failed, forgotten));
     LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
     paid.add(carried);
     const Value key[] = {run};

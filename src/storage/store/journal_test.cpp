@@ -245,6 +245,40 @@ TEST_P(JournalContract, ForgettingFailedSamplesKeepsTheirBill) {
     EXPECT_EQ(books.settled.pico(), 1'001 + 77 + 1'003);
 }
 
+TEST_P(JournalContract, BooksOfACompletedRunAreKept) {
+    constexpr Query kTamper{"tamper", "UPDATE samples SET input_tokens = 7 WHERE run = $1"};
+    const Value key[] = {run_};
+    const auto tamper = [&] { ASSERT_TRUE(session_->exec(ctx_, kTamper, key)); };
+    Runs runs(*session_);
+    const auto move = [&](domain::RunState state, std::string_view at) {
+        ASSERT_TRUE(runs.set_state(ctx_, run_, state, "", at));
+    };
+    ASSERT_TRUE(commit({intent(2)}, {full_sample(0), failed_sample(1)}));
+    ASSERT_TRUE(journal_.withdraw(ctx_, run_, {}, 5));
+    ASSERT_EQ(journal_.reclaim_intents(ctx_, run_).value(), 1);
+    const Ledger open = ledger();
+    EXPECT_EQ(journal_.count(ctx_, run_).value(), 2);
+    move(domain::RunState::completed, "2026-01-01T00:00:00Z");
+    tamper();
+    const Ledger closed = ledger();
+    EXPECT_TRUE(closed == open) << "what was written since is not looked at";
+    EXPECT_EQ(journal_.count(ctx_, run_).value(), 2);
+
+    move(domain::RunState::running, "2026-01-02T00:00:00Z");
+    EXPECT_EQ(ledger().usage.input, 14) << "it goes on";
+    EXPECT_EQ(journal_.drop_failed(ctx_, run_).value(), 1);
+    EXPECT_EQ(journal_.count(ctx_, run_).value(), 1);
+    ASSERT_TRUE(runs.move_state(ctx_, run_, domain::RunState::running, domain::RunState::completed))
+        << "as by a program that keeps none";
+    EXPECT_EQ(ledger().done + ledger().failed, 1);
+    move(domain::RunState::running, "2026-01-02T00:00:00Z");
+    ASSERT_TRUE(commit({}, {full_sample(1)}));
+    move(domain::RunState::completed, "2026-01-03T00:00:00Z");
+    tamper();
+    EXPECT_EQ(ledger().done, 2) << "and is completed anew";
+    EXPECT_EQ(ledger().calls, open.calls + full_sample(1).attempts);
+}
+
 TEST_P(JournalContract, ACachedAnswerIsASuccessOfAnyRun) {
     SampleResult good = full_sample(1);
     good.cache_key = std::string(32, '\x01');

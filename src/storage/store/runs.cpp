@@ -4,6 +4,7 @@
 #include "storage/store/impl/count_rows.h"
 #include "storage/store/impl/outbox_notes.h"
 #include "storage/store/impl/queries.h"
+#include "storage/store/journal.h"
 #include "storage/store/run_counts.h"
 
 #include <nlohmann/json.hpp>
@@ -411,6 +412,9 @@ Status Runs::set_state(
         stop_reason,
         state == RunState::pending ? Value(nullptr) : Value(at),
     };
+    if (state == RunState::completed) {  // before it is, so that the sums hold up no transaction
+        LAB_CHECK(Journal(session_).close_books(ctx, run, at));
+    }
     LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     LAB_TRY(const std::string before, notes.state_of_run(ctx, run));
     LAB_TRY(const std::int64_t count, session_.exec(ctx, starts ? kStartRun : kEndRun, values));
