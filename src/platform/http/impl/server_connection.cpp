@@ -64,7 +64,9 @@ void Connection::start() {
     if (shard_.draining()) {
         last_until_ = now_ + kLastGrace;
     }
-    settle();
+    // Most have sent their request already: not to wait for a turn that a loop under load gives
+    // late.
+    on_readable();
 }
 
 void Connection::start_turned_away() {
