@@ -89,9 +89,11 @@ class Journal {
     Result<std::int64_t> reclaim_intents(const Ctx& ctx, std::int64_t run);
     /// Reads all samples of the run, or what close_books() kept of one that is completed.
     Result<Ledger> ledger(const Ctx& ctx, std::int64_t run);
-    /// Keeps what the books come to, for as long as the run is completed since that moment. Called
+    /// Keeps what the books came to, for as long as the run is completed since that moment. Called
     /// when nothing more is written for it.
-    Status close_books(const Ctx& ctx, std::int64_t run, std::string_view completed_at);
+    Status close_books(
+        const Ctx& ctx, std::int64_t run, std::string_view completed_at, const Ledger& books
+    );
     /// How many samples are finished.
     Result<RowCount> count(const Ctx& ctx, std::int64_t run);
     /// Waits until what any session has committed is on the disk.

@@ -139,16 +139,22 @@ struct Paid {
     }
 };
 
-/// Of the samples in this state and those above: what was paid for them, and how many they are.
-Result<Paid> sum_samples(
-    const Ctx& ctx, Session& session, std::int64_t run, SampleState from, Ledger& counts
-) {
-    Paid out;
+struct Sums {
+    Paid paid;
+    std::int64_t done = 0;
+    std::int64_t failed = 0;
+    std::int64_t cached = 0;
+    std::int64_t unpriced = 0;
+};
+
+/// Of the samples in this state and those above.
+Result<Sums> sum_samples(const Ctx& ctx, Session& session, std::int64_t run, SampleState from) {
+    Sums out;
     const Value values[] = {run, static_cast<std::int64_t>(from)};
     LAB_CHECK(session.query(ctx, kSumSamples, values, [&](const Row& row) {
-        out.calls = row.integer(0);
-        out.cost = money_of(row.integer(1), row.integer(2));
-        out.usage = {
+        out.paid.calls = row.integer(0);
+        out.paid.cost = money_of(row.integer(1), row.integer(2));
+        out.paid.usage = {
             .input = row.integer(3),
             .cache_read = row.integer(4),
             .cache_write = row.integer(5),
@@ -156,10 +162,10 @@ Result<Paid> sum_samples(
             .reasoning = row.integer(7),
             .estimated = row.integer(8) != 0,
         };
-        counts.done = row.integer(9);
-        counts.failed = row.integer(10);
-        counts.cached = row.integer(11);
-        counts.unpriced = row.integer(12);
+        out.done = row.integer(9);
+        out.failed = row.integer(10);
+        out.cached = row.integer(11);
+        out.unpriced = row.integer(12);
         return ok();
     }));
     return out;
@@ -199,13 +205,18 @@ Status set_carried(const Ctx& ctx, Session& session, std::int64_t run, const Pai
 }
 
 Result<Ledger> sum_books(const Ctx& ctx, Session& session, std::int64_t run) {
-    Ledger out;
-    LAB_TRY(Paid paid, sum_samples(ctx, session, run, SampleState::done, out));
+    LAB_TRY(Sums sums, sum_samples(ctx, session, run, SampleState::done));
     LAB_TRY(const Paid carried, get_carried(ctx, session, run));
-    paid.add(carried);
-    out.calls = paid.calls;
-    out.usage = paid.usage;
-    out.settled = paid.cost;
+    sums.paid.add(carried);
+    Ledger out{
+        .done = sums.done,
+        .failed = sums.failed,
+        .cached = sums.cached,
+        .unpriced = sums.unpriced,
+        .calls = sums.paid.calls,
+        .usage = sums.paid.usage,
+        .settled = sums.paid.cost,
+    };
     const Value key[] = {run};
     LAB_CHECK(session.query(ctx, kSumUncertain, key, [&](const Row& row) {
         out.uncertain = row.integer(0);
@@ -257,8 +268,9 @@ Result<Ledger> Journal::ledger(const Ctx& ctx, std::int64_t run) {
     return closed ? *closed : sum_books(ctx, session_, run);
 }
 
-Status Journal::close_books(const Ctx& ctx, std::int64_t run, std::string_view completed_at) {
-    LAB_TRY(const Ledger books, sum_books(ctx, session_, run));
+Status Journal::close_books(
+    const Ctx& ctx, std::int64_t run, std::string_view completed_at, const Ledger& books
+) {
     const Value values[] = {
         run,
         completed_at,
@@ -304,10 +316,9 @@ Status Journal::carry_calls(const Ctx& ctx, std::int64_t run, std::int64_t calls
 
 Result<std::int64_t> Journal::drop_failed(const Ctx& ctx, std::int64_t run) {
     LAB_TRY(auto transaction, begin(ctx, run));
-    Ledger forgotten;
-    LAB_TRY(Paid paid, sum_samples(ctx, session_, run, SampleState::failed, forgotten));
-    LAB_TRY(const Paid carried, get_carried(ctx, session_, run));
-    paid.add(carried);
+    LAB_TRY(const Sums forgotten, sum_samples(ctx, session_, run, SampleState::failed));
+    LAB_TRY(Paid paid, get_carried(ctx, session_, run));
+    paid.add(forgotten.paid);
     const Value key[] = {run};
     LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     if (notes.kept()) {

@@ -412,14 +412,20 @@ Status Runs::set_state(
         stop_reason,
         state == RunState::pending ? Value(nullptr) : Value(at),
     };
-    if (state == RunState::completed) {  // before it is, so that the sums hold up no transaction
-        LAB_CHECK(Journal(session_).close_books(ctx, run, at));
+    const bool completes = state == RunState::completed;
+    Journal journal(session_);
+    Ledger books;
+    if (completes) {  // in front of the transaction, which the sums of many samples would hold up
+        LAB_TRY(books, journal.ledger(ctx, run));
     }
     LAB_TRY(auto notes, OutboxNotes::begin(ctx, session_));
     LAB_TRY(const std::string before, notes.state_of_run(ctx, run));
     LAB_TRY(const std::int64_t count, session_.exec(ctx, starts ? kStartRun : kEndRun, values));
     if (count > 0 && before != domain::to_string(state)) {
         LAB_CHECK(notes.run_state(ctx, run, state, stop_reason, at));
+    }
+    if (count > 0 && completes) {
+        LAB_CHECK(journal.close_books(ctx, run, at, books));
     }
     LAB_CHECK(notes.commit(ctx));
     if (count == 0) {

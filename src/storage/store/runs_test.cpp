@@ -165,9 +165,9 @@ TEST_P(RunsContract, KeepsTheTimesOfStartAndEnd) {
     EXPECT_EQ(current().completed_at, "");
     ASSERT_TRUE(runs_.set_state(ctx_, key, RunState::completed, "", "t4"));
     EXPECT_EQ(current().completed_at, "t4");
-    EXPECT_EQ(
-        runs_.set_state(ctx_, key + 1, RunState::running, "", "t").error().code, Code::not_found
-    );
+    for (const RunState state : {RunState::running, RunState::completed}) {
+        EXPECT_EQ(runs_.set_state(ctx_, key + 1, state, "", "t").error().code, Code::not_found);
+    }
 }
 
 TEST_P(RunsContract, WhatIsCancelledStaysSo) {
